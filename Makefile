@@ -1,0 +1,169 @@
+# libreplicante-agent. GNU make, one make for the whole tree, no configure needed.
+#
+#   make                    libraries, drivers and repliagent, under build/
+#   make help               everything else
+#
+# New source files are found by wildcard: adding one needs no change here.
+# Set variables on the command line, or keep them in config.mak (./configure writes one).
+
+-include config.mak
+
+# --- What you may set --------------------------------------------------------------------------
+
+CFLAGS     ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+OBJCOPY    ?= objcopy
+INSTALL    ?= install
+
+prefix     ?= /usr/local
+bindir     ?= $(prefix)/bin
+libdir     ?= $(prefix)/lib
+includedir ?= $(prefix)/include
+mandir     ?= $(prefix)/share/man
+sysconfdir ?= /etc
+unitdir    ?= $(prefix)/lib/systemd/system
+driverdir  ?= $(libdir)/replicante/drivers
+
+REPLI_HTTP      ?= yes#  no: without lib/http, and so without repliagent
+WITHOUT_DRIVERS ?=#      names of drivers to leave out
+SANITIZE        ?=#      address,undefined or thread
+WERROR          ?=#      1: warnings are errors
+DEPS            ?= auto# no: never install a missing package, only name it
+V               ?=#      1: show the commands
+
+comma := ,
+BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+
+# --- Facts -------------------------------------------------------------------------------------
+
+B         := $(BUILD)
+Q         := $(if $(filter 1,$(V)),,@)
+version_h  = $(shell sed -n 's/^.define REPLI_VERSION_$(1) *\([0-9]*\).*/\1/p' include/replicante/version.h 2>/dev/null)
+VERSION   := $(call version_h,MAJOR).$(call version_h,MINOR).$(call version_h,PATCH)
+SOVERSION := 0
+
+sources = $(sort $(foreach dir,$(1),$(wildcard $(dir)/*.c)))
+objects = $(patsubst %.c,$(B)/obj/%.o,$(call sources,$(1)))
+
+CORE_OBJ := $(call objects,lib/base lib/model lib/driver lib/store lib/action lib/agent)
+HTTP_OBJ := $(if $(filter-out no,$(REPLI_HTTP)),$(call objects,lib/http))
+PROG_OBJ := $(if $(filter-out no,$(REPLI_HTTP)),$(call objects,src/repliagent))
+
+CORE := $(if $(CORE_OBJ),libreplicante-agent)
+HTTP := $(if $(HTTP_OBJ),libreplicante-agent-http)
+PROG := $(if $(PROG_OBJ),$(B)/bin/repliagent)
+
+all:
+
+# --- Packages: what is missing is installed or named before anything is compiled -----------------
+
+include mk/deps.mk
+
+# --- Flags: ours first, so that yours win --------------------------------------------------------
+
+REPLI_CPPFLAGS := -D_GNU_SOURCE -Iinclude
+REPLI_CFLAGS   := -std=c11 -fPIC -fvisibility=hidden -pthread \
+                  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
+                  $(if $(filter 1,$(WERROR)),-Werror) \
+                  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+# Clang leaves the sanitizer's runtime out of shared objects, so their symbols stay undefined.
+REPLI_LDFLAGS  := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)defs)
+PATHS          := -DREPLI_DRIVERDIR='"$(driverdir)"' -DREPLI_SYSCONFDIR='"$(sysconfdir)"'
+
+# ROOM is what only the objects of one room get. The most specific pattern wins.
+$(B)/obj/lib/%.o:            ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
+$(B)/obj/lib/http/%.o:       ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/src/repliagent/%.o: ROOM = $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
+
+compile = $(CC) $(REPLI_CPPFLAGS) $(ROOM) $(CPPFLAGS) $(REPLI_CFLAGS) $(CFLAGS)
+link    = $(CC) $(REPLI_CFLAGS) $(CFLAGS) $(REPLI_LDFLAGS) $(LDFLAGS)
+say     = @$(if $(Q),printf '  %-5s %s\n' $(1) $(or $(2),$@),:)
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(compile) -MMD -MP -c -o $@ $<
+
+# Rewritten only when it differs: changed flags rebuild, the same flags do not.
+define flags
+$(link) $(CPPFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS) $(PATHS)
+endef
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(flags))' | cmp -s - $@ || \
+	    printf '%s\n' '$(subst ','\'',$(flags))' >$@
+
+# --- Libraries ---------------------------------------------------------------------------------
+
+# $(call library,NAME,OBJECTS,EXPORT MAP,OTHER INPUTS,LIBRARIES)
+#
+# The static library is one object whose hidden symbols are made local, so that neither form of the
+# library puts a name into the host's program that is not in the map.
+define library
+$(B)/lib/$(1).so.$(VERSION): $(2) $(3) $(4)
+	$$(call say,LD)
+	@mkdir -p $$(@D)
+	$$(Q)$$(link) -shared -Wl,-soname,$(1).so.$(SOVERSION) \
+	    $(if $(3),-Wl$(comma)--version-script=$(3)) -o $$@ $(2) $(4) $(5) $$(LDLIBS)
+$(B)/lib/$(1).so.$(SOVERSION): $(B)/lib/$(1).so.$(VERSION)
+	@ln -sf $$(<F) $$@
+$(B)/lib/$(1).so: $(B)/lib/$(1).so.$(SOVERSION)
+	@ln -sf $$(<F) $$@
+$(B)/lib/$(1).a: $(2)
+	$$(call say,AR)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)$$(LD) -r -o $$(@:.a=.o) $(2)
+	$$(Q)$$(OBJCOPY) --localize-hidden $$(@:.a=.o)
+	$$(Q)$$(AR) rcs $$@ $$(@:.a=.o)
+all: $(B)/lib/$(1).so $(B)/lib/$(1).a
+endef
+
+core_map := $(wildcard lib/replicante-agent.map)
+http_map := $(wildcard lib/http/replicante-agent-http.map)
+core_so  := $(if $(CORE),$(B)/lib/$(CORE).so)
+$(if $(CORE),$(eval $(call library,$(CORE),$(CORE_OBJ),$(core_map),,$(CORE_LIBS) -ldl)))
+$(if $(HTTP),$(eval $(call library,$(HTTP),$(HTTP_OBJ),$(http_map),$(core_so),$(HTTP_LIBS) $(CORE_LIBS))))
+
+# Everything with its internal names, for the unit tests.
+$(B)/lib/core-internal.a: $(CORE_OBJ)
+$(B)/lib/http-internal.a: $(HTTP_OBJ)
+$(B)/lib/program-internal.a: $(filter-out %/main.o,$(PROG_OBJ))
+$(B)/lib/%-internal.a:
+	$(call say,AR)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# --- Program: linked with the static libraries, so that it runs from where it stands -------------
+
+static_libs := $(patsubst %,$(B)/lib/%.a,$(HTTP) $(CORE))
+
+$(B)/bin/repliagent: $(PROG_OBJ) $(static_libs)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(link) -o $@ $^ $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
+
+all: $(PROG)
+ifeq ($(REPLI_HTTP),no)
+all: ; @echo '  left out: HTTP, and with it repliagent (REPLI_HTTP=no)'
+endif
+
+# --- The rest ----------------------------------------------------------------------------------
+
+include mk/drivers.mk mk/install.mk mk/test.mk
+
+clean:
+	rm -rf build build-*
+
+distclean: clean
+	rm -rf config.mak config.log config.status autom4te.cache configure
+
+help:
+	@cat mk/help.txt
+
+.PHONY: all clean distclean help FORCE
+.DELETE_ON_ERROR:
+FORCE:
+
+-include $(shell test -d $(B) && find $(B) -name '*.d')

@@ -1,0 +1,57 @@
+# Everything that is installed is named once, as SOURCE:DESTINATION, and uninstall removes the
+# destinations. template and fake are there to be read and to test with.
+
+INSTALLED_DRIVERS := $(filter-out template fake,$(BUILT_DRIVERS))
+pc_files := $(if $(CORE),replicante-agent replicante-agent-driver) $(if $(HTTP),replicante-agent-http)
+units    := $(if $(PROG),$(patsubst src/repliagent/%.in,%,$(wildcard src/repliagent/*.service.in)))
+pages    := $(wildcard man/*.[1-9] man/man[1-9]/*.[1-9])
+
+put = $(foreach f,$(2),$(f):$(1)/$(notdir $(f)))
+DATA := $(call put,$(includedir)/replicante,$(wildcard include/replicante/*.h)) \
+        $(call put,$(libdir),$(patsubst %,$(B)/lib/%.a,$(CORE) $(HTTP))) \
+        $(call put,$(libdir)/pkgconfig,$(pc_files:%=$(B)/pkgconfig/%.pc)) \
+        $(foreach p,$(pages),$(p):$(mandir)/man$(subst .,,$(suffix $(p)))/$(notdir $(p))) \
+        $(call put,$(unitdir),$(units:%=$(B)/%))
+EXEC := $(call put,$(bindir),$(PROG)) \
+        $(call put,$(libdir),$(patsubst %,$(B)/lib/%.so.$(VERSION),$(CORE) $(HTTP))) \
+        $(call put,$(driverdir),$(INSTALLED_DRIVERS:%=$(B)/drivers/driver_%.so))
+LINKS := $(foreach l,$(CORE) $(HTTP),$(libdir)/$(l).so $(libdir)/$(l).so.$(SOVERSION))
+
+to = $(word 2,$(subst :, ,$(1)))
+
+define install
+$(Q)$(INSTALL) -D -m $(1) '$(word 1,$(subst :, ,$(2)))' '$(DESTDIR)$(call to,$(2))'
+
+endef
+
+install: all $(foreach d,$(DATA),$(word 1,$(subst :, ,$(d))))
+	$(foreach f,$(DATA),$(call install,644,$(f)))
+	$(foreach f,$(EXEC),$(call install,755,$(f)))
+	$(Q)for lib in $(CORE) $(HTTP); do \
+	    ln -sf $$lib.so.$(VERSION) $(DESTDIR)$(libdir)/$$lib.so.$(SOVERSION) && \
+	    ln -sf $$lib.so.$(SOVERSION) $(DESTDIR)$(libdir)/$$lib.so || exit; \
+	done
+
+# Folders of our own go when they are empty; those of the system stay.
+uninstall:
+	rm -f $(patsubst %,'$(DESTDIR)%',$(foreach f,$(DATA) $(EXEC),$(call to,$(f))) $(LINKS))
+	-rmdir $(patsubst %,'$(DESTDIR)%',$(includedir)/replicante $(driverdir) $(dir $(driverdir))) 2>/dev/null
+
+substitute = sed -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' \
+    -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
+    -e 's|@sysconfdir@|$(sysconfdir)|g' -e 's|@driverdir@|$(driverdir)|g' \
+    -e 's|@VERSION@|$(VERSION)|g' $< >$@
+
+$(B)/pkgconfig/%.pc: pkgconfig/%.pc.in $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(substitute)
+
+$(B)/%.service: src/repliagent/%.service.in $(B)/flags
+	$(Q)$(substitute)
+
+dist:
+	@mkdir -p $(B)
+	git archive --format=tar.gz --prefix=libreplicante-agent-$(VERSION)/ \
+	    -o $(B)/libreplicante-agent-$(VERSION).tar.gz HEAD
+
+.PHONY: install uninstall dist
