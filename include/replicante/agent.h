@@ -1,0 +1,225 @@
+#ifndef REPLICANTE_AGENT_H
+#define REPLICANTE_AGENT_H
+
+/*
+ * The agent for hosts: one node's datastore under one model, and a durable, ordered queue of
+ * actions. No global state: a process may hold as many agents as it likes.
+ *
+ * Unless a function says otherwise: it is thread-safe for different objects, and for one agent
+ * from repli_agent_new() until repli_agent_free() is called; inputs are copied before it returns;
+ * err may be NULL. In a child made by fork() every function but repli_agent_free(), which then
+ * only gives memory back, returns REPLI_EFORK.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <replicante/alloc.h>
+#include <replicante/driver.h>
+#include <replicante/error.h>
+#include <replicante/model.h>
+#include <replicante/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct repli_config repli_config;
+typedef struct repli_agent repli_agent;
+typedef struct repli_snapshot repli_snapshot;
+
+/* ---- Configuration ------------------------------------------------------------------------- */
+
+/**
+ * Takes the agent's log: level is REPLI_LOG_*, origin names the part that speaks ("store",
+ * "driver.postgresql"), message is one line of UTF-8. Called from any thread of the agent, never
+ * two at once for one agent; must not call the agent. Without one the agent is silent.
+ */
+typedef void (*repli_log_fn)(int32_t level, const char *origin, const char *message,
+                             void *user_data);
+
+/** An empty configuration: defaults for all but node_id and the driver. allocator may be NULL; the
+ *  agents made from it use it, too. A configuration belongs to one thread at a time. */
+REPLI_API int32_t repli_config_new(const repli_allocator *allocator, repli_config **ret_config,
+                                   repli_error *err);
+REPLI_API void repli_config_free(repli_config *config);
+
+/** All keys there are, NULL-terminated, each with type, limits, default and a summary. Static. */
+REPLI_API const repli_config_key *const *repli_config_keys(void);
+
+/* Unknown keys, wrong types and values out of bounds are REPLI_EINVALID. */
+REPLI_API int32_t repli_config_set_str(repli_config *config, const char *key, const char *value,
+                                       repli_error *err);
+REPLI_API int32_t repli_config_set_int(repli_config *config, const char *key, int64_t value,
+                                       repli_error *err);
+REPLI_API int32_t repli_config_set_bool(repli_config *config, const char *key, int32_t value,
+                                        repli_error *err);
+REPLI_API int32_t repli_config_set_strs(repli_config *config, const char *key,
+                                        const char *const *values, size_t count, repli_error *err);
+
+/** Use a driver that is linked into the host. */
+REPLI_API int32_t repli_config_set_driver(repli_config *config, repli_driver_entry_fn entry,
+                                          repli_error *err);
+/** Use a driver from a file: an absolute path, or a name to be found as driver_NAME.so in
+ *  directory (NULL: the one the library was built with). The file is loaded at once and stays
+ *  loaded for the life of the process. */
+REPLI_API int32_t repli_config_load_driver(repli_config *config, const char *name_or_path,
+                                           const char *directory, repli_error *err);
+/** The driver's table as the library uses it, or NULL if none was set. Borrowed from config. */
+REPLI_API const repli_driver *repli_config_driver(const repli_config *config);
+/** The driver's own configuration: a JSON object, checked against its config_keys. */
+REPLI_API int32_t repli_config_set_driver_config(repli_config *config, const char *json,
+                                                 size_t size, repli_error *err);
+
+/** Log messages of level and more important ones. */
+REPLI_API int32_t repli_config_set_log(repli_config *config, int32_t level, repli_log_fn log,
+                                       void *user_data, repli_error *err);
+
+/** Do one step of an action; see repli_driver's action_step. Runs on the agent's executor. */
+typedef int32_t (*repli_action_step_fn)(void *user_data, const repli_host *host, repli_op *op,
+                                        const repli_step *step, repli_sink *sink,
+                                        repli_error *err);
+/** Check arguments; see repli_driver's action_validate. Any thread, at any time. */
+typedef int32_t (*repli_action_validate_fn)(void *user_data, const char *kind,
+                                            const char *args_json, size_t args_size,
+                                            repli_error *err);
+/** Offer a kind of action of the host's own. validate may be NULL: any arguments will do. */
+REPLI_API int32_t repli_config_add_action(repli_config *config, const repli_action_kind *kind,
+                                          repli_action_validate_fn validate,
+                                          repli_action_step_fn step, void *user_data,
+                                          repli_error *err);
+
+/* ---- Life ---------------------------------------------------------------------------------- */
+
+/**
+ * Make an agent: opens the database of actions (whose owner it then is) and the driver, but
+ * starts nothing. The configuration is copied. REPLI_EBUSY: another process owns the database.
+ */
+REPLI_API int32_t repli_agent_new(const repli_config *config, repli_agent **ret_agent,
+                                  repli_error *err);
+/** Start observing the node and executing actions, in threads of the agent's own that take no
+ *  signals. Once per agent. */
+REPLI_API int32_t repli_agent_start(repli_agent *agent, repli_error *err);
+/**
+ * Stop: no new action is picked up, the running step is cancelled and waited for, up to
+ * timeout_ms. An action that still runs is resumed by the next start. REPLI_ETIMEOUT: the driver
+ * did not return; its thread is given up, and repli_agent_free() leaves what that thread uses.
+ */
+REPLI_API int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *err);
+/** Stop if need be (without patience) and free. NULL is fine. The last call on an agent. */
+REPLI_API void repli_agent_free(repli_agent *agent);
+
+/**
+ * Change what can be changed while running: the driver's configuration, intervals, limits, log.
+ * REPLI_EINVALID names a key that needs a restart; on any failure everything stays as it was.
+ */
+REPLI_API int32_t repli_agent_reload(repli_agent *agent, const repli_config *config,
+                                     repli_error *err);
+
+/* ---- Status -------------------------------------------------------------------------------- */
+
+/**
+ * The latest snapshot of the node: never blocks, never asks the store, never NULL on success (before
+ * the first observation the status is Unknown). Give it back with repli_snapshot_unref().
+ */
+REPLI_API int32_t repli_agent_snapshot(repli_agent *agent, repli_snapshot **ret_snapshot,
+                                       repli_error *err);
+
+/** Receives a snapshot, borrowed for the call. Runs on a thread of the agent or within the call
+ *  that asked; must not block, and not free or stop the agent. */
+typedef void (*repli_observe_fn)(void *user_data, repli_snapshot *snapshot);
+
+/**
+ * Ask for a snapshot no older than max_age_ms (0: one that begins now). observed is called exactly
+ * once: at once if the present one will do, else when a new one is there, and after timeout_ms
+ * with whatever there is, or at stop. However many ask, the store is asked once.
+ */
+REPLI_API int32_t repli_agent_observe(repli_agent *agent, int64_t max_age_ms, int64_t timeout_ms,
+                                      repli_observe_fn observed, void *user_data,
+                                      repli_error *err);
+
+REPLI_API repli_snapshot *repli_snapshot_ref(repli_snapshot *snapshot);
+REPLI_API void repli_snapshot_unref(repli_snapshot *snapshot);
+
+/* A snapshot never changes; what these return lives as long as it does. */
+
+/** The node. Never NULL. */
+REPLI_API const repli_node *repli_snapshot_node(const repli_snapshot *snapshot);
+/** What the running store told; NULL with the reason in err if it could not be asked. */
+REPLI_API const repli_store_extras *repli_snapshot_store(const repli_snapshot *snapshot,
+                                                         repli_error *err);
+/** The shards; NULL with the reason in err if the store could not be asked. */
+REPLI_API const repli_shards *repli_snapshot_shards(const repli_snapshot *snapshot,
+                                                    repli_error *err);
+/* The same, as the JSON that clients get; encoded once. */
+REPLI_API const char *repli_snapshot_node_json(const repli_snapshot *snapshot, size_t *ret_size);
+REPLI_API const char *repli_snapshot_store_json(const repli_snapshot *snapshot, size_t *ret_size,
+                                                repli_error *err);
+REPLI_API const char *repli_snapshot_shards_json(const repli_snapshot *snapshot, size_t *ret_size,
+                                                 repli_error *err);
+/** When the observation behind it was finished: UTC, nanoseconds since 1970. */
+REPLI_API int64_t repli_snapshot_time_ns(const repli_snapshot *snapshot);
+/** Age in milliseconds, by the monotonic clock. */
+REPLI_API int64_t repli_snapshot_age_ms(const repli_snapshot *snapshot);
+
+/* ---- Actions ------------------------------------------------------------------------------- */
+
+/**
+ * Schedule an action. When it returns REPLI_OK the action is on disk and will run, after all that
+ * were scheduled before. REPLI_ENOTFOUND: unknown kind; REPLI_EINVALID: bad arguments or request;
+ * REPLI_ECONFLICT: the id is in use; REPLI_EFULL: the queue is at its limit or the disk is full.
+ */
+REPLI_API int32_t repli_agent_schedule(repli_agent *agent, const repli_request *request,
+                                       char ret_id[REPLI_UUID_SIZE], repli_error *err);
+
+/** How a schedule ended: code, and either the id or the error, both borrowed for the call. Runs
+ *  on a thread of the agent; must not block, and not free or stop the agent. */
+typedef void (*repli_scheduled_fn)(void *user_data, int32_t code, const char *id,
+                                   const repli_error *error);
+
+/** The same without waiting for the disk. If this returns an error, scheduled is never called;
+ *  otherwise it is called exactly once. */
+REPLI_API int32_t repli_agent_schedule_async(repli_agent *agent, const repli_request *request,
+                                             repli_scheduled_fn scheduled, void *user_data,
+                                             repli_error *err);
+
+/** Cancel an action that waits: it becomes FAILED and says so. REPLI_ENOTFOUND: no such id;
+ *  REPLI_ECONFLICT: it runs or is finished. */
+REPLI_API int32_t repli_agent_cancel(repli_agent *agent, const char *id, repli_error *err);
+
+/** Look up an action with its history. REPLI_ENOTFOUND: no such id, or not a UUID. */
+REPLI_API int32_t repli_agent_action(repli_agent *agent, const char *id, repli_doc **ret_doc,
+                                     const repli_action **ret_action, repli_error *err);
+/** Every unfinished action, in the order of execution: what runs, then what waits. */
+REPLI_API int32_t repli_agent_queue(repli_agent *agent, repli_doc **ret_doc,
+                                    const repli_action_summary **ret_summaries, size_t *ret_count,
+                                    repli_error *err);
+/**
+ * Finished actions, newest first. before_id: only those finished before that one (NULL: from the
+ * newest). limit 0: all of the last hour and at least the newest 100.
+ */
+REPLI_API int32_t repli_agent_finished(repli_agent *agent, uint32_t limit, const char *before_id,
+                                       repli_doc **ret_doc,
+                                       const repli_action_summary **ret_summaries,
+                                       size_t *ret_count, repli_error *err);
+
+/** Called for each kind of action the agent knows; a result other than 0 ends the listing and is
+ *  returned. */
+typedef int32_t (*repli_action_kind_fn)(void *user_data, const repli_action_kind *kind);
+REPLI_API int32_t repli_agent_action_kinds(repli_agent *agent, repli_action_kind_fn visit,
+                                           void *user_data, repli_error *err);
+
+/* ---- The agent itself ---------------------------------------------------------------------- */
+
+/** REPLI_OK while the agent's own threads make progress, whatever the store does. */
+REPLI_API int32_t repli_agent_live(repli_agent *agent, repli_error *err);
+/** REPLI_OK once the first observation is there and while the database of actions works. */
+REPLI_API int32_t repli_agent_ready(repli_agent *agent, repli_error *err);
+/** Counters and gauges in the Prometheus text format, appended to ret_text. */
+REPLI_API int32_t repli_agent_metrics(repli_agent *agent, repli_buf *ret_text, repli_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,210 @@
+#ifndef REPLICANTE_TYPES_H
+#define REPLICANTE_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <replicante/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The datastore model: what an agent says about one node.
+ *
+ * Text is UTF-8 and NUL-terminated. Whoever fills a record sets struct_size to its sizeof first
+ * (the *_INIT macros do) and keeps ownership of everything it points to: the receiver copies.
+ * Records only grow at their end.
+ */
+
+/** Status of the node, as far as the agent can tell. */
+enum {
+    REPLI_STATUS_UNAVAILABLE = 1,     /**< the agent cannot talk to the store */
+    REPLI_STATUS_NOT_IN_CLUSTER = 2,  /**< runs, but belongs to no cluster */
+    REPLI_STATUS_JOINING_CLUSTER = 3, /**< is becoming a member */
+    REPLI_STATUS_LEAVING_CLUSTER = 4, /**< is ceasing to be a member */
+    REPLI_STATUS_UNHEALTHY = 5,       /**< a fault is confirmed */
+    REPLI_STATUS_HEALTHY = 6,         /**< works as it should */
+    REPLI_STATUS_UNKNOWN = 7          /**< could not be told; needs a reason */
+};
+
+/** Role of this node for one shard. */
+enum {
+    REPLI_ROLE_PRIMARY = 1,    /**< makes the updates */
+    REPLI_ROLE_SECONDARY = 2,  /**< holds an up to date copy and applies updates */
+    REPLI_ROLE_RECOVERING = 3, /**< holds a copy that is being synchronised */
+    REPLI_ROLE_OTHER = 4       /**< anything else; needs a reason */
+};
+
+/** Type of an attribute's value. */
+enum {
+    REPLI_VALUE_NULL = 0,
+    REPLI_VALUE_STRING = 1,
+    REPLI_VALUE_INTEGER = 2,
+    REPLI_VALUE_REAL = 3,
+    REPLI_VALUE_BOOLEAN = 4
+};
+
+/** Units with a spelling of their own on the wire; any other non-empty text is a unit as well. */
+#define REPLI_UNIT_SECONDS "seconds"
+#define REPLI_UNIT_MILLISECONDS "milliseconds"
+
+/**
+ * A named fact. The name is scoped, "domain/name" such as "postgresql.org/timeline"; the domain
+ * replicante.io and all below it belong to the library.
+ */
+typedef struct repli_attribute {
+    uint32_t struct_size;
+    int32_t type;        /**< REPLI_VALUE_* */
+    const char *name;    /**< scoped name */
+    const char *string;  /**< for REPLI_VALUE_STRING */
+    int64_t integer;     /**< for REPLI_VALUE_INTEGER; 0 or 1 for REPLI_VALUE_BOOLEAN */
+    double real;         /**< for REPLI_VALUE_REAL; finite */
+} repli_attribute;
+
+#define REPLI_ATTRIBUTE_INIT {(uint32_t)sizeof(repli_attribute), REPLI_VALUE_NULL, NULL, NULL, 0, 0}
+
+/** One address of the node under its name: "client", "member" or any other. */
+typedef struct repli_address {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *name;
+    const char *address; /**< such as "host:port" */
+} repli_address;
+
+#define REPLI_ADDRESS_INIT {(uint32_t)sizeof(repli_address), 0, NULL, NULL}
+
+/** Version of the store's software. */
+typedef struct repli_store_version {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *number;   /**< semantic version, such as "15.3.0" */
+    const char *checkout; /**< revision it was built from, or NULL */
+    const char *extra;    /**< anything else, or NULL */
+} repli_store_version;
+
+#define REPLI_STORE_VERSION_INIT {(uint32_t)sizeof(repli_store_version), 0, NULL, NULL, NULL}
+
+/** Version of the agent. */
+typedef struct repli_agent_version {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *number;   /**< semantic version */
+    const char *checkout; /**< revision it was built from, or "unknown" */
+    const char *taint;    /**< "clean", or how the sources differ from the checkout */
+} repli_agent_version;
+
+#define REPLI_AGENT_VERSION_INIT {(uint32_t)sizeof(repli_agent_version), 0, NULL, NULL, NULL}
+
+/**
+ * One shard on this node. A store without sharding has one.
+ * An offset never goes back but for a lost write, and its unit does not change.
+ */
+typedef struct repli_shard {
+    uint32_t struct_size;
+    int32_t role;                   /**< REPLI_ROLE_* */
+    const char *id;                 /**< the same on all nodes of the cluster */
+    const char *role_reason;        /**< for REPLI_ROLE_OTHER; else NULL */
+    int64_t commit_offset;
+    const char *commit_offset_unit; /**< NULL: the store has no offset */
+    int64_t lag;
+    const char *lag_unit;           /**< NULL: the lag is not known here */
+} repli_shard;
+
+#define REPLI_SHARD_INIT {(uint32_t)sizeof(repli_shard), 0, NULL, NULL, 0, NULL, 0, NULL}
+
+/** Everything known about a node, even while its store is down. */
+typedef struct repli_node {
+    uint32_t struct_size;
+    int32_t status;            /**< REPLI_STATUS_* */
+    const char *status_reason; /**< required for REPLI_STATUS_UNKNOWN; NULL if there is none */
+    const char *node_id;
+    const char *store_id;      /**< which software, such as "postgresql" */
+    repli_agent_version agent_version;
+    repli_store_version store_version; /**< number is NULL while it could not be found out */
+    const repli_address *addresses;
+    size_t address_count;
+    const repli_attribute *attributes; /**< ordered by name, unique */
+    size_t attribute_count;
+} repli_node;
+
+/** What only a running store can tell. */
+typedef struct repli_store_extras {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *cluster_id;
+    const repli_attribute *attributes; /**< ordered by name, unique */
+    size_t attribute_count;
+} repli_store_extras;
+
+/** The shards of a node. */
+typedef struct repli_shards {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const repli_shard *shards;
+    size_t shard_count;
+} repli_shards;
+
+/** Phase of an action. DONE and FAILED are final and never change. */
+enum {
+    REPLI_PHASE_NEW = 1,     /**< waits for its turn */
+    REPLI_PHASE_RUNNING = 2, /**< is being stepped; at most one action is */
+    REPLI_PHASE_DONE = 3,
+    REPLI_PHASE_FAILED = 4
+};
+
+/** A value for times that are not set: INT64_MIN. Times are nanoseconds since 1970 in UTC. */
+#define REPLI_TIME_NONE INT64_MIN
+
+/** A string under a name. */
+typedef struct repli_header {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *name;
+    const char *value;
+} repli_header;
+
+#define REPLI_HEADER_INIT {(uint32_t)sizeof(repli_header), 0, NULL, NULL}
+
+/** A change in an action's life. */
+typedef struct repli_transition {
+    uint32_t struct_size;
+    int32_t phase;            /**< REPLI_PHASE_* reached */
+    int64_t time_ns;          /**< when, UTC since 1970 */
+    const char *payload_json; /**< progress at that time, or NULL */
+    const char *error_json;   /**< or NULL */
+} repli_transition;
+
+/** One action asked of the agent: the request and what became of it. */
+typedef struct repli_action {
+    uint32_t struct_size;
+    int32_t phase;             /**< REPLI_PHASE_* */
+    const char *id;            /**< UUID in its canonical lower-case form */
+    const char *kind;          /**< "domain/name" */
+    const char *args_json;     /**< never NULL; "null" when there are none */
+    const char *requester;     /**< who asked, such as "AGENT_API" */
+    const repli_header *headers;
+    size_t header_count;
+    int64_t created_ns;        /**< given with the request, or the time it came */
+    int64_t scheduled_ns;      /**< when the agent had it on disk */
+    int64_t finished_ns;       /**< REPLI_TIME_NONE until the phase is final */
+    const char *payload_json;  /**< progress, owned by the action's implementation; or NULL */
+    const char *error_json;    /**< {"error_msg", "error_cause"?, "error_trail"?}, or NULL */
+    const repli_transition *history; /**< newest first */
+    size_t history_count;
+} repli_action;
+
+/** An entry of the list of queued or finished actions. */
+typedef struct repli_action_summary {
+    uint32_t struct_size;
+    int32_t phase;
+    const char *id;
+    const char *kind;
+} repli_action_summary;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

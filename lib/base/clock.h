@@ -1,0 +1,16 @@
+#ifndef REPLI_BASE_CLOCK_H
+#define REPLI_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define REPLI__NS_PER_MS INT64_C(1000000)
+#define REPLI__NS_PER_S INT64_C(1000000000)
+
+/* CLOCK_MONOTONIC in nanoseconds: for deadlines and ages. */
+uint64_t repli__mono_ns(void);
+/* CLOCK_REALTIME in nanoseconds since 1970: for records. */
+int64_t repli__wall_ns(void);
+/* A deadline ms from now; ms below 0 counts as 0, and the far future is UINT64_MAX. */
+uint64_t repli__deadline_ns(int64_t ms);
+
+#endif

@@ -1,0 +1,104 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Cut text at size - 1 bytes, but never within a UTF-8 character. */
+static void copy_text(char *to, size_t size, const char *from) {
+    size_t length = strnlen(from, size);
+    if (length == size) {
+        length = size - 1;
+        while (length > 0 && ((unsigned char)from[length] & 0xC0) == 0x80)
+            length--;
+    }
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+/* A caller that was compiled against a smaller repli_error gets nothing it has no room for. */
+static int usable(const repli_error *err) {
+    return err != NULL && err->struct_size >= sizeof(repli_error);
+}
+
+int32_t repli__error(repli_error *err, int32_t code, const char *origin, const char *format, ...) {
+    if (!usable(err))
+        return code;
+    char message[REPLI_ERROR_MESSAGE_SIZE + 4];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    if (size < 0)
+        message[0] = '\0';
+    err->code = code;
+    copy_text(err->origin, sizeof(err->origin), origin);
+    err->native[0] = '\0';
+    copy_text(err->message, sizeof(err->message), message);
+    err->cause[0] = '\0';
+    return code;
+}
+
+void repli__error_native(repli_error *err, const char *native) {
+    if (usable(err))
+        copy_text(err->native, sizeof(err->native), native);
+}
+
+void repli__error_cause(repli_error *err, const char *cause) {
+    if (usable(err))
+        copy_text(err->cause, sizeof(err->cause), cause);
+}
+
+int32_t repli__error_nomem(repli_error *err, const char *origin, const char *what) {
+    return repli__error(err, REPLI_ENOMEM, origin, "out of memory while %s", what);
+}
+
+int32_t repli__error_copy(repli_error *err, const repli_error *from) {
+    if (usable(err) && err != from) {
+        uint32_t struct_size = err->struct_size;
+        *err = *from;
+        err->struct_size = struct_size;
+    }
+    return from->code;
+}
+
+void repli_error_clear(repli_error *err) {
+    if (!usable(err))
+        return;
+    err->code = REPLI_OK;
+    err->origin[0] = '\0';
+    err->native[0] = '\0';
+    err->message[0] = '\0';
+    err->cause[0] = '\0';
+}
+
+const char *repli_error_name(int32_t code) {
+    switch (code) {
+    case REPLI_OK: return "ok";
+    case REPLI_EREFUSED: return "refused";
+    case REPLI_ETIMEOUT: return "timeout";
+    case REPLI_ELOST: return "lost";
+    case REPLI_EAUTH: return "auth";
+    case REPLI_EPERMISSION: return "permission";
+    case REPLI_ENOTREADY: return "not_ready";
+    case REPLI_EPROTOCOL: return "protocol";
+    case REPLI_ENOTFOUND: return "not_found";
+    case REPLI_EDONE: return "done";
+    case REPLI_ECONFLICT: return "conflict";
+    case REPLI_ENOQUORUM: return "no_quorum";
+    case REPLI_ENOTLEADER: return "not_leader";
+    case REPLI_EINVALID: return "invalid";
+    case REPLI_EINTERNAL: return "internal";
+    case REPLI_ENOMEM: return "out_of_memory";
+    case REPLI_ENOTSUP: return "not_supported";
+    case REPLI_ECANCELLED: return "cancelled";
+    case REPLI_EBUSY: return "busy";
+    case REPLI_EFULL: return "full";
+    case REPLI_EIO: return "io";
+    case REPLI_ECORRUPT: return "corrupt";
+    case REPLI_EABI: return "abi";
+    case REPLI_ESTATE: return "state";
+    case REPLI_EFORK: return "fork";
+    default: return "unknown";
+    }
+}
