@@ -28,7 +28,7 @@ typedef struct repli_config repli_config;
 typedef struct repli_agent repli_agent;
 typedef struct repli_snapshot repli_snapshot;
 
-/* ---- Configuration ------------------------------------------------------------------------- */
+/* Configuration. */
 
 /**
  * Takes the agent's log: level is REPLI_LOG_*, origin names the part that speaks ("store",
@@ -77,8 +77,7 @@ REPLI_API int32_t repli_config_set_log(repli_config *config, int32_t level, repl
 
 /** Do one step of an action; see repli_driver's action_step. Runs on the agent's executor. */
 typedef int32_t (*repli_action_step_fn)(void *user_data, const repli_host *host, repli_op *op,
-                                        const repli_step *step, repli_sink *sink,
-                                        repli_error *err);
+                                        const repli_step *step, repli_sink *sink, repli_error *err);
 /** Check arguments; see repli_driver's action_validate. Any thread, at any time. */
 typedef int32_t (*repli_action_validate_fn)(void *user_data, const char *kind,
                                             const char *args_json, size_t args_size,
@@ -89,7 +88,7 @@ REPLI_API int32_t repli_config_add_action(repli_config *config, const repli_acti
                                           repli_action_step_fn step, void *user_data,
                                           repli_error *err);
 
-/* ---- Life ---------------------------------------------------------------------------------- */
+/* Life. */
 
 /**
  * Make an agent: opens the database of actions (whose owner it then is) and the driver, but
@@ -116,11 +115,11 @@ REPLI_API void repli_agent_free(repli_agent *agent);
 REPLI_API int32_t repli_agent_reload(repli_agent *agent, const repli_config *config,
                                      repli_error *err);
 
-/* ---- Status -------------------------------------------------------------------------------- */
+/* Status. */
 
 /**
- * The latest snapshot of the node: never blocks, never asks the store, never NULL on success (before
- * the first observation the status is Unknown). Give it back with repli_snapshot_unref().
+ * The latest snapshot of the node: never blocks, never asks the store, never NULL on success
+ * (before the first observation the status is Unknown). Give it back with repli_snapshot_unref().
  */
 REPLI_API int32_t repli_agent_snapshot(repli_agent *agent, repli_snapshot **ret_snapshot,
                                        repli_error *err);
@@ -135,8 +134,7 @@ typedef void (*repli_observe_fn)(void *user_data, repli_snapshot *snapshot);
  * with whatever there is, or at stop. However many ask, the store is asked once.
  */
 REPLI_API int32_t repli_agent_observe(repli_agent *agent, int64_t max_age_ms, int64_t timeout_ms,
-                                      repli_observe_fn observed, void *user_data,
-                                      repli_error *err);
+                                      repli_observe_fn observed, void *user_data, repli_error *err);
 
 REPLI_API repli_snapshot *repli_snapshot_ref(repli_snapshot *snapshot);
 REPLI_API void repli_snapshot_unref(repli_snapshot *snapshot);
@@ -162,7 +160,7 @@ REPLI_API int64_t repli_snapshot_time_ns(const repli_snapshot *snapshot);
 /** Age in milliseconds, by the monotonic clock. */
 REPLI_API int64_t repli_snapshot_age_ms(const repli_snapshot *snapshot);
 
-/* ---- Actions ------------------------------------------------------------------------------- */
+/* Actions. */
 
 /**
  * Schedule an action. When it returns REPLI_OK the action is on disk and will run, after all that
@@ -209,7 +207,7 @@ typedef int32_t (*repli_action_kind_fn)(void *user_data, const repli_action_kind
 REPLI_API int32_t repli_agent_action_kinds(repli_agent *agent, repli_action_kind_fn visit,
                                            void *user_data, repli_error *err);
 
-/* ---- The agent itself ---------------------------------------------------------------------- */
+/* The agent itself. */
 
 /** REPLI_OK while the agent's own threads make progress, whatever the store does. */
 REPLI_API int32_t repli_agent_live(repli_agent *agent, repli_error *err);

@@ -39,7 +39,8 @@ typedef struct repli_buf {
     const repli_allocator *allocator; /**< where data comes from; NULL for malloc */
 } repli_buf;
 
-#define REPLI_BUF_INIT {NULL, 0, 0, NULL}
+#define REPLI_BUF_INIT                                                                             \
+    { NULL, 0, 0, NULL }
 
 /** Free the text and make the buffer empty again; NULL and repeated calls are fine. Different
  *  buffers may be used by different threads. */

@@ -44,18 +44,13 @@ typedef struct repli_op repli_op;
 /** Takes what a call has to say. */
 typedef struct repli_sink repli_sink;
 
-enum {
-    REPLI_LOG_ERROR = 1,
-    REPLI_LOG_WARNING = 2,
-    REPLI_LOG_INFO = 3,
-    REPLI_LOG_DEBUG = 4
-};
+enum { REPLI_LOG_ERROR = 1, REPLI_LOG_WARNING = 2, REPLI_LOG_INFO = 3, REPLI_LOG_DEBUG = 4 };
 
 /** What a driver says about its behaviour that pointers cannot. Unknown bits are ignored. */
 #define REPLI_CAP_CONCURRENT (UINT64_C(1) << 0) /**< calls on one instance may run at once */
 #define REPLI_CAP_CANCEL (UINT64_C(1) << 1)     /**< cancel() makes a running call return soon */
 
-/* ---- Configuration ------------------------------------------------------------------------ */
+/* Configuration. */
 
 /** Type of a configuration value. */
 enum {
@@ -74,18 +69,18 @@ enum {
 /** One key of a configuration, so that mistakes are found before anything starts. */
 typedef struct repli_config_key {
     uint32_t struct_size;
-    int32_t type;              /**< REPLI_CONFIG_* */
+    int32_t type; /**< REPLI_CONFIG_* */
     uint32_t flags;
     uint32_t reserved;
-    const char *name;          /**< dots lead into sections, as in "service.start" */
-    const char *default_text;  /**< as it would be written; NULL if there is none */
-    const char *choices;       /**< for REPLI_CONFIG_CHOICE: words separated by '|' */
-    int64_t min;               /**< for REPLI_CONFIG_INTEGER */
+    const char *name;         /**< dots lead into sections, as in "service.start" */
+    const char *default_text; /**< as it would be written; NULL if there is none */
+    const char *choices;      /**< for REPLI_CONFIG_CHOICE: words separated by '|' */
+    int64_t min;              /**< for REPLI_CONFIG_INTEGER */
     int64_t max;
-    const char *summary;       /**< one line for people, with the unit */
+    const char *summary; /**< one line for people, with the unit */
 } repli_config_key;
 
-/* ---- Actions ------------------------------------------------------------------------------ */
+/* Actions. */
 
 /** A kind of action that a driver offers. */
 typedef struct repli_action_kind {
@@ -98,7 +93,8 @@ typedef struct repli_action_kind {
     const char *arguments; /**< for people: the arguments and what they mean; may be NULL */
 } repli_action_kind;
 
-#define REPLI_ACTION_KIND_INIT {(uint32_t)sizeof(repli_action_kind), 0, NULL, NULL, NULL}
+#define REPLI_ACTION_KIND_INIT                                                                     \
+    { (uint32_t)sizeof(repli_action_kind), 0, NULL, NULL, NULL }
 
 /** The agent stopped while a step of this action ran: that step may or may not have happened. */
 #define REPLI_STEP_INTERRUPTED (1u << 0)
@@ -128,25 +124,26 @@ typedef struct repli_outcome {
 } repli_outcome;
 
 #define REPLI_OUTCOME_INIT                                                                         \
-    {(uint32_t)sizeof(repli_outcome), REPLI_PHASE_RUNNING, NULL, NULL, NULL, -1}
+    { (uint32_t)sizeof(repli_outcome), REPLI_PHASE_RUNNING, NULL, NULL, NULL, -1 }
 
-/* ---- Processes ---------------------------------------------------------------------------- */
+/* Processes. */
 
 /** A command to run: no shell, a process group of its own, no descriptors but 0, 1 and 2. */
 typedef struct repli_command {
     uint32_t struct_size;
     uint32_t reserved;
-    const char *const *argv;   /**< NULL-terminated; argv[0] is a path, or looked up in PATH */
-    const char *const *env;    /**< "NAME=value" added to the agent's own; NULL-terminated, or NULL */
-    const char *directory;     /**< to run in; NULL for the agent's own */
-    const char *input;         /**< given on standard input, which is empty if NULL */
+    const char *const *argv; /**< NULL-terminated; argv[0] is a path, or looked up in PATH */
+    const char *const *env;  /**< "NAME=value" added to the agent's own; NULL-terminated, or NULL */
+    const char *directory;   /**< to run in; NULL for the agent's own */
+    const char *input;       /**< given on standard input, which is empty if NULL */
     size_t input_size;
     /** File that standard output and error are appended to. For process_run NULL means captured,
      *  for process_start NULL means thrown away. */
     const char *output_path;
 } repli_command;
 
-#define REPLI_COMMAND_INIT {(uint32_t)sizeof(repli_command), 0, NULL, NULL, NULL, NULL, 0, NULL}
+#define REPLI_COMMAND_INIT                                                                         \
+    { (uint32_t)sizeof(repli_command), 0, NULL, NULL, NULL, NULL, 0, NULL }
 
 enum {
     REPLI_PROCESS_RUNNING = 1,
@@ -157,16 +154,17 @@ enum {
 /** A started process, safe to write down and to find again after the agent was restarted. */
 typedef struct repli_process {
     uint32_t struct_size;
-    int32_t state;       /**< REPLI_PROCESS_* */
+    int32_t state; /**< REPLI_PROCESS_* */
     int64_t pid;
     uint64_t start_time; /**< clock ticks since boot; tells a recycled pid from the real one */
     int32_t exit_code;   /**< 0 to 255, or 128 + the signal that ended it */
     int32_t reserved;
 } repli_process;
 
-#define REPLI_PROCESS_INIT {(uint32_t)sizeof(repli_process), 0, 0, 0, 0, 0}
+#define REPLI_PROCESS_INIT                                                                         \
+    { (uint32_t)sizeof(repli_process), 0, 0, 0, 0, 0 }
 
-/* ---- What the library offers to a driver ---------------------------------------------------- */
+/* What the library offers to a driver. */
 
 typedef struct repli_host repli_host;
 
@@ -219,12 +217,12 @@ struct repli_host {
     int32_t (*emit_outcome)(repli_sink *sink, const repli_outcome *outcome);
 
     /** Run a command until it ends or the call's deadline or cancellation, when its process group
-     *  is killed and REPLI_ETIMEOUT or REPLI_ECANCELLED returned. What it wrote goes, NUL-terminated
-     *  and cut if need be, into output[output_size] (may be NULL, 0). A command that ran returns
-     *  REPLI_OK, whatever its exit code. */
-    int32_t (*process_run)(const repli_host *host, const repli_op *op,
-                           const repli_command *command, char *output, size_t output_size,
-                           int32_t *ret_exit_code, repli_error *err);
+     *  is killed and REPLI_ETIMEOUT or REPLI_ECANCELLED returned. What it wrote goes,
+     * NUL-terminated and cut if need be, into output[output_size] (may be NULL, 0). A command that
+     * ran returns REPLI_OK, whatever its exit code. */
+    int32_t (*process_run)(const repli_host *host, const repli_op *op, const repli_command *command,
+                           char *output, size_t output_size, int32_t *ret_exit_code,
+                           repli_error *err);
     /** Start a command and leave it running; it survives the agent. */
     int32_t (*process_start)(const repli_host *host, const repli_command *command,
                              repli_process *ret_process, repli_error *err);
@@ -237,7 +235,7 @@ struct repli_host {
     /* The table grows here. */
 };
 
-/* ---- What a driver offers to the library ---------------------------------------------------- */
+/* What a driver offers to the library. */
 
 typedef struct repli_driver {
     uint32_t struct_size;  /**< sizeof(repli_driver) when the driver was compiled */
@@ -286,8 +284,7 @@ typedef struct repli_driver {
 
 /** The least size that a driver of ABI 1 can have: the end of the last member of its first
  *  release, and never the size of today. */
-#define REPLI_DRIVER_V1_SIZE                                                                       \
-    (offsetof(repli_driver, cancel) + sizeof(void (*)(void *, repli_op *)))
+#define REPLI_DRIVER_V1_SIZE (offsetof(repli_driver, cancel) + sizeof(void (*)(void *, repli_op *)))
 
 /** A driver's entry function: its table, or NULL if it cannot serve a host of that ABI. */
 typedef const repli_driver *(*repli_driver_entry_fn)(uint32_t host_abi);

@@ -66,7 +66,12 @@ typedef struct repli_error {
     char cause[REPLI_ERROR_CAUSE_SIZE];
 } repli_error;
 
-#define REPLI_ERROR_INIT {(uint32_t)sizeof(repli_error), 0, {0}, {0}, {0}, {0}}
+#define REPLI_ERROR_INIT                                                                           \
+    {                                                                                              \
+        (uint32_t)sizeof(repli_error), 0, {0}, {0}, {0}, {                                         \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /** Short stable name of a code, such as "timeout" for REPLI_ETIMEOUT; "unknown" for others.
  *  Static text. Thread-safe. */

@@ -16,31 +16,31 @@
 extern "C" {
 #endif
 
-/* ---- Request in, response out ---------------------------------------------------------------- */
+/* Request in, response out. */
 
 /** The request may schedule and cancel actions. Decided by whoever knows the peer. */
 #define REPLI_HTTP_MAY_WRITE (1u << 0)
 
 typedef struct repli_http_request {
     uint32_t struct_size;
-    uint32_t flags;         /**< REPLI_HTTP_MAY_WRITE */
-    const char *method;     /**< such as "GET" */
-    const char *target;     /**< path and query as in the request line, still percent-encoded */
+    uint32_t flags;     /**< REPLI_HTTP_MAY_WRITE */
+    const char *method; /**< such as "GET" */
+    const char *target; /**< path and query as in the request line, still percent-encoded */
     const char *body;
-    size_t body_size;       /**< bytes */
-    const char *peer;       /**< who asks, for records: an address or a certificate's subject */
+    size_t body_size; /**< bytes */
+    const char *peer; /**< who asks, for records: an address or a certificate's subject */
 } repli_http_request;
 
 typedef struct repli_http_response {
     uint32_t struct_size;
-    int32_t status;            /**< such as 200 */
-    const char *content_type;  /**< NULL if there is no body */
+    int32_t status;           /**< such as 200 */
+    const char *content_type; /**< NULL if there is no body */
     const char *body;
-    size_t body_size;          /**< bytes; of the body that a GET would get, if the request was HEAD */
-    const char *allow;         /**< for 405 and OPTIONS: the methods; else NULL */
-    repli_snapshot *snapshot;  /**< the body is part of this snapshot, so a listener may keep a
-                                    reference instead of a copy; NULL: body dies with the call */
-    int64_t age_ms;            /**< age of the snapshot that was used, -1 if none was */
+    size_t body_size;  /**< bytes; of the body that a GET would get, if the request was HEAD */
+    const char *allow; /**< for 405 and OPTIONS: the methods; else NULL */
+    repli_snapshot *snapshot; /**< the body is part of this snapshot, so a listener may keep a
+                                   reference instead of a copy; NULL: body dies with the call */
+    int64_t age_ms;           /**< age of the snapshot that was used, -1 if none was */
 } repli_http_response;
 
 /** Takes the response, borrowed for the call. Any thread, possibly before repli_http_handle()
@@ -53,35 +53,36 @@ REPLI_API int32_t repli_http_handle(repli_agent *agent, const repli_http_request
                                     repli_http_respond_fn respond, void *user_data,
                                     repli_error *err);
 
-/* ---- Listeners --------------------------------------------------------------------------------- */
+/* ---- Listeners ---------------------------------------------------------------------------------
+ */
 
 typedef struct repli_http_server repli_http_server;
 
 /** Who may schedule and cancel actions over TCP. Over a UNIX socket it is whoever can open it. */
 enum {
-    REPLI_HTTP_WRITES_AUTO = 0,  /**< over mutual TLS, or on a loopback address */
+    REPLI_HTTP_WRITES_AUTO = 0,   /**< over mutual TLS, or on a loopback address */
     REPLI_HTTP_WRITES_ALWAYS = 1, /**< everybody: the operator said so */
     REPLI_HTTP_WRITES_NEVER = 2
 };
 
 typedef struct repli_http_options {
     uint32_t struct_size;
-    int32_t writes;                  /**< REPLI_HTTP_WRITES_* */
-    const char *bind;                /**< "host:port", "[::1]:port"; port 0: any; NULL: no TCP */
-    const char *unix_path;           /**< UNIX socket; NULL: none */
-    uint32_t unix_mode;              /**< permissions of the socket; 0: 0600 */
-    uint32_t max_connections;        /**< 0: 256 */
-    const char *tls_cert_pem;        /**< text of the server's certificate chain; NULL: no TLS */
-    const char *tls_key_pem;         /**< text of its private key */
-    const char *tls_client_ca_pem;   /**< text of the CA bundle: clients must present a certificate */
-    const char *health_bind;         /**< second listener for /health and /role only, without TLS */
-    uint32_t request_timeout_ms;     /**< a connection without progress is closed; 0: 5000 */
-    uint32_t keep_alive_ms;          /**< an idle connection is closed; 0: request_timeout_ms */
-    uint64_t max_body;               /**< bytes; 0: 1 MiB */
+    int32_t writes;                /**< REPLI_HTTP_WRITES_* */
+    const char *bind;              /**< "host:port", "[::1]:port"; port 0: any; NULL: no TCP */
+    const char *unix_path;         /**< UNIX socket; NULL: none */
+    uint32_t unix_mode;            /**< permissions of the socket; 0: 0600 */
+    uint32_t max_connections;      /**< 0: 256 */
+    const char *tls_cert_pem;      /**< text of the server's certificate chain; NULL: no TLS */
+    const char *tls_key_pem;       /**< text of its private key */
+    const char *tls_client_ca_pem; /**< text of the CA bundle: clients must present a certificate */
+    const char *health_bind;       /**< second listener for /health and /role only, without TLS */
+    uint32_t request_timeout_ms;   /**< a connection without progress is closed; 0: 5000 */
+    uint32_t keep_alive_ms;        /**< an idle connection is closed; 0: request_timeout_ms */
+    uint64_t max_body;             /**< bytes; 0: 1 MiB */
 } repli_http_options;
 
 #define REPLI_HTTP_OPTIONS_INIT                                                                    \
-    {(uint32_t)sizeof(repli_http_options), 0, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0}
+    { (uint32_t)sizeof(repli_http_options), 0, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 /**
  * Listen, in a thread of the server's own. The agent must outlive the server. REPLI_EBUSY: the

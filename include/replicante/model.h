@@ -24,7 +24,7 @@ typedef struct repli_doc repli_doc;
 /** Free a document and every record that came with it. NULL is fine. */
 REPLI_API void repli_doc_free(repli_doc *doc);
 
-/* ---- Validation: REPLI_OK, or REPLI_EINVALID with the reason -------------------------------- */
+/* Validation: REPLI_OK, or REPLI_EINVALID with the reason. */
 
 /** Semantic version 2.0.0, such as "1.2.3-rc.1+build". */
 REPLI_API int32_t repli_semver_validate(const char *text, repli_error *err);
@@ -40,7 +40,7 @@ REPLI_API int32_t repli_shard_validate(const repli_shard *shard, repli_error *er
 /** Not 0 if the domain of a scoped name is replicante.io or below it. */
 REPLI_API int32_t repli_scoped_name_reserved(const char *text);
 
-/* ---- Words -------------------------------------------------------------------------------- */
+/* Words. */
 
 /** "UNAVAILABLE", "HEALTHY", …, "UNKNOWN"; NULL for a number that is no REPLI_STATUS_*. */
 REPLI_API const char *repli_status_name(int32_t status);
@@ -49,7 +49,7 @@ REPLI_API const char *repli_role_name(int32_t role);
 /** "NEW", "RUNNING", "DONE", "FAILED"; NULL for a number that is no REPLI_PHASE_*. */
 REPLI_API const char *repli_phase_name(int32_t phase);
 
-/* ---- Time and identifiers ------------------------------------------------------------------- */
+/* Time and identifiers. */
 
 /** Bytes that any formatted time needs, with the NUL. */
 #define REPLI_TIME_SIZE 36
@@ -67,7 +67,7 @@ REPLI_API int32_t repli_time_parse(const char *text, int64_t *ret_time_ns, repli
 /** A new UUID of version 7: ordered by the time of its making within this process. */
 REPLI_API int32_t repli_uuid_generate(char ret_text[REPLI_UUID_SIZE], repli_error *err);
 
-/* ---- JSON: to text ------------------------------------------------------------------------- */
+/* JSON: to text. */
 /* The record is validated first. The text is appended to ret_json, compact, without newline. */
 
 REPLI_API int32_t repli_node_to_json(const repli_node *node, repli_buf *ret_json, repli_error *err);
@@ -77,10 +77,11 @@ REPLI_API int32_t repli_shards_to_json(const repli_shards *shards, repli_buf *re
                                        repli_error *err);
 REPLI_API int32_t repli_action_to_json(const repli_action *action, repli_buf *ret_json,
                                        repli_error *err);
-REPLI_API int32_t repli_action_summaries_to_json(const repli_action_summary *summaries, size_t count,
-                                                 repli_buf *ret_json, repli_error *err);
+REPLI_API int32_t repli_action_summaries_to_json(const repli_action_summary *summaries,
+                                                 size_t count, repli_buf *ret_json,
+                                                 repli_error *err);
 
-/* ---- JSON: from text ----------------------------------------------------------------------- */
+/* JSON: from text. */
 /* Unknown members are ignored. *ret_x is borrowed from *ret_doc, which the caller frees. Bad JSON
  * and bad values are REPLI_EINVALID, and the message names the member. */
 
@@ -98,23 +99,23 @@ REPLI_API int32_t repli_action_summaries_from_json(const char *json, size_t size
                                                    const repli_action_summary **ret_summaries,
                                                    size_t *ret_count, repli_error *err);
 
-/* ---- Requests ------------------------------------------------------------------------------ */
+/* Requests. */
 
 /** An action to be scheduled. */
 typedef struct repli_request {
     uint32_t struct_size;
     uint32_t reserved;
     const char *kind;
-    const char *args_json;        /**< any JSON text; NULL for null */
-    const char *id;               /**< UUID; NULL: the agent makes one (version 7) */
-    int64_t created_ns;           /**< REPLI_TIME_NONE: now */
-    const char *requester;        /**< NULL: "AGENT_API" */
+    const char *args_json; /**< any JSON text; NULL for null */
+    const char *id;        /**< UUID; NULL: the agent makes one (version 7) */
+    int64_t created_ns;    /**< REPLI_TIME_NONE: now */
+    const char *requester; /**< NULL: "AGENT_API" */
     const repli_header *headers;
     size_t header_count;
 } repli_request;
 
 #define REPLI_REQUEST_INIT                                                                         \
-    {(uint32_t)sizeof(repli_request), 0, NULL, NULL, NULL, REPLI_TIME_NONE, NULL, NULL, 0}
+    { (uint32_t)sizeof(repli_request), 0, NULL, NULL, NULL, REPLI_TIME_NONE, NULL, NULL, 0 }
 
 REPLI_API int32_t repli_request_to_json(const repli_request *request, repli_buf *ret_json,
                                         repli_error *err);

@@ -56,14 +56,15 @@ enum {
  */
 typedef struct repli_attribute {
     uint32_t struct_size;
-    int32_t type;        /**< REPLI_VALUE_* */
-    const char *name;    /**< scoped name */
-    const char *string;  /**< for REPLI_VALUE_STRING */
-    int64_t integer;     /**< for REPLI_VALUE_INTEGER; 0 or 1 for REPLI_VALUE_BOOLEAN */
-    double real;         /**< for REPLI_VALUE_REAL; finite */
+    int32_t type;       /**< REPLI_VALUE_* */
+    const char *name;   /**< scoped name */
+    const char *string; /**< for REPLI_VALUE_STRING */
+    int64_t integer;    /**< for REPLI_VALUE_INTEGER; 0 or 1 for REPLI_VALUE_BOOLEAN */
+    double real;        /**< for REPLI_VALUE_REAL; finite */
 } repli_attribute;
 
-#define REPLI_ATTRIBUTE_INIT {(uint32_t)sizeof(repli_attribute), REPLI_VALUE_NULL, NULL, NULL, 0, 0}
+#define REPLI_ATTRIBUTE_INIT                                                                       \
+    { (uint32_t)sizeof(repli_attribute), REPLI_VALUE_NULL, NULL, NULL, 0, 0 }
 
 /** One address of the node under its name: "client", "member" or any other. */
 typedef struct repli_address {
@@ -73,7 +74,8 @@ typedef struct repli_address {
     const char *address; /**< such as "host:port" */
 } repli_address;
 
-#define REPLI_ADDRESS_INIT {(uint32_t)sizeof(repli_address), 0, NULL, NULL}
+#define REPLI_ADDRESS_INIT                                                                         \
+    { (uint32_t)sizeof(repli_address), 0, NULL, NULL }
 
 /** Version of the store's software. */
 typedef struct repli_store_version {
@@ -84,7 +86,8 @@ typedef struct repli_store_version {
     const char *extra;    /**< anything else, or NULL */
 } repli_store_version;
 
-#define REPLI_STORE_VERSION_INIT {(uint32_t)sizeof(repli_store_version), 0, NULL, NULL, NULL}
+#define REPLI_STORE_VERSION_INIT                                                                   \
+    { (uint32_t)sizeof(repli_store_version), 0, NULL, NULL, NULL }
 
 /** Version of the agent. */
 typedef struct repli_agent_version {
@@ -95,7 +98,8 @@ typedef struct repli_agent_version {
     const char *taint;    /**< "clean", or how the sources differ from the checkout */
 } repli_agent_version;
 
-#define REPLI_AGENT_VERSION_INIT {(uint32_t)sizeof(repli_agent_version), 0, NULL, NULL, NULL}
+#define REPLI_AGENT_VERSION_INIT                                                                   \
+    { (uint32_t)sizeof(repli_agent_version), 0, NULL, NULL, NULL }
 
 /**
  * One shard on this node. A store without sharding has one.
@@ -103,16 +107,17 @@ typedef struct repli_agent_version {
  */
 typedef struct repli_shard {
     uint32_t struct_size;
-    int32_t role;                   /**< REPLI_ROLE_* */
-    const char *id;                 /**< the same on all nodes of the cluster */
-    const char *role_reason;        /**< for REPLI_ROLE_OTHER; else NULL */
+    int32_t role;            /**< REPLI_ROLE_* */
+    const char *id;          /**< the same on all nodes of the cluster */
+    const char *role_reason; /**< for REPLI_ROLE_OTHER; else NULL */
     int64_t commit_offset;
     const char *commit_offset_unit; /**< NULL: the store has no offset */
     int64_t lag;
-    const char *lag_unit;           /**< NULL: the lag is not known here */
+    const char *lag_unit; /**< NULL: the lag is not known here */
 } repli_shard;
 
-#define REPLI_SHARD_INIT {(uint32_t)sizeof(repli_shard), 0, NULL, NULL, 0, NULL, 0, NULL}
+#define REPLI_SHARD_INIT                                                                           \
+    { (uint32_t)sizeof(repli_shard), 0, NULL, NULL, 0, NULL, 0, NULL }
 
 /** Everything known about a node, even while its store is down. */
 typedef struct repli_node {
@@ -120,7 +125,7 @@ typedef struct repli_node {
     int32_t status;            /**< REPLI_STATUS_* */
     const char *status_reason; /**< required for REPLI_STATUS_UNKNOWN; NULL if there is none */
     const char *node_id;
-    const char *store_id;      /**< which software, such as "postgresql" */
+    const char *store_id; /**< which software, such as "postgresql" */
     repli_agent_version agent_version;
     repli_store_version store_version; /**< number is NULL while it could not be found out */
     const repli_address *addresses;
@@ -165,7 +170,8 @@ typedef struct repli_header {
     const char *value;
 } repli_header;
 
-#define REPLI_HEADER_INIT {(uint32_t)sizeof(repli_header), 0, NULL, NULL}
+#define REPLI_HEADER_INIT                                                                          \
+    { (uint32_t)sizeof(repli_header), 0, NULL, NULL }
 
 /** A change in an action's life. */
 typedef struct repli_transition {
@@ -179,18 +185,18 @@ typedef struct repli_transition {
 /** One action asked of the agent: the request and what became of it. */
 typedef struct repli_action {
     uint32_t struct_size;
-    int32_t phase;             /**< REPLI_PHASE_* */
-    const char *id;            /**< UUID in its canonical lower-case form */
-    const char *kind;          /**< "domain/name" */
-    const char *args_json;     /**< never NULL; "null" when there are none */
-    const char *requester;     /**< who asked, such as "AGENT_API" */
+    int32_t phase;         /**< REPLI_PHASE_* */
+    const char *id;        /**< UUID in its canonical lower-case form */
+    const char *kind;      /**< "domain/name" */
+    const char *args_json; /**< never NULL; "null" when there are none */
+    const char *requester; /**< who asked, such as "AGENT_API" */
     const repli_header *headers;
     size_t header_count;
-    int64_t created_ns;        /**< given with the request, or the time it came */
-    int64_t scheduled_ns;      /**< when the agent had it on disk */
-    int64_t finished_ns;       /**< REPLI_TIME_NONE until the phase is final */
-    const char *payload_json;  /**< progress, owned by the action's implementation; or NULL */
-    const char *error_json;    /**< {"error_msg", "error_cause"?, "error_trail"?}, or NULL */
+    int64_t created_ns;              /**< given with the request, or the time it came */
+    int64_t scheduled_ns;            /**< when the agent had it on disk */
+    int64_t finished_ns;             /**< REPLI_TIME_NONE until the phase is final */
+    const char *payload_json;        /**< progress, owned by the action's implementation; or NULL */
+    const char *error_json;          /**< {"error_msg", "error_cause"?, "error_trail"?}, or NULL */
     const repli_transition *history; /**< newest first */
     size_t history_count;
 } repli_action;

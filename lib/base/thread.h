@@ -6,7 +6,8 @@
 
 #include "base/error.h"
 
-/* A condition that waits by the monotonic clock, so that a set clock neither hurries nor holds it. */
+/* A condition that waits by the monotonic clock, so that a set clock neither hurries nor holds it.
+ */
 int32_t repli__cond_init(pthread_cond_t *cond, repli_error *err);
 /* Wait until signalled or deadline_ns (monotonic; UINT64_MAX: for ever). Returns 0 once the
  * deadline has passed, else not 0; may wake for no reason. */

@@ -1,0 +1,54 @@
+#ifndef REPLI_ACTION_EXECUTOR_H
+#define REPLI_ACTION_EXECUTOR_H
+
+#include <replicante/agent.h>
+
+#include "action/registry.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/store.h"
+
+/* Steps actions, one at a time, in a thread of its own that sleeps until the store claims one. */
+typedef struct repli__executor repli__executor;
+
+typedef struct repli__executor_options {
+    int64_t step_timeout_ms; /* deadline of one step */
+    int64_t max_interval_ms; /* longest pause between steps of an action that asks for none */
+} repli__executor_options;
+
+typedef struct repli__executor_stats {
+    uint64_t steps;
+    uint64_t done;
+    uint64_t failed;
+    uint64_t errors;        /* outcomes that could not be recorded */
+    uint64_t busy_ns;       /* spent in steps */
+    uint64_t loops;         /* times an action was stepped or found waiting */
+    int running;            /* 1 while an action is being executed */
+    uint64_t step_since_ns; /* monotonic start of the step in progress; 0: none */
+} repli__executor_stats;
+
+int32_t repli__executor_new(repli__store *store, const repli__registry *registry,
+                            const repli_host *host, const repli__executor_options *options,
+                            const repli__mem *mem, repli__log *log, repli__executor **ret_executor,
+                            repli_error *err);
+int32_t repli__executor_start(repli__executor *executor, repli_error *err);
+/* Takes effect with the next step. */
+void repli__executor_set_options(repli__executor *executor, const repli__executor_options *options);
+/* No new step is started; the one in progress is cancelled (cancel tells the driver) and waited
+ * for. REPLI_ETIMEOUT: it did not return; the executor must then not be freed, only forgotten. */
+int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repli_error *err);
+void repli__executor_free(repli__executor *executor);
+
+/* How the step in progress is told to give up; called from repli__executor_stop(). */
+void repli__executor_on_cancel(repli__executor *executor,
+                               void (*cancel)(void *user_data, repli_op *op), void *user_data);
+/* The kind of the action that runs now, copied; empty if none does. */
+void repli__executor_running(repli__executor *executor, char *ret_kind, size_t size);
+void repli__executor_stats_get(repli__executor *executor, repli__executor_stats *ret_stats);
+
+/* Serialises steps with whatever else must not run beside them, such as swapping the driver on
+ * reload. */
+void repli__executor_pause(repli__executor *executor); /* returns once no step is in progress */
+void repli__executor_resume(repli__executor *executor);
+
+#endif

@@ -1,0 +1,49 @@
+#ifndef REPLI_DRIVER_SINK_H
+#define REPLI_DRIVER_SINK_H
+
+#include <replicante/driver.h>
+
+#include "base/arena.h"
+
+/* What a sink takes; an emit function that does not fit the call returns REPLI_EINVALID. */
+enum {
+    REPLI__SINK_NODE = 1,
+    REPLI__SINK_STORE,
+    REPLI__SINK_SHARDS,
+    REPLI__SINK_KINDS,
+    REPLI__SINK_STEP
+};
+
+/*
+ * Collects what a driver emits in one call, validated and copied. The first thing refused is kept
+ * in error, so that a driver which ignores the code of an emit function does not get away with it.
+ */
+struct repli_sink {
+    int32_t takes; /* REPLI__SINK_* */
+    repli__arena arena;
+    repli_error error;
+
+    int32_t status; /* 0: none emitted */
+    const char *status_reason;
+    repli_store_version version; /* number NULL: none emitted */
+    repli_address *addresses;
+    size_t address_count, address_capacity;
+    repli_attribute *attributes; /* sorted by name when repli__sink_finish() returns */
+    size_t attribute_count, attribute_capacity;
+    const char *cluster_id;
+    repli_shard *shards; /* in the order of emission */
+    size_t shard_count, shard_capacity;
+    repli_action_kind *kinds;
+    size_t kind_count, kind_capacity;
+    repli_outcome outcome; /* phase 0: none emitted */
+    /* … an index that finds duplicate shard ids in O(1) belongs to the implementation */
+    void *index;
+};
+
+void repli__sink_init(repli_sink *sink, int32_t takes, const repli__mem *mem);
+void repli__sink_dispose(repli_sink *sink);
+/* After the call: sort, drop repeated attributes (the last wins), and report what was refused.
+ * Returns the driver's own code if that is not REPLI_OK, else what the sink has to say. */
+int32_t repli__sink_finish(repli_sink *sink, int32_t driver_code, repli_error *err);
+
+#endif

@@ -1,0 +1,42 @@
+#ifndef REPLI_MODEL_DOC_H
+#define REPLI_MODEL_DOC_H
+
+#include <replicante/model.h>
+
+#include "base/arena.h"
+
+/* Owner of records: an arena on the heap. */
+struct repli_doc {
+    repli__mem mem; /* by value: a document may outlive the agent it came from */
+    repli__arena arena;
+};
+
+/* mem may be NULL. NULL when out of memory. */
+repli_doc *repli__doc_new(const repli__mem *mem);
+
+/* Deep copies into an arena. Each reads no more of its source than struct_size says, so that
+ * records from an older or newer driver work. REPLI_OK or REPLI_ENOMEM. */
+int32_t repli__attribute_copy(repli__arena *arena, repli_attribute *to,
+                              const repli_attribute *from);
+int32_t repli__address_copy(repli__arena *arena, repli_address *to, const repli_address *from);
+int32_t repli__store_version_copy(repli__arena *arena, repli_store_version *to,
+                                  const repli_store_version *from);
+int32_t repli__shard_copy(repli__arena *arena, repli_shard *to, const repli_shard *from);
+int32_t repli__action_copy(repli__arena *arena, repli_action *to, const repli_action *from);
+int32_t repli__request_copy(repli__arena *arena, repli_request *to, const repli_request *from);
+
+/* Validation of single parts; the message names the part. */
+int32_t repli__attribute_validate(const repli_attribute *attribute, repli_error *err);
+int32_t repli__address_validate(const repli_address *address, repli_error *err);
+int32_t repli__store_version_validate(const repli_store_version *version, repli_error *err);
+/* Valid UTF-8 of at most max bytes without control characters; what names it in the message. */
+int32_t repli__text_validate(const char *text, size_t max, const char *what, repli_error *err);
+/* One JSON text of any type, at most max bytes. */
+int32_t repli__json_validate(const char *json, size_t size, size_t max, const char *what,
+                             repli_error *err);
+
+/* First thing in text that looks like a version ("15", "15.20", "7.0.15-rc1"), as a semantic
+ * version; REPLI_ENOTFOUND if there is none. */
+int32_t repli__semver_find(const char *text, char *ret_version, size_t size, repli_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+#ifndef REPLI_STORE_STORE_H
+#define REPLI_STORE_STORE_H
+
+#include <stdint.h>
+
+#include <replicante/model.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/*
+ * Invocation records and their history in SQLite.
+ *
+ * One connection writes. Changes are queued, and whoever finds nobody committing takes all that is
+ * queued into one transaction (group commit): a lone caller pays for no hand-over, and sixty-four
+ * callers share one sync. Changes asked for without waiting are committed by the writer thread.
+ *
+ * Every transaction that leaves no action running also picks up the oldest waiting one (the claim),
+ * so that a schedule on an idle queue, or the end of one action and the start of the next, costs
+ * one commit. Claims are made only while an executor asked for them.
+ *
+ * Readers use a connection of their own and never wait for a writer.
+ */
+typedef struct repli__store repli__store;
+
+typedef struct repli__store_options {
+    const char *path;
+    int full_sync;         /* synchronous=FULL, else NORMAL */
+    uint64_t queue_limit;  /* most unfinished actions */
+    const repli__mem *mem; /* outlives the store */
+    repli__log *log;       /* outlives the store */
+} repli__store_options;
+
+/* Open or create, migrate, and become the owner. REPLI_EBUSY names the owner's pid; REPLI_ECORRUPT,
+ * REPLI_EIO, REPLI_EINVALID (made by a newer release) change nothing on disk. */
+int32_t repli__store_open(const repli__store_options *options, repli__store **ret_store,
+                          repli_error *err);
+/* Commits what is queued. */
+void repli__store_close(repli__store *store);
+
+/* The writer thread. */
+int32_t repli__store_start(repli__store *store, repli_error *err);
+void repli__store_stop(repli__store *store);
+
+/* May change at any time. */
+void repli__store_set_queue_limit(repli__store *store, uint64_t limit);
+
+/* Changes. */
+
+/* How a change ended; runs on the committing thread, must not block. error is NULL on success. */
+typedef void (*repli__store_done_fn)(void *user_data, int32_t code, const repli_error *error);
+
+/* Write a request down as NEW. id, kind, args_json, requester and created_ns are set and valid. */
+int32_t repli__store_insert(repli__store *store, const repli_request *request, repli_error *err);
+int32_t repli__store_insert_async(repli__store *store, const repli_request *request,
+                                  repli__store_done_fn done, void *user_data, repli_error *err);
+
+/* The running action, as claimed. */
+typedef struct repli__claim {
+    repli_doc *doc;             /* owner of action */
+    const repli_action *action; /* without history */
+    int64_t sequence;           /* its place in the order of acceptance */
+    uint64_t steps;             /* outcomes recorded so far */
+    int interrupted;            /* was RUNNING when the database was opened */
+} repli__claim;
+
+/* Let transactions claim, and be told (on the committing thread) when one did. If an action is
+ * RUNNING or waits already, it is claimed before this returns. */
+int32_t repli__store_claims_on(repli__store *store, void (*claimed)(void *user_data),
+                               void *user_data, repli_error *err);
+/* No claim is made after this returns. An action that was claimed but not taken stays RUNNING. */
+void repli__store_claims_off(repli__store *store);
+/* Take over the claim made last: REPLI_ENOTFOUND if there is none. The caller frees claim.doc. */
+int32_t repli__store_take(repli__store *store, repli__claim *ret_claim, repli_error *err);
+
+/* Record the outcome of a step of the running action: phase RUNNING, DONE or FAILED. payload_json
+ * NULL keeps the payload. The end of an action claims the next one. */
+int32_t repli__store_advance(repli__store *store, int64_t sequence, int32_t phase,
+                             const char *payload_json, const char *error_json, repli_error *err);
+
+/* NEW to FAILED. */
+int32_t repli__store_cancel(repli__store *store, const char *id, const char *error_json,
+                            repli_error *err);
+
+/* Delete at most limit actions that finished before time_ns; *ret_deleted says how many went. */
+int32_t repli__store_purge(repli__store *store, int64_t before_ns, uint32_t limit,
+                           uint32_t *ret_deleted, repli_error *err);
+
+/* Small facts to be remembered over restarts, such as the cluster id seen last. */
+int32_t repli__store_remember(repli__store *store, const char *name, const char *value,
+                              repli_error *err);
+/* REPLI_ENOTFOUND; ret_value is NUL-terminated in a buffer of size bytes. */
+int32_t repli__store_recall(repli__store *store, const char *name, char *ret_value, size_t size,
+                            repli_error *err);
+
+/* Questions. */
+
+int32_t repli__store_action(repli__store *store, const char *id, repli_doc **ret_doc,
+                            const repli_action **ret_action, repli_error *err);
+int32_t repli__store_queue(repli__store *store, repli_doc **ret_doc,
+                           const repli_action_summary **ret_summaries, size_t *ret_count,
+                           repli_error *err);
+int32_t repli__store_finished(repli__store *store, uint32_t limit, const char *before_id,
+                              repli_doc **ret_doc, const repli_action_summary **ret_summaries,
+                              size_t *ret_count, repli_error *err);
+
+typedef struct repli__store_stats {
+    uint64_t queued; /* unfinished actions now */
+    uint64_t commits;
+    uint64_t commit_ns; /* spent in them */
+    uint64_t changes;   /* that these commits carried */
+    uint64_t errors;
+    uint64_t scheduled; /* actions accepted since the start */
+    uint64_t refused;   /* for want of room */
+    int32_t last_code;  /* how the last commit ended */
+} repli__store_stats;
+
+void repli__store_stats_get(repli__store *store, repli__store_stats *ret_stats);
+
+#endif
