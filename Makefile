@@ -67,7 +67,8 @@ REPLI_CFLAGS   := -std=c11 -fPIC -fvisibility=hidden -pthread \
                   $(if $(filter 1,$(WERROR)),-Werror) \
                   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 # Clang leaves the sanitizer's runtime out of shared objects, so their symbols stay undefined.
-REPLI_LDFLAGS  := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)defs)
+REPLI_LDFLAGS  := -pthread -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)defs)
+include $(wildcard mk/partial.mk)
 PATHS          := -DREPLI_DRIVERDIR='"$(driverdir)"' -DREPLI_SYSCONFDIR='"$(sysconfdir)"'
 
 # ROOM is what only the objects of one room get. The most specific pattern wins.
@@ -95,37 +96,42 @@ $(B)/flags: FORCE
 
 # --- Libraries ---------------------------------------------------------------------------------
 
-# $(call library,NAME,OBJECTS,EXPORT MAP,OTHER INPUTS,LIBRARIES)
+# $(call library,NAME,OBJECTS,EXPORT MAP,LIBRARIES)
 #
-# The static library is one object whose hidden symbols are made local, so that neither form of the
-# library puts a name into the host's program that is not in the map.
+# The map rules both forms: the static library is one object in which every other name is made
+# local, so that neither puts a name into the host's program that is not meant for it.
 define library
-$(B)/lib/$(1).so.$(VERSION): $(2) $(3) $(4)
+$(B)/lib/$(1).so.$(VERSION): $(2) $(3)
 	$$(call say,LD)
 	@mkdir -p $$(@D)
-	$$(Q)$$(link) -shared -Wl,-soname,$(1).so.$(SOVERSION) \
-	    $(if $(3),-Wl$(comma)--version-script=$(3)) -o $$@ $(2) $(4) $(5) $$(LDLIBS)
+	$$(Q)$$(link) -shared -Wl,-soname,$(1).so.$(SOVERSION) -Wl,--version-script=$(3) \
+	    -o $$@ $(2) $(4) $$(LDLIBS)
 $(B)/lib/$(1).so.$(SOVERSION): $(B)/lib/$(1).so.$(VERSION)
 	@ln -sf $$(<F) $$@
 $(B)/lib/$(1).so: $(B)/lib/$(1).so.$(SOVERSION)
 	@ln -sf $$(<F) $$@
-$(B)/lib/$(1).a: $(2)
+$(B)/lib/$(1).a: $(2) $(3)
 	$$(call say,AR)
 	@mkdir -p $$(@D)
-	@rm -f $$@
+	@sed -n 's/^ *\(repli_[a-z0-9_]*\);$$$$/\1/p' $(3) >$$(@:.a=.names)
 	$$(Q)$$(LD) -r -o $$(@:.a=.o) $(2)
-	$$(Q)$$(OBJCOPY) --localize-hidden $$(@:.a=.o)
+	$$(Q)$$(OBJCOPY) --keep-global-symbols=$$(@:.a=.names) $$(@:.a=.o)
+	@rm -f $$@
 	$$(Q)$$(AR) rcs $$@ $$(@:.a=.o)
 all: $(B)/lib/$(1).so $(B)/lib/$(1).a
 endef
 
-core_map := $(wildcard lib/replicante-agent.map)
-http_map := $(wildcard lib/http/replicante-agent-http.map)
-core_so  := $(if $(CORE),$(B)/lib/$(CORE).so)
-$(if $(CORE),$(eval $(call library,$(CORE),$(CORE_OBJ),$(core_map),,$(CORE_LIBS) -ldl)))
-$(if $(HTTP),$(eval $(call library,$(HTTP),$(HTTP_OBJ),$(http_map),$(core_so),$(HTTP_LIBS) $(CORE_LIBS))))
+# The HTTP library knows the core by its public names only, and has its own copy of what it takes
+# from lib/base.
+core_inputs := $(CORE_OBJ)
+http_inputs := $(HTTP_OBJ) $(B)/lib/base-internal.a
+http_needs  := -L$(B)/lib -lreplicante-agent $(HTTP_LIBS) $(CORE_LIBS)
+$(if $(CORE),$(eval $(call library,$(CORE),$(core_inputs),lib/replicante-agent.map,$(CORE_LIBS) -ldl)))
+$(if $(HTTP),$(eval $(call library,$(HTTP),$(http_inputs),lib/http/replicante-agent-http.map,$(http_needs))))
+$(if $(HTTP),$(eval $(B)/lib/$(HTTP).so.$(VERSION): | $(B)/lib/$(CORE).so))
 
-# Everything with its internal names, for the unit tests.
+# With all their names, for unit tests.
+$(B)/lib/base-internal.a: $(call objects,lib/base)
 $(B)/lib/core-internal.a: $(CORE_OBJ)
 $(B)/lib/http-internal.a: $(HTTP_OBJ)
 $(B)/lib/program-internal.a: $(filter-out %/main.o,$(PROG_OBJ))

@@ -7,11 +7,11 @@ DRIVERS     := $(filter-out $(WITHOUT_DRIVERS),$(ALL_DRIVERS))
 goals := $(or $(MAKECMDGOALS),all)
 NEED  := build $(DRIVERS:%=?driver-%)
 NEED  += $(if $(filter-out no,$(REPLI_HTTP)),http program)
-NEED  += $(if $(filter check check-fast tests,$(goals)),test)
+NEED  += $(if $(filter check check-fast tests bench soak fuzz,$(goals)),test)
 NEED  += $(if $(filter check,$(goals)),?compilers ?configure server-postgresql)
 NEED  += $(if $(filter run,$(goals)),server-postgresql)
 NEED  += $(if $(filter 1,$(VALGRIND)),valgrind)
-NEED  += $(if $(filter fuzz,$(goals)),clang)
+NEED  += $(if $(filter fuzz,$(goals)),fuzz)
 
 ifneq ($(filter-out clean distclean help dist uninstall,$(goals)),)
 include $(B)/deps.mk

@@ -1,29 +1,31 @@
 # Tests by kind, one folder a kind, found by wildcard:
 #
 #   tests/GROUP/check_*.c   a libcheck program each; other .c files beside them are linked into each
-#   tests/GROUP/*.sh        a script each, ending with a line "N passed, N failed"
+#   tests/GROUP/*.sh        a script each, ending with a line "N passed, N failed"; lib.sh is none
 #   tests/support/*.c       linked into every test program
 #   tests/plugins/*.c       a loadable object each, for tests of the driver loader
 #
 # Groups run in this order. Unit tests see internal names; the others see what a user sees.
 
 FAST_GROUPS := unit api
-GROUPS      := $(FAST_GROUPS) headers build man program
-GROUPS      += $(filter-out $(GROUPS) support plugins kill,$(notdir $(patsubst %/,%,$(wildcard tests/*/)))) kill
+GROUPS := $(FAST_GROUPS) fault abi embed conformance headers build man program postgresql kill
 
-no_http := $(if $(PROG),,api program kill $(ALL_DRIVERS))
-scripts  = $(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh)))
-programs = $(if $(filter $(no_http),$(1)),,$(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c))))
+scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
+programs = $(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))
 tests    = $(foreach g,$(1),$(call programs,$(g)) $(call scripts,$(g)))
 
-internal := $(if $(HTTP),$(B)/lib/http-internal.a) $(if $(CORE),$(B)/lib/core-internal.a)
-shared   := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(CORE))
-fake     := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
+# What a group's programs are linked with, and what its files may include; shared libraries and
+# include/ if nothing else is said.
+internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(HTTP),http) $(if $(CORE),core))
+shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(CORE))
 unit_lib    := $(internal)
+fault_lib   := $(internal)
 program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
+fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
 $(B)/obj/tests/%.o:         ROOM = -Itests/support $(TEST_CFLAGS)
 $(B)/obj/tests/unit/%.o:    ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/fault/%.o:   ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/program/%.o: ROOM = -Isrc/repliagent -Itests/support $(TEST_CFLAGS) $(PROG_CFLAGS)
 
 SUPPORT := $(call objects,tests/support)
@@ -32,8 +34,8 @@ SUPPORT := $(call objects,tests/support)
 # $(call test_group,GROUP)
 define test_group
 $(1)_helpers := $$(filter-out $(B)/obj/tests/$(1)/check_%,$$(call objects,tests/$(1)))
-$$(patsubst %,$(B)/tests/%,$(call programs,$(1))): \
-    $(B)/tests/%: $(B)/obj/tests/%.o $$($(1)_helpers) $$(SUPPORT) $$(or $$($(1)_lib),$$(shared)) $$(fake)
+$$(patsubst %,$(B)/tests/%,$$(call programs,$(1))): $(B)/tests/%: $(B)/obj/tests/%.o \
+    $$($(1)_helpers) $$(SUPPORT) $$(or $$($(1)_lib),$$(shared)) $$(fake)
 	$$(call say,LD)
 	@mkdir -p $$(@D)
 	$$(Q)$$(link) -Wl,-rpath,$$(abspath $(B)/lib) -o $$@ $$^ $$(TEST_LIBS) \
@@ -47,25 +49,35 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 	@mkdir -p $(@D)
 	$(Q)$(link) -shared -o $@ $^ $(LDLIBS)
 
-# Headers, manual and packaging have nothing to say about a sanitizer's build.
-check_groups := $(if $(SANITIZE),$(filter-out headers build man,$(GROUPS)),$(GROUPS))
-ONLY ?=
-chosen = $(if $(ONLY),$(filter $(ONLY) $(ONLY)/% $(ONLY).sh,$(call tests,$(GROUPS))),$(call tests,$(1)))
+# Without HTTP what talks to an agent cannot be tested; a sanitizer's build has nothing to say about
+# headers, packaging and manual.
+groups := $(if $(filter-out no,$(REPLI_HTTP)),$(GROUPS),$(filter-out api program postgresql kill,$(GROUPS)))
+groups := $(if $(SANITIZE),$(filter-out headers build man,$(groups)),$(groups))
 
-run_tests = BUILD='$(abspath $(B))' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' MAKE='$(MAKE)' \
-    SANITIZE='$(SANITIZE)' VALGRIND='$(VALGRIND)' tests/run.sh
+all_tests  := $(call tests,$(groups))
+fast_tests := $(call tests,$(filter $(FAST_GROUPS),$(groups)))
+chosen      = $(if $(ONLY),$(filter $(ONLY) $(ONLY)/% $(ONLY).sh,$(all_tests)),$(1))
+binaries    = $(patsubst %,$(B)/tests/%,$(filter-out %.sh,$(1))) $(plugins)
 
-check:      all $(plugins) $(addprefix $(B)/tests/,$(filter-out %.sh,$(call chosen,$(check_groups))))
-	@$(run_tests) $(call chosen,$(check_groups))
+check:      TESTS = $(call chosen,$(all_tests))
+check-fast: TESTS = $(call chosen,$(fast_tests))
+check:      all $(call binaries,$(call chosen,$(all_tests)))
+check-fast: all $(call binaries,$(call chosen,$(fast_tests)))
+check check-fast:
+	@BUILD='$(abspath $(B))' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' MAKE='$(MAKE)' \
+	    SANITIZE='$(SANITIZE)' VALGRIND='$(VALGRIND)' tests/run.sh $(TESTS)
 
-check-fast: all $(plugins) $(addprefix $(B)/tests/,$(filter-out %.sh,$(call chosen,$(FAST_GROUPS))))
-	@$(if $(wildcard tests/unit/*.c),$(run_tests) $(call chosen,$(FAST_GROUPS)),echo '0%: Checks: 0')
+# Every test program, without running them.
+tests: $(call binaries,$(all_tests))
 
 run: all
 	@BUILD='$(abspath $(B))' tools/make-run.sh
 
-bench soak fuzz: all
+# A folder that is named here brings its own rules, in tests/NAME/NAME.mk.
+fragments := $(wildcard tests/*/*.mk)
+include $(fragments)
+absent := $(foreach t,bench soak fuzz,$(if $(filter %/$(t).mk,$(fragments)),,$(t)))
+$(absent): all
+	@echo 'there is no tests/$@ yet'
 
-include $(wildcard tests/*/*.mk)
-
-.PHONY: check check-fast run bench soak fuzz
+.PHONY: check check-fast tests run bench soak fuzz

@@ -1,0 +1,32 @@
+# For the test scripts: . "$TOP/tests/lib.sh". $tmp is a folder of their own, removed at the end.
+
+set -u
+: "${BUILD:=$TOP/build}" "${CC:=cc}" "${PKG_CONFIG:=pkg-config}" "${MAKE:=make}"
+passed=0 failed=0
+tmp=$(mktemp -d) || exit
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+
+# check WHAT COMMAND...: one check. The command's output is shown when it fails.
+check() {
+    what=$1
+    shift
+    if "$@" >"$tmp/output" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "failed: $what"
+        sed 's/^/    /' "$tmp/output"
+    fi
+}
+
+# same FILE FILE: the same lines, and at least one.
+same() { diff -u "$1" "$2" && [ -s "$1" ]; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# summary: the last command of a script.
+summary() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
