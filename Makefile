@@ -25,6 +25,7 @@ unitdir    ?= $(prefix)/lib/systemd/system
 driverdir  ?= $(libdir)/replicante/drivers
 
 REPLI_HTTP      ?= yes#  no: without lib/http, and so without repliagent
+REPLI_PROGRAM   ?= yes#  no: without repliagent
 WITHOUT_DRIVERS ?=#      names of drivers to leave out
 SANITIZE        ?=#      address,undefined or thread
 WERROR          ?=#      1: warnings are errors
@@ -45,9 +46,12 @@ SOVERSION := 0
 sources = $(sort $(foreach dir,$(1),$(wildcard $(dir)/*.c)))
 objects = $(patsubst %.c,$(B)/obj/%.o,$(call sources,$(1)))
 
+# Only with HTTP is there a program.
+PARTS := $(if $(filter-out no,$(REPLI_HTTP)),http $(if $(filter-out no,$(REPLI_PROGRAM)),program))
+
 CORE_OBJ := $(call objects,lib/base lib/model lib/driver lib/store lib/action lib/agent)
-HTTP_OBJ := $(if $(filter-out no,$(REPLI_HTTP)),$(call objects,lib/http))
-PROG_OBJ := $(if $(filter-out no,$(REPLI_HTTP)),$(call objects,src/repliagent))
+HTTP_OBJ := $(if $(filter http,$(PARTS)),$(call objects,lib/http))
+PROG_OBJ := $(if $(filter program,$(PARTS)),$(call objects,src/repliagent))
 
 CORE := $(if $(CORE_OBJ),libreplicante-agent)
 HTTP := $(if $(HTTP_OBJ),libreplicante-agent-http)
@@ -151,8 +155,8 @@ $(B)/bin/repliagent: $(PROG_OBJ) $(static_libs)
 	$(Q)$(link) -o $@ $^ $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
 
 all: $(PROG)
-ifeq ($(REPLI_HTTP),no)
-all: ; @echo '  left out: HTTP, and with it repliagent (REPLI_HTTP=no)'
+ifeq ($(filter program,$(PARTS)),)
+all: ; @echo '  left out: $(if $(filter http,$(PARTS)),,HTTP and )repliagent'
 endif
 
 # --- The rest ----------------------------------------------------------------------------------

@@ -49,14 +49,14 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 	@mkdir -p $(@D)
 	$(Q)$(link) -shared -o $@ $^ $(LDLIBS)
 
-# Without HTTP what talks to an agent cannot be tested; a sanitizer's build has nothing to say about
-# headers, packaging and manual.
-groups := $(if $(filter-out no,$(REPLI_HTTP)),$(GROUPS),$(filter-out api program postgresql kill,$(GROUPS)))
+# Without the program what talks to an agent cannot be tested; a sanitizer's build has nothing to
+# say about headers, packaging and manual.
+groups := $(if $(filter program,$(PARTS)),$(GROUPS),$(filter-out api program postgresql kill,$(GROUPS)))
 groups := $(if $(SANITIZE),$(filter-out headers build man,$(groups)),$(groups))
 
 all_tests  := $(call tests,$(groups))
 fast_tests := $(call tests,$(filter $(FAST_GROUPS),$(groups)))
-chosen      = $(if $(ONLY),$(filter $(ONLY) $(ONLY)/% $(ONLY).sh,$(all_tests)),$(1))
+chosen      = $(if $(ONLY),$(filter $(ONLY) $(ONLY:%=%/%) $(ONLY:%=%.sh),$(all_tests)),$(1))
 binaries    = $(patsubst %,$(B)/tests/%,$(filter-out %.sh,$(1))) $(plugins)
 
 check:      TESTS = $(call chosen,$(all_tests))

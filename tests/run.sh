@@ -3,8 +3,9 @@
 #
 # TEST is GROUP/check_NAME, a libcheck program under $BUILD/tests, or GROUP/NAME.sh, a script under
 # tests/ whose last line is "N passed, N failed". A comment "run.sh timeout: SECONDS" near the top
-# of the source replaces the usual limit. Lines that begin with "skip" are shown. A test that counts
-# nothing, or fails without counting a failure, is an error.
+# of the source replaces the usual limit. Lines that begin with "skipped" are shown. A test that
+# counts nothing and does not say that it is skipped, or fails without counting a failure, is an
+# error.
 
 set -u
 cd "$(dirname "$0")/.." || exit
@@ -49,15 +50,15 @@ for test in "$@"; do
     read -r c f e <<EOT
 $(count)
 EOT
-    if [ "$c" = 0 ] || { [ "$status" != 0 ] && [ $((f + e)) = 0 ]; }; then
-        c=$((c + 1)) e=$((e + 1))
+    if [ $((f + e)) = 0 ]; then
+        [ "$status" = 0 ] && { [ "$c" -gt 0 ] || grep -q '^skipped' "$out"; } || e=1 c=$((c + 1))
     fi
     checks=$((checks + c)) failures=$((failures + f)) errors=$((errors + e))
 
     [ $((f + e)) = 0 ] && verdict='ok  ' || verdict=FAIL
     printf '%s  %-36s %5d checks %4d s\n' "$verdict" "$test" "$c" $(($(date +%s) - start))
     if [ $((f + e)) = 0 ]; then
-        grep '^skip' "$out" | sed 's/^/      /'
+        grep '^skipped' "$out" | sed 's/^/      /'
     else
         sed 's/^/      /' "$out"
         [ "$status" != 124 ] || echo "      stopped after $limit s"

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Headers, export maps, shared and static libraries name the same functions; a driver exports its
+# entry function and nothing else.
+
+: "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
+. "$TOP/tests/lib.sh"
+cd "$TOP" || exit
+LC_ALL=C
+export LC_ALL
+
+# declared HEADER...: functions declared REPLI_API.
+declared() {
+    for header in "$@"; do
+        "$CC" -fpreprocessed -dD -E -P -w -x c "$header"
+    done | grep -v '^ *#' | tr '\n;' ' \n' | sed -n 's/.*REPLI_API[^(]*[ *]\(repli_[a-z0-9_]*\)(.*/\1/p' | sort
+}
+mapped() { sed -n 's/^ *\(repli_[a-z0-9_]*\);$/\1/p' "$1"; }
+defined() { nm --defined-only "$@" | awk 'NF == 3 && $2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort; }
+
+# library NAME MAP HEADER...
+library() {
+    name=$1 map=$2
+    shift 2
+    declared "$@" >"$tmp/declared"
+    mapped "$map" >"$tmp/mapped"
+    check "$map is sorted" sort -c "$tmp/mapped"
+    check "$map has what the headers declare" same "$tmp/declared" "$tmp/mapped"
+    defined -D "$BUILD/lib/$name.so" >"$tmp/shared"
+    check "$name.so exports the map" same "$tmp/mapped" "$tmp/shared"
+    defined -g "$BUILD/lib/$name.a" >"$tmp/static"
+    check "$name.a exports the map" same "$tmp/mapped" "$tmp/static"
+    check "$name.so: every name has a version" \
+        sh -c "! nm -D --defined-only '$BUILD/lib/$name.so' | grep ' T ' | grep -v '@@REPLICANTE_AGENT_0$'"
+    check "$name.so: soname" \
+        sh -c "readelf -d '$BUILD/lib/$name.so' | grep -q 'soname: \[$name\.so\.0\]'"
+}
+
+core_headers=$(ls include/replicante/*.h | grep -v '/http\.h$')
+library libreplicante-agent lib/replicante-agent.map $core_headers
+[ ! -e "$BUILD/lib/libreplicante-agent-http.so" ] ||
+    library libreplicante-agent-http lib/http/replicante-agent-http.map include/replicante/http.h
+
+for so in "$BUILD"/drivers/driver_*.so; do
+    [ -e "$so" ] || continue
+    driver=$(basename "$so" .so)
+    echo "repli_${driver}_entry" >"$tmp/entry"
+    defined -D "$so" >"$tmp/exported"
+    check "$driver exports only its entry function" same "$tmp/entry" "$tmp/exported"
+    check "$driver uses nothing of ours" sh -c \
+        "! nm -D --undefined-only '$so' | grep ' repli_' && ! readelf -d '$so' | grep 'NEEDED.*replicante'"
+    check "$driver stays loaded" sh -c "readelf -d '$so' | grep -q NODELETE"
+done
+
+summary

@@ -1,0 +1,58 @@
+#!/bin/sh
+# What is installed is complete: from it alone, through pkg-config, a driver and a host are built,
+# shared and static. What is uninstalled is gone. run.sh timeout: 900
+
+: "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
+. "$TOP/tests/lib.sh"
+cd "$TOP" || exit
+
+root=$tmp/root
+make_it() { "$MAKE" -s -j2 DEPS=no SANITIZE= BUILD="$tmp/build" prefix="$root" "$@" </dev/null; }
+files() { (cd "$1" && find . ! -type d | sort); }
+
+check "make install DESTDIR=" make_it install DESTDIR="$tmp/stage"
+check "DESTDIR is respected" [ ! -e "$root" ]
+files "$tmp/stage$root" >"$tmp/staged"
+check "nothing is installed outside prefix" \
+    sh -c "[ \$(find '$tmp/stage' ! -type d | wc -l) = \$(wc -l <'$tmp/staged') ]"
+check "make install" make_it install
+files "$root" >"$tmp/installed"
+check "the same files either way" same "$tmp/staged" "$tmp/installed"
+check "the program runs where it is installed" "$root/bin/repliagent" --version
+
+PKG_CONFIG_PATH=$root/lib/pkgconfig
+export PKG_CONFIG_PATH
+pc() { $PKG_CONFIG "$@"; }
+here() { (cd "$tmp" && "$@"); }
+
+check "replicante-agent-driver has a driverdir" \
+    [ "$(pc --variable=driverdir replicante-agent-driver)" = "$root/lib/replicante/drivers" ]
+check "replicante-agent-driver links nothing" [ -z "$(pc --libs replicante-agent-driver)" ]
+mkdir "$tmp/template" && cp drivers/template/*.[ch] "$tmp/template/" 2>/dev/null
+check "drivers/template builds from the installed headers" here "$CC" -std=c11 -Wall -Wextra \
+    -Werror -fPIC -shared -fvisibility=hidden -Wl,-z,defs -Wl,-z,nodelete \
+    $(pc --cflags replicante-agent-driver) -o "$tmp/driver_template.so" "$tmp"/template/*.c
+
+cp tests/build/host.c "$tmp/"
+for package in replicante-agent replicante-agent-http; do
+    uses=-DUSE_$(echo "${package#replicante-}" | tr a-z- A-Z_)
+    check "a host of $package, shared" here "$CC" -std=c99 -Wall -Wextra -Werror $uses \
+        $(pc --cflags $package) -o "$tmp/shared" "$tmp/host.c" $(pc --libs $package) \
+        -Wl,-rpath,"$root/lib"
+    check "runs it" "$tmp/shared" "$tmp/driver_template.so"
+    # A static host has only the archives of this library to choose from.
+    mkdir -p "$tmp/archives" && cp "$root"/lib/*.a "$tmp/archives/"
+    check "a host of $package, static" here "$CC" -std=c99 -Wall -Wextra -Werror $uses \
+        $(pc --cflags $package) -o "$tmp/static" "$tmp/host.c" -L"$tmp/archives" \
+        $(pc --static --libs-only-l --libs-only-other $package)
+    check "runs it without the shared library" \
+        sh -c "'$tmp/static' '$tmp/driver_template.so' && ! ldd '$tmp/static' | grep replicante"
+done
+
+check "make uninstall" make_it uninstall
+check "uninstall leaves no file" sh -c "! find '$root' ! -type d | grep ."
+check "uninstall leaves no folder of ours" sh -c "! find '$root' -name 'replicante*' | grep ."
+make_it uninstall DESTDIR="$tmp/stage"
+check "uninstall respects DESTDIR" sh -c "! find '$tmp/stage' ! -type d | grep ."
+
+summary
