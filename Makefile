@@ -89,14 +89,14 @@ $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(compile) -MMD -MP -c -o $@ $<
 
-# Rewritten only when it differs: changed flags rebuild, the same flags do not.
-define flags
-$(link) $(CPPFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS) $(PATHS)
-endef
-$(B)/flags: FORCE
+# Rewritten only when they differ: other flags compile everything anew, and a source file that came
+# or went makes everything be linked anew.
+$(B)/flags: TEXT = $(compile) $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS) $(PATHS) $(link) $(LDLIBS)
+$(B)/files: TEXT = $(call sources,lib/* src/* drivers/* tests/*)
+$(B)/flags $(B)/files: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(flags))' | cmp -s - $@ || \
-	    printf '%s\n' '$(subst ','\'',$(flags))' >$@
+	@printf '%s\n' '$(subst ','\'',$(TEXT))' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # --- Libraries ---------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ $(B)/flags: FORCE
 # The map rules both forms: the static library is one object in which every other name is made
 # local, so that neither puts a name into the host's program that is not meant for it.
 define library
-$(B)/lib/$(1).so.$(VERSION): $(2) $(3)
+$(B)/lib/$(1).so.$(VERSION): $(2) $(3) $(B)/files
 	$$(call say,LD)
 	@mkdir -p $$(@D)
 	$$(Q)$$(link) -shared -Wl,-soname,$(1).so.$(SOVERSION) -Wl,--version-script=$(3) \
@@ -114,7 +114,7 @@ $(B)/lib/$(1).so.$(SOVERSION): $(B)/lib/$(1).so.$(VERSION)
 	@ln -sf $$(<F) $$@
 $(B)/lib/$(1).so: $(B)/lib/$(1).so.$(SOVERSION)
 	@ln -sf $$(<F) $$@
-$(B)/lib/$(1).a: $(2) $(3)
+$(B)/lib/$(1).a: $(2) $(3) $(B)/files
 	$$(call say,AR)
 	@mkdir -p $$(@D)
 	@sed -n 's/^ *\(repli_[a-z0-9_]*\);$$$$/\1/p' $(3) >$$(@:.a=.names)
@@ -139,20 +139,20 @@ $(B)/lib/base-internal.a: $(call objects,lib/base)
 $(B)/lib/core-internal.a: $(CORE_OBJ)
 $(B)/lib/http-internal.a: $(HTTP_OBJ)
 $(B)/lib/program-internal.a: $(filter-out %/main.o,$(PROG_OBJ))
-$(B)/lib/%-internal.a:
+$(B)/lib/%-internal.a: $(B)/files
 	$(call say,AR)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
 # --- Program: linked with the static libraries, so that it runs from where it stands -------------
 
 static_libs := $(patsubst %,$(B)/lib/%.a,$(HTTP) $(CORE))
 
-$(B)/bin/repliagent: $(PROG_OBJ) $(static_libs)
+$(B)/bin/repliagent: $(PROG_OBJ) $(static_libs) $(B)/files
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(link) -o $@ $^ $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
+	$(Q)$(link) -o $@ $(PROG_OBJ) $(static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
 
 all: $(PROG)
 ifeq ($(filter program,$(PARTS)),)

@@ -13,15 +13,15 @@ LEFT_OUT      := $(filter-out $(BUILT_DRIVERS),$(DRIVERS))
 # driver_NAME.a, for programs of this tree that register a driver without dlopen, is made on demand.
 define driver
 $(B)/obj/drivers/$(1)/%.o: ROOM = $$(call cflags,$$(driver_$(1)_PKGS))
-$(B)/drivers/driver_$(1).so: $$(call objects,drivers/$(1))
+$(B)/drivers/driver_$(1).so: $$(call objects,drivers/$(1)) $(B)/files
 	$$(call say,LD)
 	@mkdir -p $$(@D)
-	$$(Q)$$(link) -shared -Wl,-z,nodelete -o $$@ $$^ $$(call libs,$$(driver_$(1)_PKGS)) $$(LDLIBS)
-$(B)/drivers/driver_$(1).a: $$(call objects,drivers/$(1))
+	$$(Q)$$(link) -shared -Wl,-z,nodelete -o $$@ $$(filter %.o,$$^) $$(call libs,$$(driver_$(1)_PKGS)) $$(LDLIBS)
+$(B)/drivers/driver_$(1).a: $$(call objects,drivers/$(1)) $(B)/files
 	$$(call say,AR)
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(Q)$$(AR) rcs $$@ $$^
+	$$(Q)$$(AR) rcs $$@ $$(filter %.o,$$^)
 all: $(B)/drivers/driver_$(1).so
 endef
 $(foreach d,$(BUILT_DRIVERS),$(eval $(call driver,$(d))))
