@@ -49,6 +49,21 @@ void repli__error_cause(repli_error *err, const char *cause) {
         copy_text(err->cause, sizeof(err->cause), cause);
 }
 
+int32_t repli__error_within(repli_error *err, int32_t code, const char *format, ...) {
+    if (!usable(err))
+        return code;
+    char message[2 * REPLI_ERROR_MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    const int length = vsnprintf(message, REPLI_ERROR_MESSAGE_SIZE, format, args);
+    va_end(args);
+    if (length < 0 || length >= REPLI_ERROR_MESSAGE_SIZE)
+        return code;
+    snprintf(message + length, sizeof(message) - (size_t)length, ": %s", err->message);
+    copy_text(err->message, sizeof(err->message), message);
+    return code;
+}
+
 int32_t repli__error_nomem(repli_error *err, const char *origin, const char *what) {
     return repli__error(err, REPLI_ENOMEM, origin, "out of memory while %s", what);
 }

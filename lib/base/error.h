@@ -13,6 +13,10 @@ void repli__error_native(repli_error *err, const char *native);
 /* The root cause in its own words, added likewise. */
 void repli__error_cause(repli_error *err, const char *cause);
 
+/* Put "WHERE: " before the message that err was filled with, and return code. The rest stays. */
+int32_t repli__error_within(repli_error *err, int32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Out of memory while doing what (a few words). Needs no memory. */
 int32_t repli__error_nomem(repli_error *err, const char *origin, const char *what);
 
