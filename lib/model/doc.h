@@ -14,8 +14,9 @@ struct repli_doc {
 /* mem may be NULL. NULL when out of memory. */
 repli_doc *repli__doc_new(const repli__mem *mem);
 
-/* Deep copies into an arena. Each reads no more of its source than struct_size says, so that
- * records from an older or newer driver work. REPLI_OK or REPLI_ENOMEM. */
+/* Deep copies into an arena, of records that are valid. Each reads no more of its source than
+ * struct_size says, so that records from an older or newer driver work. REPLI_OK, REPLI_ENOMEM, or
+ * REPLI_EINVALID for a record smaller than in the first release. */
 int32_t repli__attribute_copy(repli__arena *arena, repli_attribute *to,
                               const repli_attribute *from);
 int32_t repli__address_copy(repli__arena *arena, repli_address *to, const repli_address *from);
@@ -29,8 +30,10 @@ int32_t repli__request_copy(repli__arena *arena, repli_request *to, const repli_
 int32_t repli__attribute_validate(const repli_attribute *attribute, repli_error *err);
 int32_t repli__address_validate(const repli_address *address, repli_error *err);
 int32_t repli__store_version_validate(const repli_store_version *version, repli_error *err);
-/* Valid UTF-8 of at most max bytes without control characters; what names it in the message. */
+/* Valid UTF-8 of 1 to max bytes without control characters; what names it in the message. */
 int32_t repli__text_validate(const char *text, size_t max, const char *what, repli_error *err);
+/* Valid UTF-8 of at most max bytes: what people wrote, possibly in several lines, or nothing. */
+int32_t repli__prose_validate(const char *text, size_t max, const char *what, repli_error *err);
 /* One JSON text of any type, at most max bytes. */
 int32_t repli__json_validate(const char *json, size_t size, size_t max, const char *what,
                              repli_error *err);
