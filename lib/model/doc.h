@@ -5,6 +5,9 @@
 
 #include "base/arena.h"
 
+/* Where the reason of a status other than UNKNOWN is published. */
+#define REPLI__STATUS_REASON_ATTRIBUTE "agent.replicante.io/status.reason"
+
 /* Owner of records: an arena on the heap. */
 struct repli_doc {
     repli__mem mem; /* by value: a document may outlive the agent it came from */
@@ -37,6 +40,11 @@ int32_t repli__prose_validate(const char *text, size_t max, const char *what, re
 /* One JSON text of any type, at most max bytes. */
 int32_t repli__json_validate(const char *json, size_t size, size_t max, const char *what,
                              repli_error *err);
+
+/* What an action keeps as its error: {"error_msg", "error_cause"?}, appended to ret_json. cause may
+ * be NULL. repli_error_from_json() reads it. REPLI_OK or REPLI_ENOMEM. */
+int32_t repli__failure_to_json(const char *message, const char *cause, repli_buf *ret_json,
+                               repli_error *err);
 
 /* First thing in text that looks like a version ("15", "15.20", "7.0.15-rc1"), as a semantic
  * version; REPLI_ENOTFOUND if there is none. */

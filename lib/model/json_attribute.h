@@ -1,0 +1,16 @@
+#ifndef REPLI_MODEL_JSON_ATTRIBUTE_H
+#define REPLI_MODEL_JSON_ATTRIBUTE_H
+
+#include "model/json_in.h"
+#include "model/json_out.h"
+
+/* The map of attributes that nodes and stores have in common. */
+
+/* The object as a value. The attributes are valid. */
+void repli__attributes_write(repli__json_out *out, const repli_attribute *attributes, size_t count);
+
+/* Member "attributes", ordered by name; none if it is absent. */
+void repli__attributes_get(repli__json_in *in, const json_t *object,
+                           const repli_attribute **ret_attributes, size_t *ret_count);
+
+#endif

@@ -1,0 +1,16 @@
+#ifndef REPLI_MODEL_JSON_HEADER_H
+#define REPLI_MODEL_JSON_HEADER_H
+
+#include "model/json_in.h"
+#include "model/json_out.h"
+
+/* Headers, which the HTTP API calls metadata. */
+
+/* The object as a value. The headers are valid. */
+void repli__headers_write(repli__json_out *out, const repli_header *headers, size_t count);
+
+/* Member name, in the order of the text; none if it is absent. */
+void repli__headers_get(repli__json_in *in, const json_t *object, const char *name,
+                        const repli_header **ret_headers, size_t *ret_count);
+
+#endif

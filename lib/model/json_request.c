@@ -1,0 +1,86 @@
+#include "base/error.h"
+#include "base/uuid.h"
+#include "model/json_documents.h"
+#include "model/json_header.h"
+#include "model/record.h"
+#include "model/validate.h"
+
+int32_t repli_request_to_json(const repli_request *request, repli_buf *ret_json, repli_error *err) {
+    repli_request local;
+    int32_t code = repli__request_read(&local, request, err);
+    if (code == REPLI_OK)
+        code = repli__request_check(&local, err);
+    if (code != REPLI_OK)
+        return code;
+    repli__json_out out;
+    repli__json_begin(&out, ret_json);
+    repli__json_open(&out, '{');
+    repli__json_name(&out, "kind");
+    repli__json_string(&out, local.kind);
+    if (local.args_json != NULL) {
+        repli__json_name(&out, "args");
+        repli__json_verbatim(&out, local.args_json);
+    }
+    if (local.created_ns != REPLI_TIME_NONE) {
+        repli__json_name(&out, "created_time");
+        repli__json_time(&out, local.created_ns);
+    }
+    if (local.id != NULL) {
+        repli__json_name(&out, "id");
+        repli__json_string(&out, local.id);
+    }
+    if (local.header_count > 0) {
+        repli__json_name(&out, "metadata");
+        repli__headers_write(&out, local.headers, local.header_count);
+    }
+    if (local.requester != NULL) {
+        repli__json_name(&out, "requester");
+        repli__json_string(&out, local.requester);
+    }
+    repli__json_close(&out, '}');
+    return repli__json_end(&out, err);
+}
+
+/* Merging two maps would have to choose between values, so only one may be given. */
+static void read_headers(repli__json_in *in, const json_t *root, repli_request *request) {
+    const int has_metadata = repli__json_get(in, root, "metadata") != NULL;
+    const int has_headers = repli__json_get(in, root, "headers") != NULL;
+    if (has_metadata && has_headers) {
+        in->code = repli__error(in->err, REPLI_EINVALID, "model",
+                                "metadata and its alias headers are both given: use one");
+        return;
+    }
+    repli__headers_get(in, root, has_headers ? "headers" : "metadata", &request->headers,
+                       &request->header_count);
+}
+
+static void read_request(repli__json_in *in, const json_t *root, repli__json_span text,
+                         void *record) {
+    repli_request *request = record;
+    request->struct_size = sizeof(*request);
+    request->kind = repli__json_get_text(in, root, "kind", REPLI__REQUIRED);
+    request->args_json = repli__json_copy_value(in, repli__json_member(text, "args"));
+    request->created_ns = repli__json_get_time(in, root, "created_time");
+    request->id = repli__json_get_uuid(in, root, "id", REPLI__OPTIONAL);
+    read_headers(in, root, request);
+    request->requester = repli__json_get_text(in, root, "requester", REPLI__OPTIONAL);
+    if (in->code == REPLI_OK)
+        in->code = repli__request_check(request, in->err);
+}
+
+int32_t repli__request_from_json(const repli__mem *mem, const char *json, size_t size,
+                                 repli_doc **ret_doc, const repli_request **ret_request,
+                                 repli_error *err) {
+    const repli__json_source source = {json, size, REPLI__JSON_BIG_INTEGERS, "the request"};
+    const void *request = NULL;
+    const int32_t code =
+        repli__json_read(&source, mem, sizeof(repli_request), read_request, ret_doc, &request, err);
+    if (code == REPLI_OK)
+        *ret_request = request;
+    return code;
+}
+
+int32_t repli_request_from_json(const char *json, size_t size, repli_doc **ret_doc,
+                                const repli_request **ret_request, repli_error *err) {
+    return repli__request_from_json(NULL, json, size, ret_doc, ret_request, err);
+}
