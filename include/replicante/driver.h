@@ -189,7 +189,8 @@ struct repli_host {
     uint64_t (*now_ns)(const repli_host *host);
     /** Absolute monotonic deadline of the call in nanoseconds. */
     uint64_t (*deadline_ns)(const repli_op *op);
-    /** Not 0 once the call should be given up. Cheap: ask at every turn of a loop. */
+    /** Not 0 once the call should be given up: it was cancelled, or its deadline has passed. Cheap:
+     *  ask at every turn of a loop. */
     int32_t (*cancelled)(const repli_op *op);
     /** Kind of the action that runs on this agent now, or NULL. Valid until the call returns. */
     const char *(*running_action)(const repli_op *op);
@@ -232,6 +233,23 @@ struct repli_host {
      *  not. */
     int32_t (*process_signal)(const repli_host *host, const repli_process *process,
                               int32_t signal_number, repli_error *err);
+
+    /*
+     * Reading JSON, so that a driver needs no parser of its own: its configuration, arguments,
+     * payloads. path names a member, with dots into objects and numbers into lists, as in
+     * "nodes.0.name"; "" is the whole. REPLI_ENOTFOUND: nothing there, or null. REPLI_EINVALID: not JSON, or a value
+     * of another type. The result is untouched unless REPLI_OK is returned, so that it may hold a
+     * default.
+     */
+
+    /** A string, NUL-terminated; REPLI_EFULL if it does not fit into text_size. */
+    int32_t (*json_string)(const repli_host *host, const char *json, size_t size, const char *path,
+                           char *ret_text, size_t text_size, repli_error *err);
+    int32_t (*json_integer)(const repli_host *host, const char *json, size_t size, const char *path,
+                            int64_t *ret_value, repli_error *err);
+    /** 0 or 1. */
+    int32_t (*json_boolean)(const repli_host *host, const char *json, size_t size, const char *path,
+                            int32_t *ret_value, repli_error *err);
     /* The table grows here. */
 };
 
@@ -250,7 +268,8 @@ typedef struct repli_driver {
     /* Needed. */
 
     /** Make an instance from its configuration, a JSON object that has been checked against
-     *  config_keys. Must succeed while the store is down, so it does not connect. */
+     *  config_keys and where keys that were left out have their defaults. Must succeed while the
+     *  store is down, so it does not connect. */
     int32_t (*open)(const repli_host *host, const char *config_json, size_t config_size,
                     void **ret_self, repli_error *err);
     /** The last call, never during another. Cannot fail. */
