@@ -14,9 +14,21 @@ enum {
     REPLI__SINK_STEP
 };
 
+/* More than this is refused: a driver that emits more is in a loop, or has mistaken data for facts
+ * about the node. */
+#define REPLI__SINK_MAX_ADDRESSES 64u
+#define REPLI__SINK_MAX_ATTRIBUTES 1024u
+#define REPLI__SINK_MAX_SHARDS (4u << 20)
+#define REPLI__SINK_MAX_KINDS 256u
+/* Bytes of a text for people, such as a reason: longer ones are cut, not refused. */
+#define REPLI__SINK_MAX_PROSE 1000u
+
+typedef struct repli__shard_index repli__shard_index;
+
 /*
  * Collects what a driver emits in one call, validated and copied. The first thing refused is kept
- * in error, so that a driver which ignores the code of an emit function does not get away with it.
+ * in error, and nothing is taken after it, so that a driver which ignores the code of an emit
+ * function does not get away with it.
  */
 struct repli_sink {
     int32_t takes; /* REPLI__SINK_* */
@@ -28,22 +40,22 @@ struct repli_sink {
     repli_store_version version; /* number NULL: none emitted */
     repli_address *addresses;
     size_t address_count, address_capacity;
-    repli_attribute *attributes; /* sorted by name when repli__sink_finish() returns */
+    repli_attribute *attributes; /* sorted by name, unique */
     size_t attribute_count, attribute_capacity;
     const char *cluster_id;
     repli_shard *shards; /* in the order of emission */
     size_t shard_count, shard_capacity;
     repli_action_kind *kinds;
     size_t kind_count, kind_capacity;
-    repli_outcome outcome; /* phase 0: none emitted */
-    /* … an index that finds duplicate shard ids in O(1) belongs to the implementation */
-    void *index;
+    repli_outcome outcome;     /* phase 0: none emitted */
+    repli__shard_index *index; /* finds repeated shard ids */
 };
 
 void repli__sink_init(repli_sink *sink, int32_t takes, const repli__mem *mem);
 void repli__sink_dispose(repli_sink *sink);
-/* After the call: sort, drop repeated attributes (the last wins), and report what was refused.
- * Returns the driver's own code if that is not REPLI_OK, else what the sink has to say. */
+/* After the call: report what was refused, and what is missing. Returns the driver's own code if
+ * that is not REPLI_OK, else what the sink has to say. On failure err is filled unless the driver
+ * did so; give it one that was empty before the call. May be called again. */
 int32_t repli__sink_finish(repli_sink *sink, int32_t driver_code, repli_error *err);
 
 #endif
