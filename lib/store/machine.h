@@ -9,7 +9,7 @@
 /* What happens to an action. */
 enum {
     REPLI__EVENT_SCHEDULE = 1, /* accepted and written down */
-    REPLI__EVENT_CLAIM,        /* its turn has come */
+    REPLI__EVENT_CLAIM,        /* its turn has come, or come again after a restart */
     REPLI__EVENT_STEP,         /* a step was done and another is needed */
     REPLI__EVENT_SUCCEED,
     REPLI__EVENT_FAIL,
@@ -28,5 +28,6 @@ extern const size_t repli__machine_rows;
 
 /* The phase that event leads to; 0 if it cannot happen in phase from. */
 int32_t repli__machine_next(int32_t from, int32_t event);
+const char *repli__machine_event_name(int32_t event);
 
 #endif

@@ -38,7 +38,8 @@ int32_t repli__store_open(const repli__store_options *options, repli__store **re
 /* Commits what is queued. */
 void repli__store_close(repli__store *store);
 
-/* The writer thread. */
+/* The writer thread. It also copies the write-ahead log to the database, and, after a failure,
+ * tries until writing works again. */
 int32_t repli__store_start(repli__store *store, repli_error *err);
 void repli__store_stop(repli__store *store);
 
@@ -61,11 +62,12 @@ typedef struct repli__claim {
     const repli_action *action; /* without history */
     int64_t sequence;           /* its place in the order of acceptance */
     uint64_t steps;             /* outcomes recorded so far */
-    int interrupted;            /* was RUNNING when the database was opened */
+    int interrupted;            /* may have been stepped since its last outcome was recorded */
 } repli__claim;
 
-/* Let transactions claim, and be told (on the committing thread) when one did. If an action is
- * RUNNING or waits already, it is claimed before this returns. */
+/* Let transactions claim, and be told (on the committing thread; must not block nor call the store)
+ * when one did. If an action is RUNNING or waits already, it is claimed before this returns. On
+ * failure claims are on all the same, and made by the next transaction that works. */
 int32_t repli__store_claims_on(repli__store *store, void (*claimed)(void *user_data),
                                void *user_data, repli_error *err);
 /* No claim is made after this returns. An action that was claimed but not taken stays RUNNING. */
@@ -74,7 +76,8 @@ void repli__store_claims_off(repli__store *store);
 int32_t repli__store_take(repli__store *store, repli__claim *ret_claim, repli_error *err);
 
 /* Record the outcome of a step of the running action: phase RUNNING, DONE or FAILED. payload_json
- * NULL keeps the payload. The end of an action claims the next one. */
+ * NULL keeps the payload; one that differs gets an entry in the history, which keeps the newest
+ * thousand. The end of an action claims the next one. */
 int32_t repli__store_advance(repli__store *store, int64_t sequence, int32_t phase,
                              const char *payload_json, const char *error_json, repli_error *err);
 
@@ -82,7 +85,8 @@ int32_t repli__store_advance(repli__store *store, int64_t sequence, int32_t phas
 int32_t repli__store_cancel(repli__store *store, const char *id, const char *error_json,
                             repli_error *err);
 
-/* Delete at most limit actions that finished before time_ns; *ret_deleted says how many went. */
+/* Delete at most limit actions that finished before before_ns; *ret_deleted says how many went. In
+ * short transactions, between which others get their turn. */
 int32_t repli__store_purge(repli__store *store, int64_t before_ns, uint32_t limit,
                            uint32_t *ret_deleted, repli_error *err);
 
@@ -100,6 +104,8 @@ int32_t repli__store_action(repli__store *store, const char *id, repli_doc **ret
 int32_t repli__store_queue(repli__store *store, repli_doc **ret_doc,
                            const repli_action_summary **ret_summaries, size_t *ret_count,
                            repli_error *err);
+/* Newest first; limit 0: all of the last hour, and at least the newest 100. REPLI_ENOTFOUND if
+ * before_id is no finished action. */
 int32_t repli__store_finished(repli__store *store, uint32_t limit, const char *before_id,
                               repli_doc **ret_doc, const repli_action_summary **ret_summaries,
                               size_t *ret_count, repli_error *err);
@@ -112,7 +118,7 @@ typedef struct repli__store_stats {
     uint64_t errors;
     uint64_t scheduled; /* actions accepted since the start */
     uint64_t refused;   /* for want of room */
-    int32_t last_code;  /* how the last commit ended */
+    int32_t last_code;  /* how the last commit ended that wrote something */
 } repli__store_stats;
 
 void repli__store_stats_get(repli__store *store, repli__store_stats *ret_stats);

@@ -1,0 +1,107 @@
+#include "action/registry.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+/* The well-known actions for testing: they touch nothing but their own record. */
+
+enum { LOOP_TARGET = 10 };
+
+static int32_t step_success(void *user_data, const repli_host *host, repli_op *op,
+                            const repli_step *step, repli_sink *sink, repli_error *err) {
+    (void)user_data;
+    (void)op;
+    (void)step;
+    (void)err;
+    repli_outcome outcome = REPLI_OUTCOME_INIT;
+    outcome.phase = REPLI_PHASE_DONE;
+    return host->emit_outcome(sink, &outcome);
+}
+
+static int32_t step_fail(void *user_data, const repli_host *host, repli_op *op,
+                         const repli_step *step, repli_sink *sink, repli_error *err) {
+    (void)user_data;
+    (void)op;
+    (void)step;
+    (void)err;
+    repli_outcome outcome = REPLI_OUTCOME_INIT;
+    outcome.phase = REPLI_PHASE_FAILED;
+    outcome.error = "this action always fails: that is what it is for";
+    return host->emit_outcome(sink, &outcome);
+}
+
+/* An integer member of a JSON object; absent if the text is null or lacks it. Returns 0 if either
+ * is something else. */
+static int read_member(const char *json, size_t size, const char *name, json_int_t absent,
+                       json_int_t *ret_value) {
+    json_t *value = json_loadb(json, size, JSON_DECODE_ANY, NULL);
+    const json_t *member = json_object_get(value, name);
+    const int right_type = json_is_object(value) || json_is_null(value);
+    const int right_member = member == NULL || json_is_integer(member);
+    *ret_value = member != NULL && right_member ? json_integer_value(member) : absent;
+    json_decref(value);
+    return right_type && right_member;
+}
+
+static int32_t validate_loop(void *user_data, const char *kind, const char *args_json,
+                             size_t args_size, repli_error *err) {
+    (void)user_data;
+    json_int_t target;
+    if (!read_member(args_json, args_size, "target", LOOP_TARGET, &target) || target < 0)
+        return repli__error(err, REPLI_EINVALID, "agent",
+                            "the arguments of %s are {\"target\": N}, where N is an integer of at "
+                            "least 0 and %d if left out",
+                            kind, LOOP_TARGET);
+    return REPLI_OK;
+}
+
+static int32_t step_loop(void *user_data, const repli_host *host, repli_op *op,
+                         const repli_step *step, repli_sink *sink, repli_error *err) {
+    (void)user_data;
+    (void)op;
+    (void)err;
+    const repli_action *action = step->action;
+    const char *payload = action->payload_json != NULL ? action->payload_json : "null";
+    json_int_t target;
+    json_int_t count;
+    read_member(action->args_json, strlen(action->args_json), "target", LOOP_TARGET, &target);
+    read_member(payload, strlen(payload), "count", 0, &count);
+    if (count < target)
+        count++;
+    char next[40];
+    snprintf(next, sizeof(next), "{\"count\":%" JSON_INTEGER_FORMAT "}", count);
+    repli_outcome outcome = REPLI_OUTCOME_INIT;
+    outcome.phase = count < target ? REPLI_PHASE_RUNNING : REPLI_PHASE_DONE;
+    outcome.payload_json = next;
+    return host->emit_outcome(sink, &outcome);
+}
+
+int32_t repli__registry_add_tests(repli__registry *registry, repli_error *err) {
+    static const repli__handler handlers[] = {
+        {.kind = {.struct_size = sizeof(repli_action_kind),
+                  .kind = "agent.replicante.io/test.success",
+                  .summary = "Succeed at once"},
+         .step = step_success},
+        {.kind = {.struct_size = sizeof(repli_action_kind),
+                  .kind = "agent.replicante.io/test.fail",
+                  .summary = "Fail at once"},
+         .step = step_fail},
+        {.kind = {.struct_size = sizeof(repli_action_kind),
+                  .kind = "agent.replicante.io/test.loop",
+                  .summary = "Count the steps up to a target, one at a time",
+                  .arguments = "{\"target\": N}, 10 by default"},
+         .validate = validate_loop,
+         .step = step_loop},
+    };
+    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+        const int32_t code = repli__registry_add(registry, REPLI__OWNER_LIBRARY, &handlers[i], err);
+        if (code != REPLI_OK)
+            return code;
+    }
+    return REPLI_OK;
+}

@@ -1,0 +1,155 @@
+#ifndef REPLI_STORE_INTERNAL_H
+#define REPLI_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "store/owner.h"
+#include "store/sql.h"
+#include "store/store.h"
+
+/* Shared by the files of this room only. */
+
+typedef struct repli__change repli__change;
+
+/*
+ * A change that waits to be committed. Whoever asked for it either sleeps until it is done, with
+ * the change in its own frame, or left it on the heap with a function to be called.
+ */
+struct repli__change {
+    repli__change *next;
+    /* Before the transaction, and whether that works or not. Or NULL. */
+    void (*prepare)(repli__store *store, const repli__change *change);
+    /* Within the transaction. Returns a code of SQLite: what is not SQLITE_OK undoes the whole
+     * transaction. To refuse this change alone, see repli__refuse(). */
+    int (*apply)(repli__store *store, repli__change *change);
+    int32_t code;
+    repli_error error;
+
+    sem_t wake; /* for who sleeps: posted to make it lead, or when done */
+    int lead;
+    int done;
+
+    repli__store_done_fn finished; /* not NULL: nobody sleeps, the change is on the heap */
+    void *user_data;
+    repli__arena arena; /* holds a change that is on the heap */
+};
+
+/* What the records say. A transaction changes a draft, which becomes true with its commit. */
+typedef struct repli__state {
+    int64_t next_seq;
+    uint64_t unfinished;
+    int64_t running; /* 0: none */
+    int claimed;     /* the running action was announced to the executor */
+    uint64_t scheduled;
+    uint64_t refused;
+} repli__state;
+
+enum {
+    REPLI__SQL_BEGIN,
+    REPLI__SQL_COMMIT,
+    REPLI__SQL_ROLLBACK,
+    REPLI__SQL_INSERT,
+    REPLI__SQL_OLDEST,
+    REPLI__SQL_CLAIM,
+    REPLI__SQL_NOTE_STEP,
+    REPLI__SQL_FORGET_STEPS,
+    REPLI__SQL_STEP,
+    REPLI__SQL_FINISH,
+    REPLI__SQL_FIND,
+    REPLI__SQL_EXPIRED,
+    REPLI__SQL_DELETE_HISTORY,
+    REPLI__SQL_DELETE,
+    REPLI__SQL_REMEMBER,
+    REPLI__SQL_WRITES
+};
+
+enum {
+    REPLI__SQL_BY_ID,
+    REPLI__SQL_BY_SEQ,
+    REPLI__SQL_HISTORY,
+    REPLI__SQL_QUEUE,
+    REPLI__SQL_FINISHED_PLACE,
+    REPLI__SQL_FINISHED,
+    REPLI__SQL_RECALL,
+    REPLI__SQL_READS
+};
+
+extern const char *const repli__sql_writes[REPLI__SQL_WRITES];
+extern const char *const repli__sql_reads[REPLI__SQL_READS];
+
+struct repli__store {
+    repli__mem mem;
+    repli__log *log;
+    char *path;
+    pid_t pid; /* to know a forked child */
+    repli__owner owner;
+    int full_sync;
+    _Atomic uint64_t queue_limit;
+
+    /* Belongs to whoever leads, which busy says somebody does. */
+    repli__sql writer;
+    sqlite3_stmt *writes[REPLI__SQL_WRITES];
+    repli__state draft;
+    int64_t now_ns;    /* stamp of the transaction */
+    int wal_frames;    /* in the write-ahead log after the last commit */
+    int wal_before;    /* and after the one before it */
+    int checkpoint_at; /* frames at which to copy the log to the database next */
+    int claims;        /* transactions claim */
+    void (*claimed)(void *user_data);
+    void *claimed_data;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    int busy;
+    repli__change *first;
+    repli__change *last;
+    repli__state state; /* whoever leads may read it without the mutex */
+    int64_t claim;      /* announced and not taken yet; 0: none */
+    int64_t stepped;    /* the running action, if it may have been stepped already */
+    repli__store_stats stats;
+    int writer_runs;
+    int writer_stops;
+    int checkpoint_wanted;
+    pthread_cond_t writer_wake;
+    pthread_t writer_thread;
+    repli__sql keeper; /* the writer thread's own, for checkpoints */
+    int writer_started;
+
+    pthread_mutex_t read_mutex; /* guards what follows */
+    repli__sql reader;
+    sqlite3_stmt *reads[REPLI__SQL_READS];
+};
+
+/* commit.c: group commit. */
+
+/* Commit a change, together with others, and return how that went. */
+int32_t repli__commit(repli__store *store, repli__change *change, repli_error *err);
+/* Leave a change that is on the heap to the writer thread. */
+void repli__commit_later(repli__store *store, repli__change *change);
+/* Commit all that is queued. Called with the mutex held and while nobody leads. */
+void repli__commit_queued(repli__store *store);
+/* Refuse a change from within apply, before it wrote anything. Returns SQLITE_OK. */
+int repli__refuse(repli__change *change, int32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* change.c */
+
+/* Write something small, to see whether that works. */
+int32_t repli__change_probe(repli__store *store);
+
+/* claim.c */
+
+/* The last part of a transaction: if it leaves nothing running, the oldest that waits runs. */
+int repli__claim_next(repli__store *store);
+
+/* writer.c */
+
+/* Called by whoever leads, after a commit: keeps the write-ahead log short. */
+void repli__writer_checkpoint(repli__store *store);
+/* What a connection needs that writes. */
+int32_t repli__writer_settings(repli__sql *sql, int full_sync, repli_error *err);
+
+#endif

@@ -1,0 +1,122 @@
+#include "store/internal.h"
+
+#include "base/clock.h"
+#include "base/thread.h"
+
+/*
+ * The write-ahead log grows with every commit until all of it was copied to the database and a
+ * commit finds nobody reading it. Copying needs two syncs of its own, so it is left to the writer
+ * thread, beside the commits. As these go on meanwhile, there is always a rest that was not copied:
+ * when the log is long, the one who leads copies that rest, and the next commit begins it anew.
+ */
+enum { CHECKPOINT_FRAMES = 1000, LOG_FRAMES = 4000 };
+
+enum { PROBE_MS = 1000 };
+
+static void checkpoint(repli__store *store, repli__sql *sql) {
+    const int code =
+        sqlite3_wal_checkpoint_v2(sql->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code == SQLITE_OK || code == SQLITE_BUSY)
+        return;
+    repli_error error = REPLI_ERROR_INIT;
+    repli__sql_error(sql, code, "cannot copy the write-ahead log into the database", &error);
+    repli__log_printf(store->log, REPLI_LOG_WARNING, "store", "%s (%s)", error.message,
+                      error.native);
+}
+
+/* Returns 0 if nobody is there to do it. */
+static int ask_for_checkpoint(repli__store *store) {
+    pthread_mutex_lock(&store->mutex);
+    const int runs = store->writer_runs;
+    if (runs) {
+        store->checkpoint_wanted = 1;
+        pthread_cond_signal(&store->writer_wake);
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return runs;
+}
+
+void repli__writer_checkpoint(repli__store *store) {
+    if (store->wal_frames < store->wal_before || store->checkpoint_at == 0)
+        store->checkpoint_at = CHECKPOINT_FRAMES;
+    store->wal_before = store->wal_frames;
+    if (store->wal_frames < store->checkpoint_at)
+        return;
+    store->checkpoint_at = store->wal_frames + CHECKPOINT_FRAMES;
+    if (store->wal_frames >= LOG_FRAMES || !ask_for_checkpoint(store))
+        checkpoint(store, &store->writer);
+}
+
+int32_t repli__writer_settings(repli__sql *sql, int full_sync, repli_error *err) {
+    int code = repli__sql_run(sql, full_sync ? "PRAGMA synchronous = FULL"
+                                             : "PRAGMA synchronous = NORMAL");
+    /* What a burst left behind is not kept for ever. */
+    if (code == SQLITE_OK)
+        code = repli__sql_run(sql, "PRAGMA journal_size_limit = 33554432");
+    if (code != SQLITE_OK)
+        return repli__sql_error(sql, code, "cannot set up the database", err);
+    return REPLI_OK;
+}
+
+static void *run(void *argument) {
+    repli__store *store = argument;
+    uint64_t probe_at = UINT64_MAX;
+    pthread_mutex_lock(&store->mutex);
+    for (;;) {
+        if (store->stats.last_code == REPLI_OK)
+            probe_at = UINT64_MAX;
+        else if (probe_at == UINT64_MAX)
+            probe_at = repli__deadline_ns(PROBE_MS);
+        if (store->first != NULL && !store->busy) {
+            repli__commit_queued(store);
+        } else if (store->writer_stops) {
+            break;
+        } else if (store->checkpoint_wanted) {
+            store->checkpoint_wanted = 0;
+            pthread_mutex_unlock(&store->mutex);
+            checkpoint(store, &store->keeper);
+            pthread_mutex_lock(&store->mutex);
+        } else if (probe_at <= repli__mono_ns()) {
+            probe_at = repli__deadline_ns(PROBE_MS);
+            pthread_mutex_unlock(&store->mutex);
+            repli__change_probe(store);
+            pthread_mutex_lock(&store->mutex);
+        } else {
+            repli__cond_wait_until(&store->writer_wake, &store->mutex, probe_at);
+        }
+    }
+    /* From now on whoever leads commits everything. */
+    store->writer_runs = 0;
+    pthread_mutex_unlock(&store->mutex);
+    return NULL;
+}
+
+int32_t repli__store_start(repli__store *store, repli_error *err) {
+    int32_t code = repli__sql_open(&store->keeper, store->path, err);
+    if (code != REPLI_OK)
+        return code;
+    code = repli__writer_settings(&store->keeper, store->full_sync, err);
+    if (code == REPLI_OK) {
+        pthread_mutex_lock(&store->mutex);
+        code = repli__thread_start(&store->writer_thread, "repli-store", run, store, err);
+        store->writer_stops = 0;
+        store->writer_runs = code == REPLI_OK;
+        pthread_mutex_unlock(&store->mutex);
+    }
+    if (code != REPLI_OK)
+        repli__sql_close(&store->keeper);
+    store->writer_started = code == REPLI_OK;
+    return code;
+}
+
+void repli__store_stop(repli__store *store) {
+    if (!store->writer_started)
+        return;
+    pthread_mutex_lock(&store->mutex);
+    store->writer_stops = 1;
+    pthread_cond_signal(&store->writer_wake);
+    pthread_mutex_unlock(&store->mutex);
+    pthread_join(store->writer_thread, NULL);
+    store->writer_started = 0;
+    repli__sql_close(&store->keeper);
+}

@@ -1,0 +1,50 @@
+#ifndef TESTS_STORE_FIXTURE_H
+#define TESTS_STORE_FIXTURE_H
+
+#include "store/store.h"
+
+/* A store in a directory of its own, for the tests of the store and of what stands on it. */
+typedef struct store_fixture {
+    char directory[64];
+    char path[96];
+    repli__store *store;
+    uint64_t queue_limit;
+    const repli__mem *mem;
+    repli__log *log;
+} store_fixture;
+
+/* Creates the directory and opens a store in it. */
+void store_fixture_setup(store_fixture *fixture);
+/* Closes the store and removes the directory. */
+void store_fixture_teardown(store_fixture *fixture);
+void store_fixture_open(store_fixture *fixture);
+void store_fixture_close(store_fixture *fixture);
+/* Returns the code and does not check it. */
+int32_t store_fixture_try(store_fixture *fixture, repli_error *err);
+
+/* Run a statement on the database, which nobody has open. */
+void store_fixture_sql(const store_fixture *fixture, const char *sql);
+/* An integer from the database. */
+int64_t store_fixture_number(const store_fixture *fixture, const char *sql);
+
+/* Ids that sort and print as their number. */
+void test_id(uint64_t number, char ret_id[REPLI_UUID_SIZE]);
+/* A complete request with the id of that number, which is kept in ret_id. */
+repli_request test_request(uint64_t number, char ret_id[REPLI_UUID_SIZE]);
+/* Insert and check. */
+void test_insert(repli__store *store, uint64_t number);
+
+/* The whole of a file; free() it. */
+char *test_read_file(const char *path, size_t *ret_size);
+
+/* An allocator of which the call number fail_at (from 0) and all after it fail; -1: none. */
+typedef struct failing_memory {
+    repli__mem mem;
+    long calls;
+    long fail_at;
+    long live; /* pieces not given back */
+} failing_memory;
+
+void failing_memory_init(failing_memory *memory);
+
+#endif
