@@ -1,0 +1,230 @@
+#include "agent/agent.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+int32_t repli__agent_check(const repli_agent *agent, repli_error *err) {
+    if (getpid() == agent->pid)
+        return REPLI_OK;
+    return repli__error(err, REPLI_EFORK, "agent",
+                        "this agent belongs to process %ld, of which this one is a fork; a child "
+                        "makes an agent of its own",
+                        (long)agent->pid);
+}
+
+/* What the observer, the executor and the chores ask for. */
+
+static void on_tick(void *user_data) {
+    repli__worker_tell(&((repli_agent *)user_data)->loop);
+}
+
+static void on_work(void *user_data) {
+    repli__worker_tell(&((repli_agent *)user_data)->driver);
+}
+
+static void on_record(void *user_data) {
+    repli__worker_tell(&((repli_agent *)user_data)->chore);
+}
+
+static void on_detect(void *user_data) {
+    repli_agent *agent = user_data;
+    atomic_store(&agent->chores.detect, 1);
+    repli__worker_tell(&agent->chore);
+}
+
+static void on_running(void *user_data, char *ret_kind, size_t size) {
+    repli__executor_running(((repli_agent *)user_data)->executor, ret_kind, size);
+}
+
+static void on_found(void *user_data) {
+    repli__observer_refresh(((repli_agent *)user_data)->observer);
+}
+
+/* What the threads do. */
+
+static uint64_t run_loop(void *user_data) {
+    return repli__observer_tick(((repli_agent *)user_data)->observer, repli__mono_ns());
+}
+
+static uint64_t run_driver(void *user_data) {
+    repli__observer_work(((repli_agent *)user_data)->observer);
+    return UINT64_MAX;
+}
+
+static uint64_t run_chores(void *user_data) {
+    return repli__chores_run(&((repli_agent *)user_data)->chores);
+}
+
+/* Making an agent, part by part. */
+
+static int32_t check_config(const repli_config *config, repli_error *err) {
+    if (repli__config_text(config, REPLI__KEY_NODE_ID) == NULL)
+        return repli__error(err, REPLI_EINVALID, "agent", "\"node_id\" must be set");
+    if (!config->has_driver)
+        return repli__error(err, REPLI_EINVALID, "agent", "a driver must be set");
+    size_t size = 0;
+    const char *json = repli__config_driver_json(config, &size);
+    return repli__driver_config_check(&config->driver.driver, json, size, err);
+}
+
+static int32_t open_store(repli_agent *agent, repli_error *err) {
+    const repli_config *config = agent->config;
+    const char *synchronous = repli__config_text(config, REPLI__KEY_STORE_SYNCHRONOUS);
+    const repli__store_options options = {
+        .path = repli__config_text(config, REPLI__KEY_STORE_PATH),
+        .full_sync = synchronous[0] == 'f',
+        .queue_limit = (uint64_t)repli__config_integer(config, REPLI__KEY_ACTIONS_QUEUE_LIMIT),
+        .mem = &agent->mem,
+        .log = &agent->log,
+    };
+    const int32_t code = repli__store_open(&options, &agent->store, err);
+    return code != REPLI_OK ? code : repli__facts_read(&agent->facts, agent->store, err);
+}
+
+int32_t repli__agent_open_ports(repli_agent *agent, const repli_config *config,
+                                repli__port **ret_observes, repli__port **ret_acts,
+                                repli_error *err) {
+    size_t size = 0;
+    const char *json = repli__config_driver_json(config, &size);
+    repli__port *observes = NULL;
+    repli__port *acts = NULL;
+    int32_t code =
+        repli__port_open(&config->driver, json, size, &agent->mem, &agent->log, &observes, err);
+    if (code != REPLI_OK)
+        return code;
+    if ((config->driver.driver.capabilities & REPLI_CAP_CONCURRENT) != 0)
+        acts = repli__port_ref(observes);
+    else
+        code = repli__port_open(&config->driver, json, size, &agent->mem, &agent->log, &acts, err);
+    if (code != REPLI_OK) {
+        repli__port_unref(observes);
+        return code;
+    }
+    *ret_observes = observes;
+    *ret_acts = acts;
+    return REPLI_OK;
+}
+
+static int32_t register_host_actions(repli_agent *agent, repli_error *err) {
+    for (size_t i = 0; i < agent->config->action_count; i++) {
+        const repli__config_action *action = &agent->config->actions[i];
+        const repli__handler handler = {.kind = action->kind,
+                                        .validate = action->validate,
+                                        .step = action->step,
+                                        .user_data = action->user_data};
+        const int32_t code = repli__registry_add(agent->registry, REPLI__OWNER_HOST, &handler, err);
+        if (code != REPLI_OK)
+            return code;
+    }
+    return REPLI_OK;
+}
+
+static int32_t make_registry(repli_agent *agent, repli_error *err) {
+    int32_t code = repli__registry_new(&agent->mem, &agent->registry, err);
+    if (code == REPLI_OK)
+        code = repli__registry_add_tests(agent->registry, err);
+    if (code == REPLI_OK)
+        code = repli__actor_register(&agent->actor, agent->registry, &agent->mem, err);
+    if (code == REPLI_OK)
+        code = register_host_actions(agent, err);
+    return code;
+}
+
+repli__executor_options repli__agent_executor_options(const repli_config *config) {
+    return (repli__executor_options){
+        .step_timeout_ms = 1000 * repli__config_integer(config, REPLI__KEY_ACTIONS_STEP_TIMEOUT),
+        .max_interval_ms =
+            1000 * repli__config_integer(config, REPLI__KEY_ACTIONS_EXECUTE_INTERVAL),
+    };
+}
+
+static int32_t make_executor(repli_agent *agent, repli_error *err) {
+    int32_t code = repli__host_new("action", &agent->mem, &agent->log, &agent->host, err);
+    if (code != REPLI_OK)
+        return code;
+    const repli__executor_options options = repli__agent_executor_options(agent->config);
+    code = repli__executor_new(agent->store, agent->registry, repli__host_table(agent->host),
+                               &options, &agent->mem, &agent->log, &agent->executor, err);
+    if (code == REPLI_OK)
+        repli__executor_on_cancel(agent->executor, repli__actor_cancel, &agent->actor);
+    return code;
+}
+
+static int32_t make_observer(repli_agent *agent, repli__port *port, repli_error *err) {
+    const repli__observer_options options = {
+        .config = agent->config,
+        .port = port,
+        .facts = &agent->facts,
+        .calls = agent->observe_calls,
+        .log = &agent->log,
+        .mem = &agent->mem,
+        .hooks = {.tick = on_tick,
+                  .work = on_work,
+                  .detect = on_detect,
+                  .record = on_record,
+                  .running = on_running,
+                  .user_data = agent},
+    };
+    return repli__observer_new(&options, &agent->observer, err);
+}
+
+static int32_t make_workers(repli_agent *agent, repli_error *err) {
+    int32_t code = repli__worker_init(&agent->loop, "repli-loop", run_loop, agent, err);
+    if (code == REPLI_OK)
+        code = repli__worker_init(&agent->driver, "repli-driver", run_driver, agent, err);
+    if (code == REPLI_OK)
+        code = repli__worker_init(&agent->chore, "repli-chores", run_chores, agent, err);
+    return code;
+}
+
+static int32_t make_parts(repli_agent *agent, repli_error *err) {
+    int32_t code = make_workers(agent, err);
+    if (code == REPLI_OK)
+        code = open_store(agent, err);
+    if (code != REPLI_OK)
+        return code;
+    repli__chores_init(&agent->chores, agent->store, &agent->facts, &agent->log, agent->config);
+    agent->chores.found = on_found;
+    agent->chores.user_data = agent;
+
+    repli__port *observes = NULL;
+    repli__port *acts = NULL;
+    code = repli__agent_open_ports(agent, agent->config, &observes, &acts, err);
+    if (code != REPLI_OK)
+        return code;
+    repli__actor_init(&agent->actor, acts, &agent->step_calls);
+    repli__port_unref(acts);
+    code = make_registry(agent, err);
+    if (code == REPLI_OK)
+        code = make_executor(agent, err);
+    if (code == REPLI_OK)
+        code = make_observer(agent, observes, err);
+    repli__port_unref(observes);
+    return code;
+}
+
+int32_t repli_agent_new(const repli_config *config, repli_agent **ret_agent, repli_error *err) {
+    int32_t code = check_config(config, err);
+    if (code != REPLI_OK)
+        return code;
+    repli_agent *agent = repli__calloc(&config->mem, 1, sizeof(*agent));
+    if (agent == NULL)
+        return repli__error_nomem(err, "agent", "making an agent");
+    agent->mem = config->mem;
+    agent->pid = getpid();
+    pthread_mutex_init(&agent->mutex, NULL);
+    repli__log_init(&agent->log);
+    repli__log_set(&agent->log, config->log_level, config->log, config->log_data);
+    repli__facts_init(&agent->facts);
+    code = repli__config_copy(config, &agent->config, err);
+    if (code == REPLI_OK)
+        code = make_parts(agent, err);
+    if (code != REPLI_OK) {
+        repli_agent_free(agent);
+        return code;
+    }
+    *ret_agent = agent;
+    return REPLI_OK;
+}

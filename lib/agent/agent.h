@@ -1,0 +1,80 @@
+#ifndef REPLI_AGENT_AGENT_H
+#define REPLI_AGENT_AGENT_H
+
+#include <sys/types.h>
+
+#include <replicante/agent.h>
+
+#include "action/executor.h"
+#include "action/registry.h"
+#include "agent/actor.h"
+#include "agent/calls.h"
+#include "agent/chores.h"
+#include "agent/config.h"
+#include "agent/facts.h"
+#include "agent/observer.h"
+#include "agent/probe.h"
+#include "agent/worker.h"
+#include "base/log.h"
+#include "store/store.h"
+
+enum repli__life { REPLI__LIFE_NEW, REPLI__LIFE_RUNNING, REPLI__LIFE_STOPPED };
+
+/* What the agent itself does with its database, for the metrics. */
+enum {
+    REPLI__OP_INSERT,
+    REPLI__OP_CANCEL,
+    REPLI__OP_ACTION,
+    REPLI__OP_QUEUE,
+    REPLI__OP_FINISHED,
+    REPLI__OP_COUNT
+};
+
+/*
+ * Who runs what: the loop ticks the observer; the driver's thread makes the calls that observe; the
+ * chores' thread writes facts down, looks for versions and deletes old actions; the executor steps
+ * actions in its own. See the rooms below for theirs.
+ */
+struct repli_agent {
+    repli__mem mem;
+    pid_t pid; /* of the process that made it */
+    repli__log log;
+
+    pthread_mutex_t mutex; /* one change of life or configuration at a time; guards both */
+    repli_config *config;
+    atomic_int life; /* enum repli__life */
+
+    repli__store *store;
+    repli__facts facts;
+    repli__registry *registry;
+    repli__host *host; /* for actions that are not the driver's */
+    repli__actor actor;
+    repli__executor *executor;
+    repli__observer *observer;
+    repli__chores chores;
+
+    repli__worker loop;
+    repli__worker driver;
+    repli__worker chore;
+
+    /* Threads that did not return from the driver in time. What they use is never freed: the
+     * observer and its threads; the executor, the registry, the actor and the database; this. */
+    int driver_lost;
+    int executor_lost;
+
+    repli__calls observe_calls[REPLI__ASK_COUNT];
+    repli__calls step_calls;
+    repli__calls store_calls[REPLI__OP_COUNT];
+};
+
+/* REPLI_EFORK in a child of the process that made the agent. */
+int32_t repli__agent_check(const repli_agent *agent, repli_error *err);
+
+/* The driver's instances that a configuration asks for: one to observe and one to act, or one and
+ * the same if the driver is concurrent. */
+int32_t repli__agent_open_ports(repli_agent *agent, const repli_config *config,
+                                repli__port **ret_observes, repli__port **ret_acts,
+                                repli_error *err);
+repli__executor_options repli__agent_executor_options(const repli_config *config);
+
+#endif

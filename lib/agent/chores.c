@@ -1,0 +1,93 @@
+#include "agent/chores.h"
+
+#include <inttypes.h>
+
+#include "agent/version.h"
+#include "base/clock.h"
+
+/* Few enough that a schedule which comes meanwhile is not held up for long. */
+enum { PURGE_CHUNK = 100 };
+
+static const uint64_t purge_interval_ns = UINT64_C(3600) * (uint64_t)REPLI__NS_PER_S;
+/* How soon what could not be written down is tried again. */
+static const uint64_t retry_interval_ns = UINT64_C(60) * (uint64_t)REPLI__NS_PER_S;
+
+void repli__chores_init(repli__chores *chores, repli__store *store, repli__facts *facts,
+                        repli__log *log, repli_config *config) {
+    *chores = (repli__chores){.store = store, .facts = facts, .log = log};
+    pthread_mutex_init(&chores->mutex, NULL);
+    chores->config = repli__config_ref(config);
+}
+
+void repli__chores_dispose(repli__chores *chores) {
+    repli__config_unref(chores->config);
+    pthread_mutex_destroy(&chores->mutex);
+}
+
+void repli__chores_configure(repli__chores *chores, repli_config *config) {
+    repli__config_ref(config);
+    pthread_mutex_lock(&chores->mutex);
+    repli_config *old = chores->config;
+    chores->config = config;
+    pthread_mutex_unlock(&chores->mutex);
+    repli__config_unref(old);
+}
+
+static void record(repli__chores *chores) {
+    repli_error error = REPLI_ERROR_INIT;
+    if (repli__facts_write(chores->facts, chores->store, &error) != REPLI_OK)
+        repli__log_printf(chores->log, REPLI_LOG_WARNING, "agent",
+                          "what is known about the node could not be written down, and is tried "
+                          "again: %s",
+                          error.message);
+}
+
+static void detect(repli__chores *chores, const repli_config *config) {
+    repli__version version;
+    const int32_t code = repli__version_find(config, &chores->ends, chores->log, &version);
+    if (repli__facts_set_found(chores->facts, code == REPLI_OK ? &version : NULL))
+        chores->found(chores->user_data);
+}
+
+static void purge(repli__chores *chores, const repli_config *config) {
+    const int64_t days = repli__config_integer(config, REPLI__KEY_ACTIONS_CLEAN_AGE);
+    if (days == 0)
+        return;
+    const int64_t before_ns = repli__wall_ns() - days * 24 * 3600 * REPLI__NS_PER_S;
+    uint64_t total = 0;
+    uint32_t deleted = PURGE_CHUNK;
+    while (deleted == PURGE_CHUNK && !atomic_load(&chores->ends)) {
+        repli_error error = REPLI_ERROR_INIT;
+        deleted = 0;
+        if (repli__store_purge(chores->store, before_ns, PURGE_CHUNK, &deleted, &error) != REPLI_OK)
+            repli__log_printf(chores->log, REPLI_LOG_WARNING, "agent",
+                              "actions that finished long ago could not be deleted: %s",
+                              error.message);
+        total += deleted;
+    }
+    if (total > 0)
+        repli__log_printf(chores->log, REPLI_LOG_INFO, "agent",
+                          "deleted %" PRIu64 " actions that finished more than %" PRId64
+                          " days ago",
+                          total, days);
+}
+
+uint64_t repli__chores_run(repli__chores *chores) {
+    pthread_mutex_lock(&chores->mutex);
+    repli_config *config = repli__config_ref(chores->config);
+    pthread_mutex_unlock(&chores->mutex);
+
+    if (repli__facts_changed(chores->facts))
+        record(chores);
+    if (!atomic_load(&chores->ends) && atomic_exchange(&chores->detect, 0))
+        detect(chores, config);
+    if (!atomic_load(&chores->ends) && repli__mono_ns() >= chores->purge_ns) {
+        purge(chores, config);
+        chores->purge_ns = repli__mono_ns() + purge_interval_ns;
+    }
+    repli__config_unref(config);
+
+    const uint64_t retry_ns = repli__mono_ns() + retry_interval_ns;
+    return repli__facts_changed(chores->facts) && retry_ns < chores->purge_ns ? retry_ns
+                                                                              : chores->purge_ns;
+}

@@ -1,0 +1,42 @@
+#include "agent/agent.h"
+
+#include <inttypes.h>
+
+#include "agent/snapshot.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+/* A thread that makes no progress for that long makes none any more. */
+static const uint64_t patience_ns = UINT64_C(15) * (uint64_t)REPLI__NS_PER_S;
+
+int32_t repli_agent_live(repli_agent *agent, repli_error *err) {
+    const int32_t code = repli__agent_check(agent, err);
+    if (code != REPLI_OK)
+        return code;
+    if (atomic_load(&agent->life) != REPLI__LIFE_RUNNING)
+        return repli__error(err, REPLI_ESTATE, "agent", "the agent is not running");
+    const uint64_t stuck_ns = repli__worker_stuck_ns(&agent->loop);
+    if (stuck_ns > patience_ns)
+        return repli__error(err, REPLI_EINTERNAL, "agent",
+                            "the agent's loop has made no progress for %" PRIu64 " ms",
+                            stuck_ns / (uint64_t)REPLI__NS_PER_MS);
+    return REPLI_OK;
+}
+
+int32_t repli_agent_ready(repli_agent *agent, repli_error *err) {
+    int32_t code = repli_agent_live(agent, err);
+    if (code != REPLI_OK)
+        return code;
+    repli_snapshot *latest = repli__observer_latest(agent->observer);
+    const int observed = repli__snapshot_started_ns(latest) != 0;
+    repli_snapshot_unref(latest);
+    if (!observed)
+        return repli__error(err, REPLI_ENOTREADY, "agent", "the node has not been observed yet");
+    repli__store_stats stats;
+    repli__store_stats_get(agent->store, &stats);
+    if (stats.last_code != REPLI_OK)
+        return repli__error(err, stats.last_code, "agent",
+                            "the database of actions cannot be written: %s",
+                            repli_error_name(stats.last_code));
+    return REPLI_OK;
+}

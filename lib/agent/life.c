@@ -1,0 +1,137 @@
+#include "agent/agent.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+/* What a driver's call that takes no time is given to return, however little patience there is. */
+enum { LEAST_PATIENCE_MS = 250 };
+
+static uint64_t later(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t ms_until(uint64_t deadline_ns) {
+    const uint64_t now_ns = repli__mono_ns();
+    return deadline_ns > now_ns ? (int64_t)((deadline_ns - now_ns) / (uint64_t)REPLI__NS_PER_MS)
+                                : 0;
+}
+
+/* Also of an agent whose start failed half-way. The agent's mutex is held. */
+static int32_t stop_parts(repli_agent *agent, int64_t timeout_ms, repli_error *err) {
+    const uint64_t deadline_ns =
+        later(repli__deadline_ns(timeout_ms), repli__deadline_ns(LEAST_PATIENCE_MS));
+    atomic_store(&agent->life, REPLI__LIFE_STOPPED);
+    atomic_store(&agent->chores.ends, 1);
+    repli__observer_close(agent->observer);
+    repli__worker_quit(&agent->loop);
+    repli__worker_quit(&agent->chore);
+    repli__worker_quit(&agent->driver);
+
+    repli_error error = REPLI_ERROR_INIT;
+    int32_t code = repli__executor_stop(agent->executor, ms_until(deadline_ns), &error);
+    agent->executor_lost = code == REPLI_ETIMEOUT;
+    if (!repli__worker_join(&agent->driver, deadline_ns)) {
+        agent->driver_lost = 1;
+        code = repli__error(&error, REPLI_ETIMEOUT, "agent",
+                            "the driver did not return from observing the node; its thread is "
+                            "given up");
+    }
+    repli__worker_join(&agent->loop, UINT64_MAX);
+    repli__worker_join(&agent->chore, UINT64_MAX);
+    if (!agent->executor_lost)
+        repli__store_stop(agent->store);
+    if (code == REPLI_OK)
+        return REPLI_OK;
+    repli__log_printf(&agent->log, REPLI_LOG_ERROR, "agent", "%s", error.message);
+    return repli__error_copy(err, &error);
+}
+
+int32_t repli_agent_start(repli_agent *agent, repli_error *err) {
+    int32_t code = repli__agent_check(agent, err);
+    if (code != REPLI_OK)
+        return code;
+    pthread_mutex_lock(&agent->mutex);
+    if (atomic_load(&agent->life) != REPLI__LIFE_NEW) {
+        pthread_mutex_unlock(&agent->mutex);
+        return repli__error(err, REPLI_ESTATE, "agent", "an agent is started once");
+    }
+    code = repli__store_start(agent->store, err);
+    if (code == REPLI_OK)
+        code = repli__executor_start(agent->executor, err);
+    if (code == REPLI_OK)
+        code = repli__worker_start(&agent->driver, err);
+    if (code == REPLI_OK)
+        code = repli__worker_start(&agent->chore, err);
+    if (code == REPLI_OK)
+        code = repli__worker_start(&agent->loop, err);
+    if (code == REPLI_OK) {
+        repli__observer_start(agent->observer);
+        atomic_store(&agent->life, REPLI__LIFE_RUNNING);
+    } else {
+        stop_parts(agent, 0, NULL);
+    }
+    pthread_mutex_unlock(&agent->mutex);
+    return code;
+}
+
+int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *err) {
+    int32_t code = repli__agent_check(agent, err);
+    if (code != REPLI_OK)
+        return code;
+    pthread_mutex_lock(&agent->mutex);
+    if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING)
+        code = stop_parts(agent, timeout_ms, err);
+    atomic_store(&agent->life, REPLI__LIFE_STOPPED);
+    pthread_mutex_unlock(&agent->mutex);
+    return code;
+}
+
+/* Free everything but what a lost thread uses. Any part may be missing. */
+static void free_parts(repli_agent *agent) {
+    if (!agent->driver_lost) {
+        repli__observer_free(agent->observer);
+        if (agent->driver.work != NULL)
+            repli__worker_dispose(&agent->driver);
+        if (agent->loop.work != NULL)
+            repli__worker_dispose(&agent->loop);
+    }
+    if (agent->chore.work != NULL)
+        repli__worker_dispose(&agent->chore);
+    if (agent->chores.config != NULL)
+        repli__chores_dispose(&agent->chores);
+    if (!agent->executor_lost) {
+        repli__executor_free(agent->executor);
+        repli__registry_free(agent->registry);
+        repli__host_free(agent->host);
+        if (agent->actor.port != NULL)
+            repli__actor_dispose(&agent->actor);
+        repli__store_close(agent->store);
+    }
+    repli__facts_dispose(&agent->facts);
+    repli__config_unref(agent->config);
+}
+
+void repli_agent_free(repli_agent *agent) {
+    if (agent == NULL)
+        return;
+    const repli__mem mem = agent->mem;
+    if (getpid() != agent->pid) {
+        /* Threads, locks, connections and files are the parent's, and closing them would disturb
+         * it. What they hold is left alone. */
+        repli__free(&mem, agent);
+        return;
+    }
+    if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING)
+        repli_agent_stop(agent, 0, NULL);
+    free_parts(agent);
+    if (agent->driver_lost || agent->executor_lost) {
+        /* The host's log may be gone by the time that the thread returns. */
+        repli__log_set(&agent->log, 0, NULL, NULL);
+        return;
+    }
+    repli__log_dispose(&agent->log);
+    pthread_mutex_destroy(&agent->mutex);
+    repli__free(&mem, agent);
+}
