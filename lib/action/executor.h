@@ -20,7 +20,8 @@ typedef struct repli__executor_stats {
     uint64_t steps;
     uint64_t done;
     uint64_t failed;
-    uint64_t errors;        /* outcomes that could not be recorded */
+    uint64_t overruns;      /* steps that did not end by their deadline */
+    uint64_t errors;        /* times that an outcome could not be recorded, or a claim be read */
     uint64_t busy_ns;       /* spent in steps */
     uint64_t loops;         /* times an action was stepped or found waiting */
     int running;            /* 1 while an action is being executed */
@@ -31,15 +32,19 @@ int32_t repli__executor_new(repli__store *store, const repli__registry *registry
                             const repli_host *host, const repli__executor_options *options,
                             const repli__mem *mem, repli__log *log, repli__executor **ret_executor,
                             repli_error *err);
+/* Once. A database that cannot be written at present is no failure. */
 int32_t repli__executor_start(repli__executor *executor, repli_error *err);
 /* Takes effect with the next step. */
 void repli__executor_set_options(repli__executor *executor, const repli__executor_options *options);
 /* No new step is started; the one in progress is cancelled (cancel tells the driver) and waited
- * for. REPLI_ETIMEOUT: it did not return; the executor must then not be freed, only forgotten. */
+ * for. An action that was not brought to its end stays RUNNING. REPLI_ETIMEOUT: the step did not
+ * return; the executor, and what was given to it, must then not be freed, only forgotten. That also
+ * keeps the database owned, so that nobody repeats the step beside the one that still runs. */
 int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repli_error *err);
 void repli__executor_free(repli__executor *executor);
 
-/* How the step in progress is told to give up; called from repli__executor_stop(). */
+/* How the driver is told to give up the step in progress, beside op being marked as cancelled;
+ * called from repli__executor_stop(). To be set before the start. */
 void repli__executor_on_cancel(repli__executor *executor,
                                void (*cancel)(void *user_data, repli_op *op), void *user_data);
 /* The kind of the action that runs now, copied; empty if none does. */
