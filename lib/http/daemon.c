@@ -1,0 +1,102 @@
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "http/loop.h"
+#include "http/tls.h"
+
+/* Keeps the reason why libmicrohttpd does not start; later on it has nothing to say that the
+ * operator could act on. */
+static void take_log(void *cls, const char *format, va_list args) {
+    repli__http_daemon *daemon = cls;
+    if (daemon->mhd != NULL || daemon->said[0] != '\0')
+        return;
+    vsnprintf(daemon->said, sizeof(daemon->said), format, args);
+    daemon->said[strcspn(daemon->said, "\n")] = '\0';
+}
+
+static int copy_texts(repli__http_daemon *daemon, const repli_http_options *options) {
+    const char *texts[3] = {options->tls_cert_pem, options->tls_key_pem,
+                            options->tls_client_ca_pem};
+    for (size_t i = 0; i < 3; i++) {
+        daemon->texts[i] = repli__strdup(&repli__mem_default, texts[i]);
+        if (daemon->texts[i] == NULL && texts[i] != NULL)
+            return 0;
+    }
+    return 1;
+}
+
+static void start(repli__http_daemon *daemon, repli__http_loop *loop) {
+    /* Limits and times are the loop's business. */
+    const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                           MHD_USE_ERROR_LOG | (daemon->tls ? MHD_USE_TLS : 0);
+    struct MHD_OptionItem items[5] = {{MHD_OPTION_END, 0, NULL}};
+    size_t count = 0;
+    if (daemon->tls) {
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
+                                                 (void *)REPLI__HTTP_TLS_PRIORITIES};
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, daemon->texts[0]};
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, daemon->texts[1]};
+    }
+    if (daemon->mutual)
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, daemon->texts[2]};
+    items[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    daemon->mhd = MHD_start_daemon(
+        flags, 0, NULL, NULL, repli__http_on_request, loop, MHD_OPTION_EXTERNAL_LOGGER, take_log,
+        daemon, MHD_OPTION_NOTIFY_CONNECTION, repli__http_on_connection, loop,
+        MHD_OPTION_URI_LOG_CALLBACK, repli__http_on_url, loop, MHD_OPTION_NOTIFY_COMPLETED,
+        repli__http_on_completed, loop, MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT32_MAX,
+        MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+}
+
+static int32_t make(repli__http_daemon *daemon, repli__http_loop *loop,
+                    const repli_http_options *options, repli_error *err) {
+    if (options != NULL && !copy_texts(daemon, options))
+        return repli__error_nomem(err, "http", "starting the HTTP server");
+    start(daemon, loop);
+    if (daemon->mhd == NULL) {
+        repli__error(err, REPLI_EINTERNAL, "http", "libmicrohttpd does not start");
+        repli__error_cause(err, daemon->said);
+        return REPLI_EINTERNAL;
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == NULL)
+        return repli__error(err, REPLI_ENOTSUP, "http", "libmicrohttpd was built without epoll");
+    daemon->epoll_fd = info->epoll_fd;
+    return REPLI_OK;
+}
+
+int32_t repli__http_daemon_new(repli__http_loop *loop, const repli_http_options *options,
+                               repli__http_daemon **ret_daemon, repli_error *err) {
+    if (options != NULL && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+        return repli__error(err, REPLI_ENOTSUP, "http", "libmicrohttpd was built without TLS");
+    repli__http_daemon *daemon = repli__calloc(&repli__mem_default, 1, sizeof(*daemon));
+    if (daemon == NULL)
+        return repli__error_nomem(err, "http", "starting the HTTP server");
+    daemon->source = REPLI__HTTP_SOURCE_DAEMON;
+    daemon->tls = options != NULL;
+    daemon->mutual = options != NULL && options->tls_client_ca_pem != NULL;
+    const int32_t code = make(daemon, loop, options, err);
+    if (code != REPLI_OK) {
+        repli__http_daemon_free(daemon);
+        return code;
+    }
+    *ret_daemon = daemon;
+    return REPLI_OK;
+}
+
+void repli__http_daemon_free(repli__http_daemon *daemon) {
+    if (daemon == NULL)
+        return;
+    if (daemon->mhd != NULL)
+        MHD_stop_daemon(daemon->mhd);
+    /* The key must not be found in memory that was given back. */
+    if (daemon->texts[1] != NULL)
+        explicit_bzero(daemon->texts[1], strlen(daemon->texts[1]));
+    for (size_t i = 0; i < 3; i++)
+        repli__free(&repli__mem_default, daemon->texts[i]);
+    repli__free(&repli__mem_default, daemon);
+}

@@ -1,0 +1,357 @@
+#include "http/loop.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/thread.h"
+
+enum {
+    EVENTS = 64,
+    ACCEPTS_AT_ONCE = 16,
+    /* Kept for /health and the UNIX socket: a crowd at the API must not make the agent look dead,
+     * nor lock its operator out. */
+    RESERVED = 8,
+    NO_DESCRIPTORS_PAUSE_MS = 100
+};
+
+/* Watching. */
+
+static int watch(repli__http_loop *loop, int fd, void *source) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void watch_listeners(repli__http_loop *loop, int accepts) {
+    loop->accepts = accepts;
+    for (size_t i = 0; i < loop->listeners.count; i++) {
+        repli__http_listener *listener = &loop->listeners.items[i];
+        struct epoll_event event = {.events = accepts ? EPOLLIN : 0, .data.ptr = listener};
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, listener->fd, &event);
+    }
+}
+
+static void pause_accepting(repli__http_loop *loop, uint64_t until_ns) {
+    watch_listeners(loop, 0);
+    loop->accepts_again_ns = until_ns;
+}
+
+int32_t repli__http_loop_add(repli__http_loop *loop, repli__http_daemon *daemon, repli_error *err) {
+    if (!watch(loop, daemon->epoll_fd, daemon))
+        return repli__error(err, REPLI_EIO, "http", "cannot watch connections: %s",
+                            strerror(errno));
+    return REPLI_OK;
+}
+
+void repli__http_loop_arm(repli__http_loop *loop, uint64_t deadline_ns) {
+    if (deadline_ns < loop->next_deadline_ns)
+        loop->next_deadline_ns = deadline_ns;
+}
+
+/* Accepting. */
+
+/* The connection that has been between two requests for longest. */
+static repli__http_connection *idlest(const repli__http_loop *loop) {
+    repli__http_connection *found = NULL;
+    for (repli__http_connection *at = loop->connections; at != NULL; at = at->next)
+        if (at->phase == REPLI__HTTP_IDLE && (found == NULL || at->since_ns < found->since_ns))
+            found = at;
+    return found;
+}
+
+static int has_room(const repli__http_loop *loop, const repli__http_listener *listener) {
+    const uint32_t most = loop->settings.max_connections;
+    const uint32_t reserved = most / 4 < RESERVED ? most / 4 : RESERVED;
+    return loop->connection_count < (listener->kind == REPLI__HTTP_API ? most - reserved : most);
+}
+
+/* Make room at the cost of someone who only keeps a connection open, or wait until one closes. */
+static void make_room(repli__http_loop *loop) {
+    repli__http_connection *idle = idlest(loop);
+    if (idle != NULL)
+        repli__http_connection_cut(idle);
+    else
+        pause_accepting(loop, UINT64_MAX);
+}
+
+static void accept_some(repli__http_loop *loop, const repli__http_listener *listener) {
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        if (!has_room(loop, listener)) {
+            make_room(loop);
+            return;
+        }
+        struct sockaddr_storage peer;
+        socklen_t size = sizeof(peer);
+        const int fd =
+            accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_accepting(loop, loop->now_ns +
+                                          NO_DESCRIPTORS_PAUSE_MS * (uint64_t)REPLI__NS_PER_MS);
+            if (errno == ECONNABORTED || errno == EINTR)
+                continue;
+            return;
+        }
+        repli__http_daemon *daemon =
+            loop->tls != NULL && listener->kind == REPLI__HTTP_API ? loop->tls : loop->plain;
+        loop->accepted_by = listener;
+        loop->accepted_for = daemon;
+        loop->accepted_fd = fd;
+        /* Closes fd if it fails. */
+        MHD_add_connection(daemon->mhd, fd, (struct sockaddr *)&peer, size);
+        daemon->ready = 1;
+    }
+}
+
+/* Time. */
+
+static void expire_connections(repli__http_loop *loop) {
+    for (repli__http_connection *at = loop->connections; at != NULL; at = at->next) {
+        if (at->deadline_ns <= loop->now_ns)
+            repli__http_connection_cut(at);
+        else
+            repli__http_loop_arm(loop, at->deadline_ns);
+    }
+}
+
+static void expire(repli__http_loop *loop) {
+    if (loop->next_deadline_ns <= loop->now_ns) {
+        loop->next_deadline_ns = repli__http_lingerers_expire(&loop->lingerers, loop->now_ns);
+        expire_connections(loop);
+    }
+    if (!loop->accepts && !loop->stopping && loop->accepts_again_ns <= loop->now_ns)
+        watch_listeners(loop, 1);
+}
+
+static int run_at_once(const repli__http_loop *loop) {
+    for (const repli__http_daemon *daemon = loop->daemons; daemon != NULL; daemon = daemon->next)
+        if (daemon->ready)
+            return 1;
+    return 0;
+}
+
+/* Milliseconds until something is due, rounded up so that it is due then. */
+static int timeout_of(const repli__http_loop *loop) {
+    if (run_at_once(loop))
+        return 0;
+    uint64_t next_ns = loop->next_deadline_ns;
+    if (!loop->accepts && !loop->stopping && loop->accepts_again_ns < next_ns)
+        next_ns = loop->accepts_again_ns;
+    if (loop->stopping && loop->stop_deadline_ns < next_ns)
+        next_ns = loop->stop_deadline_ns;
+    if (next_ns == UINT64_MAX)
+        return -1;
+    const uint64_t now_ns = repli__mono_ns();
+    if (next_ns <= now_ns)
+        return 0;
+    const uint64_t ms = (next_ns - now_ns) / (uint64_t)REPLI__NS_PER_MS + 1;
+    return ms < INT32_MAX ? (int)ms : INT32_MAX;
+}
+
+/* Daemons. */
+
+static void run_daemon(repli__http_daemon *daemon) {
+    if (!daemon->ready)
+        return;
+    MHD_run(daemon->mhd);
+    MHD_UNSIGNED_LONG_LONG ms;
+    daemon->ready = MHD_get_timeout(daemon->mhd, &ms) == MHD_YES && ms == 0;
+}
+
+/* Run those that have something to do, and drop those that were replaced and are done. */
+static void run_daemons(repli__http_loop *loop) {
+    repli__http_daemon **link = &loop->daemons;
+    while (*link != NULL) {
+        repli__http_daemon *daemon = *link;
+        run_daemon(daemon);
+        if (daemon->replaced && daemon->connections == 0) {
+            *link = daemon->next;
+            epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, daemon->epoll_fd, NULL);
+            repli__http_daemon_free(daemon);
+        } else {
+            link = &daemon->next;
+        }
+    }
+}
+
+static void deliver_answers(repli__http_loop *loop) {
+    repli__http_exchange *next = repli__http_mailbox_take(loop->mailbox);
+    while (next != NULL) {
+        repli__http_exchange *exchange = next;
+        next = exchange->next;
+        if (exchange->connection != NULL)
+            repli__http_connection_resume(exchange->connection);
+        repli__http_exchange_unref(exchange);
+    }
+}
+
+/* Orders. */
+
+static void begin_to_stop(repli__http_loop *loop) {
+    /* What has arrived has begun. */
+    for (repli__http_daemon *daemon = loop->daemons; daemon != NULL; daemon = daemon->next)
+        daemon->ready = 1;
+    run_daemons(loop);
+    loop->stopping = 1;
+    repli__http_listeners_close(&loop->listeners);
+    for (repli__http_connection *at = loop->connections; at != NULL; at = at->next)
+        if (at->phase == REPLI__HTTP_OPENING || at->phase == REPLI__HTTP_IDLE)
+            repli__http_connection_cut(at);
+}
+
+static void replace_tls(repli__http_loop *loop, repli__http_daemon *tls) {
+    if (loop->tls != NULL)
+        loop->tls->replaced = 1;
+    loop->tls = tls;
+    if (tls != NULL) {
+        tls->next = loop->daemons;
+        loop->daemons = tls;
+    }
+}
+
+static void obey(repli__http_loop *loop) {
+    pthread_mutex_lock(&loop->mutex);
+    const repli__http_order *order = loop->order;
+    if (order != NULL && order->settings != NULL) {
+        loop->settings = *order->settings;
+        replace_tls(loop, order->tls);
+        if (!loop->accepts)
+            loop->accepts_again_ns = 0;
+    }
+    if (order != NULL && order->stop) {
+        loop->stop_deadline_ns = order->stop_deadline_ns;
+        begin_to_stop(loop);
+    }
+    loop->order = NULL;
+    pthread_cond_signal(&loop->obeyed);
+    pthread_mutex_unlock(&loop->mutex);
+}
+
+void repli__http_loop_order(repli__http_loop *loop, const repli__http_order *order) {
+    pthread_mutex_lock(&loop->mutex);
+    loop->order = order;
+    repli__http_mailbox_ring(loop->mailbox);
+    while (loop->order != NULL)
+        pthread_cond_wait(&loop->obeyed, &loop->mutex);
+    pthread_mutex_unlock(&loop->mutex);
+}
+
+/* The thread. */
+
+static void handle_event(repli__http_loop *loop, void *source) {
+    switch (*(const repli__http_source *)source) {
+    case REPLI__HTTP_SOURCE_LISTENER:
+        if (loop->accepts && !loop->stopping)
+            accept_some(loop, source);
+        break;
+    case REPLI__HTTP_SOURCE_DAEMON: ((repli__http_daemon *)source)->ready = 1; break;
+    case REPLI__HTTP_SOURCE_MAILBOX: loop->rung = 1; break;
+    case REPLI__HTTP_SOURCE_LINGERER: repli__http_lingerer_read(source); break;
+    }
+}
+
+static int done(const repli__http_loop *loop) {
+    return loop->stopping &&
+           (loop->connection_count == 0 || loop->stop_deadline_ns <= loop->now_ns);
+}
+
+static void *run(void *argument) {
+    repli__http_loop *loop = argument;
+    struct epoll_event events[EVENTS];
+    loop->now_ns = repli__mono_ns();
+    while (!done(loop)) {
+        const int count = epoll_wait(loop->epoll_fd, events, EVENTS, timeout_of(loop));
+        loop->now_ns = repli__mono_ns();
+        for (int i = 0; i < count; i++)
+            handle_event(loop, events[i].data.ptr);
+        /* After the events: an order may free what they point to. */
+        if (loop->rung) {
+            loop->rung = 0;
+            deliver_answers(loop);
+            obey(loop);
+        }
+        expire(loop);
+        run_daemons(loop);
+    }
+    return NULL;
+}
+
+/* Life. */
+
+int32_t repli__http_loop_init(repli__http_loop *loop, repli_agent *agent, repli_error *err) {
+    loop->agent = agent;
+    loop->next_deadline_ns = UINT64_MAX;
+    loop->accepts = 1;
+    repli__http_lingerers_init(&loop->lingerers);
+    pthread_mutex_init(&loop->mutex, NULL);
+    pthread_cond_init(&loop->obeyed, NULL);
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->epoll_fd < 0)
+        return repli__error(err, REPLI_EIO, "http", "cannot make an epoll descriptor: %s",
+                            strerror(errno));
+    const int32_t code = repli__http_mailbox_new(&loop->mailbox, err);
+    return code != REPLI_OK ? code : repli__http_daemon_new(loop, NULL, &loop->plain, err);
+}
+
+static int32_t watch_all(repli__http_loop *loop, repli_error *err) {
+    int ok = watch(loop, loop->mailbox->wake_fd, loop->mailbox);
+    for (size_t i = 0; i < loop->listeners.count; i++)
+        ok = ok && watch(loop, loop->listeners.items[i].fd, &loop->listeners.items[i]);
+    if (!ok)
+        return repli__error(err, REPLI_EIO, "http", "cannot watch sockets: %s", strerror(errno));
+    int32_t code = repli__http_loop_add(loop, loop->plain, err);
+    if (code == REPLI_OK && loop->tls != NULL)
+        code = repli__http_loop_add(loop, loop->tls, err);
+    return code;
+}
+
+int32_t repli__http_loop_start(repli__http_loop *loop, repli_error *err) {
+    loop->daemons = loop->plain;
+    loop->plain->next = loop->tls;
+    int32_t code = watch_all(loop, err);
+    if (code == REPLI_OK)
+        code = repli__http_worker_start(&loop->worker, err);
+    if (code == REPLI_OK)
+        code = repli__thread_start(&loop->thread, "repli-http", run, loop, err);
+    loop->started = code == REPLI_OK;
+    return code;
+}
+
+static void end_thread(repli__http_loop *loop, uint64_t deadline_ns) {
+    const repli__http_order order = {.stop = 1, .stop_deadline_ns = deadline_ns};
+    repli__http_loop_order(loop, &order);
+    pthread_join(loop->thread, NULL);
+}
+
+void repli__http_loop_dispose(repli__http_loop *loop, uint64_t deadline_ns) {
+    if (loop->started)
+        end_thread(loop, deadline_ns);
+    repli__http_listeners_close(&loop->listeners);
+    loop->stopping = 1;
+    for (repli__http_connection *at = loop->connections; at != NULL; at = at->next)
+        repli__http_connection_abort(at);
+    repli__http_worker_stop(&loop->worker);
+    if (loop->mailbox != NULL)
+        repli__http_mailbox_close(loop->mailbox);
+    repli__http_daemon *daemon = loop->started ? loop->daemons : NULL;
+    while (daemon != NULL) {
+        repli__http_daemon *next = daemon->next;
+        repli__http_daemon_free(daemon);
+        daemon = next;
+    }
+    if (!loop->started) {
+        repli__http_daemon_free(loop->plain);
+        repli__http_daemon_free(loop->tls);
+    }
+    repli__http_replies_clear(&loop->replies);
+    repli__http_lingerers_expire(&loop->lingerers, UINT64_MAX);
+    repli__http_mailbox_unref(loop->mailbox);
+    if (loop->epoll_fd >= 0)
+        close(loop->epoll_fd);
+    pthread_cond_destroy(&loop->obeyed);
+    pthread_mutex_destroy(&loop->mutex);
+}

@@ -1,0 +1,165 @@
+#ifndef REPLI_HTTP_LOOP_H
+#define REPLI_HTTP_LOOP_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#include <replicante/http.h>
+
+#include "http/exchange.h"
+#include "http/linger.h"
+#include "http/listen.h"
+#include "http/reply.h"
+#include "http/worker.h"
+
+/*
+ * One thread serves every listener. It accepts connections itself and hands them to libmicrohttpd
+ * (one instance for plain text, one for TLS), which it drives through their epoll descriptors. So
+ * the limits hold for all listeners together, certificates change by putting a new instance beside
+ * the old one while the listening sockets stay, and libmicrohttpd starts no thread of its own.
+ *
+ * The thread never waits for anything but its descriptors: what may take long is done by the agent,
+ * or by a worker, while the connection is suspended.
+ */
+
+typedef struct repli__http_settings {
+    int32_t writes;
+    uint32_t max_connections;
+    uint64_t request_ns;
+    uint64_t keep_alive_ns;
+    uint64_t max_body;
+} repli__http_settings;
+
+typedef struct repli__http_loop repli__http_loop;
+typedef struct repli__http_connection repli__http_connection;
+
+/* An instance of libmicrohttpd. */
+typedef struct repli__http_daemon {
+    repli__http_source source;
+    int epoll_fd;
+    struct MHD_Daemon *mhd;
+    struct repli__http_daemon *next;
+    int tls;
+    int mutual;   /* clients have proven who they are */
+    int replaced; /* by another one: connections are to end with their next answer */
+    int ready;    /* something happened on it */
+    size_t connections;
+    char *texts[3]; /* certificate, key, CA bundle */
+    char said[256]; /* by libmicrohttpd, about why it does not start */
+} repli__http_daemon;
+
+/* options NULL: plain text. */
+int32_t repli__http_daemon_new(repli__http_loop *loop, const repli_http_options *options,
+                               repli__http_daemon **ret_daemon, repli_error *err);
+void repli__http_daemon_free(repli__http_daemon *daemon);
+
+/* What a connection is doing, and so what its deadline means. */
+enum {
+    REPLI__HTTP_OPENING = 1, /* accepted; nothing understood yet */
+    REPLI__HTTP_IDLE,        /* between two requests */
+    REPLI__HTTP_RECEIVING,
+    REPLI__HTTP_WAITING, /* for an answer, suspended: no deadline */
+    REPLI__HTTP_SENDING,
+    REPLI__HTTP_CUT /* its socket was shut down */
+};
+
+struct repli__http_connection {
+    repli__http_connection *next;
+    repli__http_connection *previous;
+    repli__http_loop *loop;
+    repli__http_daemon *daemon;
+    const repli__http_listener *listener;
+    struct MHD_Connection *mhd;
+    int fd;
+    int phase;
+    uint64_t since_ns;
+    uint64_t deadline_ns; /* UINT64_MAX: none */
+    repli__http_exchange *exchange;
+
+    /* Of the present request. */
+    int headers_seen;
+    int too_large;
+    int lingers; /* read on after the answer, or the client may not get to see it */
+    int answered;
+    int failed; /* for want of memory: to be closed */
+    int ready;  /* exchange->answer is there */
+};
+
+/* Callbacks of libmicrohttpd; cls is the loop. */
+void repli__http_on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                               enum MHD_ConnectionNotificationCode code);
+void *repli__http_on_url(void *cls, const char *url, struct MHD_Connection *mhd);
+enum MHD_Result repli__http_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                                       const char *method, const char *version,
+                                       const char *upload_data, size_t *upload_size,
+                                       void **request_context);
+void repli__http_on_completed(void *cls, struct MHD_Connection *mhd, void **request_context,
+                              enum MHD_RequestTerminationCode code);
+
+/* The answer in exchange->answer is there: let libmicrohttpd ask for it. */
+void repli__http_connection_resume(repli__http_connection *connection);
+/* Shut the socket down; libmicrohttpd notices and closes. */
+void repli__http_connection_cut(repli__http_connection *connection);
+/* The same, of one that may be suspended. */
+void repli__http_connection_abort(repli__http_connection *connection);
+
+/* What another thread asks of the loop. */
+typedef struct repli__http_order {
+    const repli__http_settings *settings;
+    repli__http_daemon *tls; /* takes the place of the present one; may be NULL */
+    int stop;
+    uint64_t stop_deadline_ns;
+} repli__http_order;
+
+struct repli__http_loop {
+    repli_agent *agent;
+    repli__http_settings settings;
+    repli__http_listeners listeners;
+    repli__http_mailbox *mailbox;
+    repli__http_worker worker;
+    pthread_t thread;
+    int started;
+    int epoll_fd;
+
+    /* Orders, one at a time. */
+    pthread_mutex_t mutex;
+    pthread_cond_t obeyed;
+    const repli__http_order *order;
+
+    /* The thread's own. */
+    uint64_t now_ns;
+    int rung; /* the mailbox or an order wants attention */
+    repli__http_daemon *plain;
+    repli__http_daemon *tls;     /* NULL: the API is served in plain text */
+    repli__http_daemon *daemons; /* all, with those that were replaced */
+    repli__http_connection *connections;
+    size_t connection_count;
+    uint64_t next_deadline_ns; /* no deadline is earlier */
+    repli__http_replies replies;
+    repli__http_lingerers lingerers;
+    int accepts;               /* listeners are watched */
+    uint64_t accepts_again_ns; /* UINT64_MAX: once a connection is closed */
+    int stopping;
+    uint64_t stop_deadline_ns;
+
+    /* What MHD_add_connection() is just being called for. */
+    const repli__http_listener *accepted_by;
+    repli__http_daemon *accepted_for;
+    int accepted_fd;
+};
+
+/* On a zeroed loop, and to be disposed of even if it fails. */
+int32_t repli__http_loop_init(repli__http_loop *loop, repli_agent *agent, repli_error *err);
+/* Once settings, listeners and tls are set. */
+int32_t repli__http_loop_start(repli__http_loop *loop, repli_error *err);
+/* Watch a daemon that an order is going to install. */
+int32_t repli__http_loop_add(repli__http_loop *loop, repli__http_daemon *daemon, repli_error *err);
+/* Returns once the order was obeyed. */
+void repli__http_loop_order(repli__http_loop *loop, const repli__http_order *order);
+/* Finish what has begun until deadline_ns, then free all. */
+void repli__http_loop_dispose(repli__http_loop *loop, uint64_t deadline_ns);
+
+/* A deadline was set. */
+void repli__http_loop_arm(repli__http_loop *loop, uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,149 @@
+#include "http/tls.h"
+
+#include <gnutls/x509.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+enum { LONGEST_SUBJECT = 255 }; /* what a requester's name may have */
+
+static gnutls_datum_t datum_of(const char *text) {
+    return (gnutls_datum_t){.data = (unsigned char *)text, .size = (unsigned)strlen(text)};
+}
+
+static int32_t bad(repli_error *err, const char *what, int failed) {
+    repli__error(err, REPLI_EINVALID, "http", "%s: %s", what, gnutls_strerror(failed));
+    repli__error_native(err, gnutls_strerror_name(failed));
+    return REPLI_EINVALID;
+}
+
+static int32_t check_certificate(const char *pem, repli_error *err) {
+    const gnutls_datum_t data = datum_of(pem);
+    gnutls_x509_crt_t *chain;
+    unsigned count;
+    const int failed = gnutls_x509_crt_list_import2(&chain, &count, &data, GNUTLS_X509_FMT_PEM, 0);
+    if (failed < 0)
+        return bad(err, "the server's TLS certificate cannot be read as PEM", failed);
+    for (unsigned i = 0; i < count; i++)
+        gnutls_x509_crt_deinit(chain[i]);
+    gnutls_free(chain);
+    return REPLI_OK;
+}
+
+static int32_t check_key(const char *pem, repli_error *err) {
+    const gnutls_datum_t data = datum_of(pem);
+    gnutls_x509_privkey_t key;
+    int failed = gnutls_x509_privkey_init(&key);
+    if (failed < 0)
+        return bad(err, "the server's TLS key cannot be read", failed);
+    failed = gnutls_x509_privkey_import2(key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
+    gnutls_x509_privkey_deinit(key);
+    return failed < 0
+               ? bad(err, "the server's TLS key cannot be read as PEM without a password", failed)
+               : REPLI_OK;
+}
+
+static int32_t check_together(gnutls_certificate_credentials_t credentials,
+                              const repli_http_options *options, repli_error *err) {
+    const gnutls_datum_t certificate = datum_of(options->tls_cert_pem);
+    const gnutls_datum_t key = datum_of(options->tls_key_pem);
+    const int failed =
+        gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key, GNUTLS_X509_FMT_PEM);
+    if (failed < 0)
+        return bad(err, "the server's TLS key does not belong to its certificate", failed);
+    if (options->tls_client_ca_pem == NULL)
+        return REPLI_OK;
+    const gnutls_datum_t bundle = datum_of(options->tls_client_ca_pem);
+    const int found =
+        gnutls_certificate_set_x509_trust_mem(credentials, &bundle, GNUTLS_X509_FMT_PEM);
+    if (found < 0)
+        return bad(err, "the bundle of client CAs cannot be read as PEM", found);
+    if (found == 0)
+        return repli__error(err, REPLI_EINVALID, "http", "the bundle of client CAs is empty");
+    return REPLI_OK;
+}
+
+int32_t repli__http_tls_check(const repli_http_options *options, repli_error *err) {
+    if (options->tls_cert_pem == NULL && options->tls_key_pem == NULL &&
+        options->tls_client_ca_pem == NULL)
+        return REPLI_OK;
+    if (options->tls_cert_pem == NULL || options->tls_key_pem == NULL)
+        return repli__error(err, REPLI_EINVALID, "http",
+                            "TLS needs both the server's certificate and its private key");
+    int32_t code = check_certificate(options->tls_cert_pem, err);
+    if (code == REPLI_OK)
+        code = check_key(options->tls_key_pem, err);
+    if (code != REPLI_OK)
+        return code;
+    gnutls_certificate_credentials_t credentials;
+    const int failed = gnutls_certificate_allocate_credentials(&credentials);
+    if (failed < 0)
+        return bad(err, "cannot check the TLS certificate", failed);
+    code = check_together(credentials, options, err);
+    gnutls_certificate_free_credentials(credentials);
+    return code;
+}
+
+static int verify_client(gnutls_session_t session) {
+    /* A certificate that is only for servers is none for clients. */
+    gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                     .data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
+                                     .size = 0};
+    unsigned status = 0;
+    const int failed = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
+    return failed == 0 && status == 0 ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+void repli__http_tls_require_client(gnutls_session_t session) {
+    gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+    gnutls_session_set_verify_function(session, verify_client);
+}
+
+static char *fingerprint_of(const gnutls_datum_t *der) {
+    unsigned char digest[32];
+    size_t size = sizeof(digest);
+    if (gnutls_fingerprint(GNUTLS_DIG_SHA256, der, digest, &size) < 0)
+        return NULL;
+    static const char prefix[] = "sha256:";
+    static const char hex[] = "0123456789abcdef";
+    char text[sizeof(prefix) + 2 * sizeof(digest)];
+    char *end = stpcpy(text, prefix);
+    for (size_t i = 0; i < size; i++) {
+        *end++ = hex[digest[i] >> 4];
+        *end++ = hex[digest[i] & 15];
+    }
+    *end = '\0';
+    return repli__strdup(&repli__mem_default, text);
+}
+
+static int fits(const gnutls_datum_t *name) {
+    return name->size > 0 && name->size <= LONGEST_SUBJECT &&
+           repli__utf8_check((const char *)name->data, name->size) == name->size;
+}
+
+static char *subject_of(const gnutls_datum_t *der) {
+    gnutls_x509_crt_t certificate;
+    if (gnutls_x509_crt_init(&certificate) < 0)
+        return NULL;
+    gnutls_datum_t name = {NULL, 0};
+    char *subject = NULL;
+    if (gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) >= 0 &&
+        gnutls_x509_crt_get_dn3(certificate, &name, 0) >= 0) {
+        /* The subject may be empty, as it is where only alternative names are used. */
+        subject = fits(&name) ? repli__strdup(&repli__mem_default, (const char *)name.data)
+                              : fingerprint_of(der);
+        if (subject != NULL)
+            repli__utf8_clean(subject);
+        gnutls_free(name.data);
+    }
+    gnutls_x509_crt_deinit(certificate);
+    return subject;
+}
+
+char *repli__http_tls_subject(gnutls_session_t session) {
+    unsigned count = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
+    return chain != NULL && count > 0 ? subject_of(&chain[0]) : NULL;
+}
