@@ -17,6 +17,7 @@ $(B)/drivers/driver_$(1).so: $$(call objects,drivers/$(1)) $(B)/files
 	$$(call say,LD)
 	@mkdir -p $$(@D)
 	$$(Q)$$(link) -shared -Wl,-z,nodelete -o $$@ $$(filter %.o,$$^) $$(call libs,$$(driver_$(1)_PKGS)) $$(LDLIBS)
+	@chmod go-w $$@ $$(@D)
 $(B)/drivers/driver_$(1).a: $$(call objects,drivers/$(1)) $(B)/files
 	$$(call say,AR)
 	@mkdir -p $$(@D)

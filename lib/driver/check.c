@@ -95,17 +95,20 @@ static int32_t check_text(const char *text, size_t max, const char *name, const 
                           repli_error *err) {
     if (text == NULL || text[0] == '\0')
         return repli__error(err, REPLI_EINVALID, ORIGIN, "driver %s has no %s", name, what);
-    const int32_t code = repli__text_validate(text, max, what, err);
-    return code == REPLI_OK ? code : repli__error_within(err, code, "driver %s", name);
+    repli_error reason = REPLI_ERROR_INIT;
+    if (repli__text_validate(text, max, what, &reason) != REPLI_OK)
+        return repli__error(err, REPLI_EINVALID, ORIGIN, "driver %s: %s", name, reason.message);
+    return REPLI_OK;
 }
 
 static int32_t check_identity(const repli_driver *driver, repli_error *err) {
     if (driver->version == NULL)
         return repli__error(err, REPLI_EINVALID, ORIGIN, "driver %s has no version", driver->name);
-    int32_t code = repli_semver_validate(driver->version, err);
-    if (code != REPLI_OK)
-        return repli__error_within(err, code, "version of driver %s", driver->name);
-    code = check_text(driver->store_id, STORE_ID_MAX, driver->name, "store_id", err);
+    repli_error reason = REPLI_ERROR_INIT;
+    if (repli_semver_validate(driver->version, &reason) != REPLI_OK)
+        return repli__error(err, REPLI_EINVALID, ORIGIN, "version of driver %s: %s", driver->name,
+                            reason.message);
+    int32_t code = check_text(driver->store_id, STORE_ID_MAX, driver->name, "store_id", err);
     if (code == REPLI_OK)
         code = check_text(driver->summary, SUMMARY_MAX, driver->name, "summary", err);
     return code;

@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "driver/instance.h"
-#include "driver/shard_index.h"
 #include "driver/sink.h"
 
 static repli__host *host;
@@ -388,18 +386,18 @@ START_TEST(kinds) {
 }
 END_TEST
 
-/* A linear search for repeated ids would take minutes. */
+/* A linear search for repeated ids would take longer than the test may. */
 START_TEST(many_shards) {
     enum { COUNT = 1000000 };
     take(REPLI__SINK_SHARDS);
-    const uint64_t start_ns = repli__mono_ns();
-    for (int i = 0; i < COUNT; i++) {
+    int32_t code = REPLI_OK;
+    for (int i = 0; i < COUNT && code == REPLI_OK; i++) {
         char id[32];
         snprintf(id, sizeof(id), "db-%d", i);
         const repli_shard shard = shard_of(id);
-        ck_assert_int_eq(table->emit_shard(&sink, &shard), REPLI_OK);
+        code = table->emit_shard(&sink, &shard);
     }
-    ck_assert_uint_lt(repli__mono_ns() - start_ns, 30u * (uint64_t)REPLI__NS_PER_S);
+    ck_assert_int_eq(code, REPLI_OK);
     ck_assert_uint_eq(sink.shard_count, COUNT);
     ck_assert_str_eq(sink.shards[0].id, "db-0");
     ck_assert_str_eq(sink.shards[COUNT - 1].id, "db-999999");
