@@ -14,18 +14,20 @@ scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(
 programs = $(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))
 tests    = $(foreach g,$(1),$(call programs,$(g)) $(call scripts,$(g)))
 
-# What a group's programs are linked with, and what its files may include; shared libraries and
-# include/ if nothing else is said.
+# What a group's programs are linked with (GROUP_lib, GROUP_libs), and what its files may include;
+# shared libraries and include/ if nothing else is said.
 internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(HTTP),http) $(if $(CORE),core))
 shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(CORE))
 unit_lib    := $(internal)
 fault_lib   := $(internal)
 program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
+api_libs    := $(HTTP_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
 $(B)/obj/tests/%.o:         ROOM = -Itests/support $(TEST_CFLAGS)
 $(B)/obj/tests/unit/%.o:    ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/fault/%.o:   ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/api/%.o:     ROOM = -Itests/support $(TEST_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/program/%.o: ROOM = -Isrc/repliagent -Itests/support $(TEST_CFLAGS) $(PROG_CFLAGS)
 
 SUPPORT := $(call objects,tests/support)
@@ -38,7 +40,7 @@ $$(patsubst %,$(B)/tests/%,$$(call programs,$(1))): $(B)/tests/%: $(B)/obj/tests
     $$($(1)_helpers) $$(SUPPORT) $$(or $$($(1)_lib),$$(shared)) $$(fake)
 	$$(call say,LD)
 	@mkdir -p $$(@D)
-	$$(Q)$$(link) -Wl,-rpath,$$(abspath $(B)/lib) -o $$@ $$^ $$(TEST_LIBS) \
+	$$(Q)$$(link) -Wl,-rpath,$$(abspath $(B)/lib) -o $$@ $$^ $$(TEST_LIBS) $$($(1)_libs) \
 	    $$(if $$($(1)_lib),$$(PROG_LIBS) $$(HTTP_LIBS) $$(CORE_LIBS) -ldl) $$(LDLIBS)
 endef
 $(foreach g,$(GROUPS),$(eval $(call test_group,$(g))))

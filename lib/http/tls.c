@@ -118,32 +118,34 @@ static char *fingerprint_of(const gnutls_datum_t *der) {
     return repli__strdup(&repli__mem_default, text);
 }
 
-static int fits(const gnutls_datum_t *name) {
-    return name->size > 0 && name->size <= LONGEST_SUBJECT &&
-           repli__utf8_check((const char *)name->data, name->size) == name->size;
+/* The subject, or NULL if it would be no name for a requester: it is empty, for example, where only
+ * alternative names are used. */
+static char *usable_subject(gnutls_x509_crt_t certificate) {
+    gnutls_datum_t name = {NULL, 0};
+    if (gnutls_x509_crt_get_dn3(certificate, &name, 0) < 0)
+        return NULL;
+    char *subject = NULL;
+    if (name.size > 0 && name.size <= LONGEST_SUBJECT)
+        subject = repli__strdup(&repli__mem_default, (const char *)name.data);
+    if (subject != NULL)
+        repli__utf8_clean(subject);
+    gnutls_free(name.data);
+    return subject;
 }
 
-static char *subject_of(const gnutls_datum_t *der) {
+static char *identity_of(const gnutls_datum_t *der) {
     gnutls_x509_crt_t certificate;
     if (gnutls_x509_crt_init(&certificate) < 0)
         return NULL;
-    gnutls_datum_t name = {NULL, 0};
-    char *subject = NULL;
-    if (gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) >= 0 &&
-        gnutls_x509_crt_get_dn3(certificate, &name, 0) >= 0) {
-        /* The subject may be empty, as it is where only alternative names are used. */
-        subject = fits(&name) ? repli__strdup(&repli__mem_default, (const char *)name.data)
-                              : fingerprint_of(der);
-        if (subject != NULL)
-            repli__utf8_clean(subject);
-        gnutls_free(name.data);
-    }
+    char *identity = NULL;
+    if (gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) >= 0)
+        identity = usable_subject(certificate);
     gnutls_x509_crt_deinit(certificate);
-    return subject;
+    return identity != NULL ? identity : fingerprint_of(der);
 }
 
 char *repli__http_tls_subject(gnutls_session_t session) {
     unsigned count = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
-    return chain != NULL && count > 0 ? subject_of(&chain[0]) : NULL;
+    return chain != NULL && count > 0 ? identity_of(&chain[0]) : NULL;
 }
