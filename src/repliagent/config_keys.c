@@ -1,0 +1,92 @@
+#include "config_keys.h"
+
+#include <string.h>
+
+#ifndef REPLI_DRIVERDIR
+#define REPLI_DRIVERDIR "/usr/local/lib/replicante/drivers"
+#endif
+
+#define KEY(kind, key_flags, key_name, key_default, key_choices, key_min, key_max, key_summary)    \
+    &(const repli_config_key) {                                                                    \
+        .struct_size = (uint32_t)sizeof(repli_config_key), .type = REPLI_CONFIG_##kind,            \
+        .flags = (key_flags), .name = (key_name), .default_text = (key_default),                   \
+        .choices = (key_choices), .min = (key_min), .max = (key_max), .summary = (key_summary)     \
+    }
+#define TEXT(name, flags, value, summary) KEY(STRING, flags, name, value, NULL, 0, 0, summary)
+#define NUMBER(name, value, min, max, summary) KEY(INTEGER, 0, name, value, NULL, min, max, summary)
+#define BOOLEAN(name, value, summary) KEY(BOOLEAN, 0, name, value, NULL, 0, 0, summary)
+#define CHOICE(name, value, words, summary) KEY(CHOICE, 0, name, value, words, 0, 0, summary)
+
+enum { DAY_MS = 86400000, BODY_MIN = 1024, BODY_MAX = 1 << 30, PORT_MAX = 65535 };
+
+static const repli_config_key *const program_keys[] = {
+    TEXT("driver", REPLI_CONFIG_REQUIRED, NULL, "name of the driver, or absolute path of its file"),
+    TEXT("driver_dir", 0, REPLI_DRIVERDIR, "where drivers are looked for by their name"),
+    TEXT("http.bind", 0, "localhost:8000", "host:port to listen on; empty: no TCP"),
+    NUMBER("http.client_request_timeout", "5000", 1, DAY_MS,
+           "milliseconds after which a connection without progress is closed"),
+    TEXT("http.health_bind", 0, NULL, "host:port of a second listener for /health and /role only"),
+    NUMBER("http.keep_alive", "5000", 1, DAY_MS,
+           "milliseconds after which an idle connection is closed"),
+    NUMBER("http.max_body", "1048576", BODY_MIN, BODY_MAX, "bytes a request's body may have"),
+    NUMBER("http.max_connections", "256", 1, PORT_MAX, "connections at the same time"),
+    TEXT("http.tls.client_ca_bundle", 0, NULL,
+         "PEM file of authorities; with it clients must present a certificate"),
+    BOOLEAN("http.tls.enabled", "true", "false: no TLS although a certificate is given"),
+    TEXT("http.tls.server_private_cert", 0, NULL, "PEM file of the server's certificate chain"),
+    TEXT("http.tls.server_private_key", 0, NULL, "PEM file of the server's private key"),
+    TEXT("http.unix_mode", 0, "0600", "permissions of the UNIX socket, in octal"),
+    TEXT("http.unix_socket", 0, NULL, "path of a UNIX socket to listen on"),
+    CHOICE("http.writes", "auto", "auto|always|never",
+           "who may schedule and cancel actions over TCP"),
+    NUMBER("stop_timeout", "30", 1, 3600, "seconds that stopping may take"),
+    CHOICE("telemetry.logs.level", "info", "critical|error|warning|info|debug|trace",
+           "least important messages that are logged"),
+    CHOICE("telemetry.logs.mode", "auto", "auto|json|terminal", "how log lines look"),
+    NULL};
+
+const repli_config_key *const *config_keys_program(void) {
+    return program_keys;
+}
+
+const char *config_keys_driver_dir(void) {
+    return REPLI_DRIVERDIR;
+}
+
+int config_keys_needs_restart(const char *name) {
+    static const char *const names[] = {"driver",         "driver_dir",       "http.bind",
+                                        "http.unix_mode", "http.unix_socket", "http.health_bind"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+size_t config_keys_distance(const char *a, const char *b) {
+    enum { LENGTH_MAX = 63 };
+    const size_t m = strlen(a), n = strlen(b);
+    if (m > LENGTH_MAX || n > LENGTH_MAX)
+        return strcmp(a, b) == 0 ? 0 : LENGTH_MAX;
+    size_t rows[3][LENGTH_MAX + 1]; /* the last two rows, and the one in the making */
+    size_t *before = rows[0], *above = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= n; j++)
+        above[j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            const size_t differs = a[i - 1] != b[j - 1];
+            row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + differs);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], before[j - 2] + 1);
+        }
+        size_t *const spare = before;
+        before = above;
+        above = row;
+        row = spare;
+    }
+    return above[n];
+}
