@@ -1,0 +1,27 @@
+#ifndef REPLIAGENT_NOTIFY_H
+#define REPLIAGENT_NOTIFY_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* What a service tells its manager: one datagram a message, to the socket in NOTIFY_SOCKET. */
+struct notify {
+    int fd; /* -1: there is no manager */
+    struct sockaddr_un address;
+    socklen_t address_size;
+    int64_t watchdog_ms; /* a sign of life is due in that time; 0: none is wanted */
+};
+
+/* Takes NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID out of the environment: a command that
+ * inherited them could end the service. Call it before anything is started. */
+void notify_open(struct notify *notify);
+void notify_close(struct notify *notify);
+
+/* Lines such as "READY=1\nSTATUS=…". A manager that does not listen is no reason to stop. */
+void notify_send(struct notify *notify, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* "RELOADING=1", with the time that the protocol wants. */
+void notify_reloading(struct notify *notify);
+
+#endif

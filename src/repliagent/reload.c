@@ -1,0 +1,79 @@
+#include <string.h>
+
+#include "config_keys.h"
+#include "service.h"
+
+static void log_problem(void *user_data, int is_error, const char *line) {
+    logsink_printf(user_data, is_error ? REPLI_LOG_ERROR : REPLI_LOG_WARNING, "%s", line);
+}
+
+static int same_text(const char *a, const char *b) {
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* The library speaks for its own keys; these are the program's. */
+static void check_fixed(const struct config *old, const struct config *fresh,
+                        struct problems *problems) {
+    for (size_t i = 0; i < fresh->count; i++) {
+        const struct config_setting *setting = &fresh->settings[i];
+        if (setting->owner == CONFIG_PROGRAM && config_keys_needs_restart(setting->name) &&
+            !same_text(setting->text, config_text(old, setting->name)))
+            problems_error(problems, setting->at, "%s was changed, which needs a restart",
+                           setting->name);
+    }
+}
+
+static void complain(struct problems *problems, const char *what, const repli_error *err) {
+    problems_error(problems, (struct mark){0, 0}, "%s: %s%s%s", what, err->message,
+                   err->cause[0] != '\0' ? ": " : "", err->cause);
+}
+
+/* Both or neither. */
+static int use(struct service *service, struct config *fresh, struct problems *problems) {
+    repli_error err = REPLI_ERROR_INIT;
+    if (service_set_log(service, fresh, &err) != REPLI_OK ||
+        repli_http_server_reload(service->server, &fresh->http, &err) != REPLI_OK) {
+        complain(problems, "the listeners cannot use it", &err);
+        return -1;
+    }
+    if (repli_agent_reload(service->agent, fresh->agent, &err) == REPLI_OK)
+        return 0;
+    complain(problems, "the agent cannot use it", &err);
+    if (repli_http_server_reload(service->server, &service->config->http, &err) != REPLI_OK)
+        complain(problems, "the listeners cannot be set back, restart the agent", &err);
+    return -1;
+}
+
+static struct config *load(struct service *service, struct problems *problems) {
+    struct config *fresh = config_load(service->config->path, problems);
+    if (fresh == NULL)
+        return NULL;
+    check_fixed(service->config, fresh, problems);
+    if (problems->errors == 0 && use(service, fresh, problems) == 0)
+        return fresh;
+    config_free(fresh);
+    return NULL;
+}
+
+void service_reload(struct service *service) {
+    notify_reloading(&service->notify);
+    logsink_printf(&service->log, REPLI_LOG_INFO, "reloading %s", service->config->path);
+    struct problems problems;
+    problems_init(&problems, service->config->path);
+    struct config *fresh = load(service, &problems);
+    problems_each(&problems, log_problem, &service->log);
+    if (fresh != NULL) {
+        logsink_set(&service->log, fresh->log_level, fresh->log_mode);
+        logsink_printf(&service->log, REPLI_LOG_INFO, "reloaded");
+    } else {
+        logsink_printf(&service->log, REPLI_LOG_ERROR,
+                       "not reloaded: the old configuration stays in use");
+    }
+    problems_dispose(&problems); /* it names the old configuration's path */
+    if (fresh != NULL) {
+        config_free(service->config);
+        service->config = fresh;
+    }
+    service->status[0] = '\0';
+    notify_send(&service->notify, "READY=1");
+}

@@ -1,0 +1,257 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "exits.h"
+#include "service.h"
+
+/* Requests that have begun are answered within this, however long stopping may take. */
+enum { ANSWER_MS = 5000, PROGRESS_MS = 5000, GRACE_S = 5 };
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int check(const struct options *options, const struct config *config) {
+    if (options->print_config)
+        config_print(config, stdout);
+    else
+        printf("%s: the configuration is good\n", config->path);
+    return EXITS_OK;
+}
+
+/* Standard input is of no use to an agent, and descriptors 0 to 2 must not become a database. */
+static int prepare_descriptors(void) {
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0)
+        return -1;
+    int bad = dup2(null, STDIN_FILENO) < 0;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            bad |= dup2(null, fd) < 0;
+    if (null > STDERR_FILENO)
+        close(null);
+    return bad ? -1 : 0;
+}
+
+/* The signals that mean something, as a descriptor. Blocked before any thread is started. */
+static int prepare_signals(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
+        return -1;
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int32_t service_set_log(struct service *service, struct config *config, repli_error *err) {
+    return repli_config_set_log(config->agent, config->log_level, logsink_write, &service->log,
+                                err);
+}
+
+static void log_error(struct service *service, const char *what, const repli_error *err) {
+    logsink_printf(&service->log, REPLI_LOG_ERROR, "%s: %s%s%s", what, err->message,
+                   err->cause[0] != '\0' ? ": " : "", err->cause);
+}
+
+/* "host" of "host:port". */
+static int host_size(const char *bind) {
+    const char *colon = strrchr(bind, ':');
+    return (int)(colon != NULL ? (size_t)(colon - bind) : strlen(bind));
+}
+
+static void log_listeners(struct service *service) {
+    const repli_http_options *http = &service->config->http;
+    if (http->bind != NULL)
+        logsink_printf(&service->log, REPLI_LOG_INFO, "listening on %s://%.*s:%d",
+                       http->tls_cert_pem != NULL ? "https" : "http", host_size(http->bind),
+                       http->bind, (int)repli_http_server_port(service->server));
+    if (http->unix_path != NULL)
+        logsink_printf(&service->log, REPLI_LOG_INFO, "listening on unix:%s", http->unix_path);
+    if (http->health_bind != NULL)
+        logsink_printf(&service->log, REPLI_LOG_INFO, "listening on http://%.*s:%d for health",
+                       host_size(http->health_bind), http->health_bind,
+                       (int)repli_http_server_health_port(service->server));
+}
+
+static void log_warning(void *user_data, int is_error, const char *line) {
+    (void)is_error;
+    logsink_printf(user_data, REPLI_LOG_WARNING, "%s", line);
+}
+
+static int start(struct service *service, struct problems *warnings) {
+    struct config *config = service->config;
+    repli_error err = REPLI_ERROR_INIT;
+    logsink_set(&service->log, config->log_level, config->log_mode);
+    logsink_printf(&service->log, REPLI_LOG_INFO, "repliagent %s starts with %s", repli_version(),
+                   config->path);
+    problems_each(warnings, log_warning, &service->log);
+    if (service_set_log(service, config, &err) != REPLI_OK ||
+        repli_agent_new(config->agent, &service->agent, &err) != REPLI_OK ||
+        repli_agent_start(service->agent, &err) != REPLI_OK) {
+        log_error(service, "the agent cannot start", &err);
+        return -1;
+    }
+    if (repli_http_server_new(service->agent, &config->http, &service->server, &err) != REPLI_OK) {
+        log_error(service, "the agent cannot listen", &err);
+        return -1;
+    }
+    log_listeners(service);
+    return 0;
+}
+
+/* One line for "systemctl status". */
+static void describe(struct service *service, char *text, size_t size) {
+    repli_snapshot *snapshot;
+    if (repli_agent_snapshot(service->agent, &snapshot, NULL) != REPLI_OK) {
+        snprintf(text, size, "no snapshot");
+        return;
+    }
+    const repli_node *node = repli_snapshot_node(snapshot);
+    const char *status = repli_status_name(node->status);
+    snprintf(text, size, "%.40s is %s%s%.80s", node->node_id, status != NULL ? status : "?",
+             node->status_reason != NULL ? ": " : "",
+             node->status_reason != NULL ? node->status_reason : "");
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == '\n')
+            *c = ' ';
+    repli_snapshot_unref(snapshot);
+}
+
+void service_progress(struct service *service) {
+    repli_error err = REPLI_ERROR_INIT;
+    const int live = repli_agent_live(service->agent, &err) == REPLI_OK;
+    if (!live && service->live)
+        log_error(service, "the agent makes no progress", &err);
+    if (live && !service->live)
+        logsink_printf(&service->log, REPLI_LOG_INFO, "the agent makes progress again");
+    service->live = live;
+    /* No sign of life for an agent that is stuck: the service manager then restarts it. */
+    if (live && service->notify.watchdog_ms > 0)
+        notify_send(&service->notify, "WATCHDOG=1");
+    char status[sizeof(service->status)];
+    describe(service, status, sizeof(status));
+    if (strcmp(status, service->status) != 0) {
+        memcpy(service->status, status, sizeof(status));
+        notify_send(&service->notify, "STATUS=%s", status);
+    }
+}
+
+/* Returns the signal that ended it. */
+static int serve(struct service *service, int signals) {
+    int64_t interval = PROGRESS_MS;
+    if (service->notify.watchdog_ms > 0 && service->notify.watchdog_ms / 3 < interval)
+        interval = service->notify.watchdog_ms / 3 + 1;
+    int64_t next = now_ms();
+    for (;;) {
+        if (now_ms() >= next) {
+            service_progress(service);
+            next = now_ms() + interval;
+        }
+        struct pollfd wait = {.fd = signals, .events = POLLIN};
+        const int64_t left = next - now_ms();
+        poll(&wait, 1, left > 0 ? (int)left : 0);
+        struct signalfd_siginfo info;
+        if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+            continue;
+        if (info.ssi_signo != SIGHUP)
+            return (int)info.ssi_signo;
+        service_reload(service);
+    }
+}
+
+/* From here on a signal ends the program by its default action: whoever asks twice gets it. What
+ * was acknowledged is on disk. The alarm is for code that does not keep its own deadline. */
+static void allow_signals(int64_t timeout_ms) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    alarm((unsigned)(timeout_ms / 1000 + GRACE_S));
+}
+
+static int stop(struct service *service, int signal_number) {
+    const int64_t timeout = service->config->stop_timeout_ms, deadline = now_ms() + timeout;
+    notify_send(&service->notify, "STOPPING=1\nSTATUS=stopping");
+    logsink_printf(&service->log, REPLI_LOG_INFO, "stopping because of %s",
+                   signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+    allow_signals(timeout);
+    repli_http_server_free(service->server, timeout / 2 < ANSWER_MS ? timeout / 2 : ANSWER_MS);
+    service->server = NULL;
+    repli_error err = REPLI_ERROR_INIT;
+    const int64_t left = deadline - now_ms();
+    if (repli_agent_stop(service->agent, left > 0 ? left : 0, &err) != REPLI_OK) {
+        log_error(service, "stopped, but not cleanly", &err);
+        /* A thread of the driver's still runs: nothing may be taken down under its feet. */
+        _exit(EXITS_NEGATIVE);
+    }
+    logsink_printf(&service->log, REPLI_LOG_INFO, "stopped");
+    return EXITS_OK;
+}
+
+static int run(struct service *service, struct problems *warnings) {
+    const int signals = prepare_signals();
+    if (prepare_descriptors() != 0 || signals < 0) {
+        perror("repliagent: cannot prepare the process");
+        return EXITS_NEGATIVE;
+    }
+    /* The database and the socket are nobody else's business. */
+    umask(0077);
+    int status = EXITS_NEGATIVE;
+    if (start(service, warnings) == 0) {
+        notify_send(&service->notify, "READY=1");
+        status = stop(service, serve(service, signals));
+    } else {
+        notify_send(&service->notify, "STATUS=could not start, see the log");
+    }
+    repli_http_server_free(service->server, 0);
+    repli_agent_free(service->agent);
+    close(signals);
+    return status;
+}
+
+/* With a configuration that is good but for warnings. */
+static int use(const struct options *options, struct service *service, struct problems *warnings) {
+    if (options->check_config || options->print_config) {
+        problems_print(warnings, stderr);
+        return check(options, service->config);
+    }
+    logsink_init(&service->log, STDERR_FILENO);
+    const int status = run(service, warnings);
+    logsink_dispose(&service->log);
+    return status;
+}
+
+int cmd_run(const struct options *options) {
+    if (options->config == NULL)
+        return options_misused("run needs -c FILE");
+    struct service service = {.live = 1};
+    notify_open(&service.notify);
+    struct problems problems;
+    problems_init(&problems, options->config);
+    service.config = config_load(options->config, &problems);
+    int status = EXITS_CONFIG;
+    if (service.config != NULL)
+        status = use(options, &service, &problems);
+    else
+        problems_print(&problems, stderr);
+    problems_dispose(&problems);
+    config_free(service.config);
+    notify_close(&service.notify);
+    return status;
+}
