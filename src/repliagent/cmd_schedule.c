@@ -1,0 +1,134 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include <replicante/model.h>
+
+#include "client.h"
+#include "commands.h"
+#include "exits.h"
+#include "text.h"
+#include "wait.h"
+
+enum { ARGUMENTS_MAX = 16 * 1024 * 1024 };
+
+/* All of a stream, or NULL. */
+static char *read_stream(FILE *from) {
+    size_t size = 0, capacity = 4096;
+    char *text = text_alloc(capacity);
+    while (!feof(from) && !ferror(from) && size < ARGUMENTS_MAX) {
+        if (size + 1 == capacity)
+            text = text_realloc(text, capacity *= 2);
+        size += fread(text + size, 1, capacity - size - 1, from);
+    }
+    text[size] = '\0';
+    if (!ferror(from) && size < ARGUMENTS_MAX)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* "@FILE", "-" or the text itself. NULL after having said why. */
+static char *read_arguments(const char *argument) {
+    const int is_input = strcmp(argument, "-") == 0;
+    if (!is_input && argument[0] != '@')
+        return text_printf("%s", argument);
+    const char *name = is_input ? "standard input" : argument + 1;
+    FILE *from = is_input ? stdin : fopen(name, "re");
+    char *text = from != NULL ? read_stream(from) : NULL;
+    if (text == NULL)
+        fprintf(stderr, "repliagent: cannot read the arguments from %s: %s\n", name,
+                errno != 0 ? strerror(errno) : "too long");
+    if (from != NULL && !is_input)
+        fclose(from);
+    return text;
+}
+
+/* Mistakes in JSON are found here, where the place can be told. */
+static int check_arguments(const char *text) {
+    json_error_t error;
+    json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    if (value == NULL)
+        return options_misused("the arguments are not JSON: %s (line %d, column %d)", error.text,
+                               error.line, error.column);
+    json_decref(value);
+    return EXITS_OK;
+}
+
+static int make_request(const struct options *options, const char *arguments, repli_buf *ret_json) {
+    repli_request request = REPLI_REQUEST_INIT;
+    request.kind = options->arguments[0];
+    request.args_json = arguments;
+    request.id = options->id;
+    request.requester = options->requester;
+    request.headers = options->metadata;
+    request.header_count = options->metadata_count;
+    repli_error err = REPLI_ERROR_INIT;
+    if (repli_request_to_json(&request, ret_json, &err) != REPLI_OK)
+        return options_misused("%s", err.message);
+    return EXITS_OK;
+}
+
+static char *id_of(const struct reply *reply) {
+    json_t *answer = json_loadb(reply->body, reply->size, 0, NULL);
+    const char *id = json_string_value(json_object_get(answer, "id"));
+    char *copy =
+        id != NULL && repli_uuid_validate(id, NULL) == REPLI_OK ? text_printf("%s", id) : NULL;
+    json_decref(answer);
+    return copy;
+}
+
+static int schedule(struct client *client, const struct options *options, const char *request) {
+    struct reply reply;
+    int status = client_ask(client, "POST", "/action", request, &reply);
+    char *id = status == EXITS_OK ? id_of(&reply) : NULL;
+    if (status != EXITS_OK) {
+        client_complain(client, status);
+        /* Whether it got there is not known, and asking again must not do the work twice. */
+        if (status == EXITS_UNREACHABLE && options->id != NULL)
+            fprintf(stderr, "repliagent: it is safe to try again with --id %s\n", options->id);
+    } else if (id == NULL) {
+        status = client_nonsense(client, "it has no id");
+    } else if (options->json && !options->wait) {
+        printf("%s\n", reply.body);
+    } else if (!options->json) {
+        printf("%s\n", id);
+        fflush(stdout);
+    }
+    if (status == EXITS_OK && options->wait)
+        status = wait_for_action(client, id, options->timeout_ms, options->json);
+    free(id);
+    client_reply_free(&reply);
+    return status;
+}
+
+static int send_request(const struct options *options, const char *arguments) {
+    repli_buf request = REPLI_BUF_INIT;
+    struct client *client = NULL;
+    int status = make_request(options, arguments, &request);
+    if (status == EXITS_OK)
+        status = client_open(options, &client);
+    if (status == EXITS_OK)
+        status = schedule(client, options, request.data);
+    client_close(client);
+    repli_buf_dispose(&request);
+    return status;
+}
+
+int cmd_schedule(const struct options *options) {
+    if (options->timeout_ms >= 0 && !options->wait)
+        return options_misused("--timeout needs --wait");
+    if (options->argument_count < 2)
+        return send_request(options, NULL);
+    char *arguments = read_arguments(options->arguments[1]);
+    if (arguments == NULL)
+        return EXITS_USAGE;
+    int status = check_arguments(arguments);
+    if (status == EXITS_OK)
+        status = send_request(options, arguments);
+    free(arguments);
+    return status;
+}

@@ -1,0 +1,68 @@
+#ifndef REPLIAGENT_OPTIONS_H
+#define REPLIAGENT_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <replicante/types.h>
+
+/* The command line, taken apart. Text is borrowed from argv. */
+struct options {
+    /* Where the agent is. */
+    const char *agent, *config, *ca, *cert, *key;
+    int json;
+    /* node, store, shards */
+    int fresh;
+    /* run */
+    int check_config, print_config;
+    /* actions */
+    int finished;
+    int64_t limit; /* 0: not given */
+    const char *before;
+    /* schedule */
+    const char *id, *requester;
+    repli_header *metadata;
+    size_t metadata_count;
+    int wait;
+    int64_t timeout_ms; /* -1: for ever */
+    /* watch */
+    int64_t interval_ms;
+    int64_t count; /* 0: until interrupted */
+    /* drivers */
+    const char *driver_dir;
+
+    char **arguments; /* after the command */
+    int argument_count;
+};
+
+struct command {
+    const char *name;
+    const char *usage; /* arguments, for people */
+    const char *summary;
+    uint32_t takes; /* OPTIONS_* */
+    int arguments_min, arguments_max;
+    int (*run)(const struct options *options); /* returns an exit status */
+};
+
+/* Groups of options that a command takes. */
+#define OPTIONS_CONNECTION (1u << 0)
+#define OPTIONS_JSON (1u << 1)
+#define OPTIONS_CONFIG (1u << 2)
+#define OPTIONS_RUN (1u << 3)
+#define OPTIONS_FINISHED (1u << 4)
+#define OPTIONS_SCHEDULE (1u << 5)
+#define OPTIONS_WATCH (1u << 6)
+#define OPTIONS_DRIVERS (1u << 7)
+#define OPTIONS_FRESH (1u << 8)
+
+/* Take argv apart and find the command among commands, which end with one without a name. Returns
+ * NULL when there is nothing to run: help was printed, or the mistake was; *ret_status says which.
+ */
+const struct command *options_parse(int argc, char **argv, const struct command *commands,
+                                    struct options *ret_options, int *ret_status);
+void options_dispose(struct options *options);
+
+/* A mistake that only the command can see: prints it, and returns EXITS_USAGE. */
+int options_misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
