@@ -1,0 +1,1 @@
+driver_postgresql_PKGS = libpq
