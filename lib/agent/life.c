@@ -40,8 +40,7 @@ static int32_t stop_parts(repli_agent *agent, int64_t timeout_ms, repli_error *e
     }
     repli__worker_join(&agent->loop, UINT64_MAX);
     repli__worker_join(&agent->chore, UINT64_MAX);
-    if (!agent->executor_lost)
-        repli__store_stop(agent->store);
+    repli__store_stop(agent->store);
     if (code == REPLI_OK)
         return REPLI_OK;
     repli__log_printf(&agent->log, REPLI_LOG_ERROR, "agent", "%s", error.message);

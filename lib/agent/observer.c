@@ -196,8 +196,7 @@ static void land(repli__observer *observer, uint64_t now_ns) {
     const int32_t status_before = repli_snapshot_node(observer->latest)->status;
     if (observer->stats.overrun)
         repli__log_printf(observer->log, REPLI_LOG_WARNING, "agent",
-                          "the driver returned from %s after %" PRIu64 " ms",
-                          repli__ask_name(atomic_load(&probe->progress)),
+                          "the driver returned after %" PRIu64 " ms",
                           (now_ns - probe->started_ns) / MS(1));
     remember(observer);
 
