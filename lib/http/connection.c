@@ -8,7 +8,7 @@
 #include "http/tls.h"
 
 /* A client that reads more slowly than this is taken for one that does not read. */
-enum { SLOWEST_BYTES_PER_S = 64 * 1024 };
+enum { SLOWEST_BYTES_PER_S = 512 * 1024 };
 
 static void enter(repli__http_connection *connection, int phase, uint64_t deadline_ns) {
     connection->phase = phase;
@@ -81,8 +81,7 @@ static void closed(repli__http_connection *connection) {
     unlink_from(connection);
     let_go(connection);
     repli__free(&repli__mem_default, connection);
-    if (!loop->accepts && loop->accepts_again_ns == UINT64_MAX)
-        loop->accepts_again_ns = 0;
+    loop->recheck |= loop->paused;
 }
 
 void repli__http_on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,

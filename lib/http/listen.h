@@ -18,6 +18,7 @@ typedef struct repli__http_listener {
     int kind; /* REPLI__HTTP_API, … */
     int fd;
     int loopback; /* bound to an address that only this machine reaches */
+    int watched;  /* by the loop */
 
     /* For REPLI__HTTP_UNIX: what to remove at the end, if it still is the same file. */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];

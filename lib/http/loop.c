@@ -26,20 +26,6 @@ static int watch(repli__http_loop *loop, int fd, void *source) {
     return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static void watch_listeners(repli__http_loop *loop, int accepts) {
-    loop->accepts = accepts;
-    for (size_t i = 0; i < loop->listeners.count; i++) {
-        repli__http_listener *listener = &loop->listeners.items[i];
-        struct epoll_event event = {.events = accepts ? EPOLLIN : 0, .data.ptr = listener};
-        epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, listener->fd, &event);
-    }
-}
-
-static void pause_accepting(repli__http_loop *loop, uint64_t until_ns) {
-    watch_listeners(loop, 0);
-    loop->accepts_again_ns = until_ns;
-}
-
 int32_t repli__http_loop_add(repli__http_loop *loop, repli__http_daemon *daemon, repli_error *err) {
     if (!watch(loop, daemon->epoll_fd, daemon))
         return repli__error(err, REPLI_EIO, "http", "cannot watch connections: %s",
@@ -54,6 +40,29 @@ void repli__http_loop_arm(repli__http_loop *loop, uint64_t deadline_ns) {
 
 /* Accepting. */
 
+static int has_room(const repli__http_loop *loop, const repli__http_listener *listener) {
+    const uint32_t most = loop->settings.max_connections;
+    if (listener->kind != REPLI__HTTP_API || !loop->reserves)
+        return loop->connection_count < most;
+    return loop->connection_count < most - (most / 4 < RESERVED ? most / 4 : RESERVED);
+}
+
+/* Watch those listeners whose connections could be taken; the others' wait in the kernel. */
+static void watch_listeners(repli__http_loop *loop) {
+    loop->recheck = 0;
+    loop->paused = 0;
+    for (size_t i = 0; i < loop->listeners.count; i++) {
+        repli__http_listener *listener = &loop->listeners.items[i];
+        const int watched = loop->accepts_again_ns == 0 && has_room(loop, listener);
+        if (watched != listener->watched) {
+            struct epoll_event event = {.events = watched ? EPOLLIN : 0, .data.ptr = listener};
+            epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, listener->fd, &event);
+            listener->watched = watched;
+        }
+        loop->paused |= !watched;
+    }
+}
+
 /* The connection that has been between two requests for longest. */
 static repli__http_connection *idlest(const repli__http_loop *loop) {
     repli__http_connection *found = NULL;
@@ -63,19 +72,35 @@ static repli__http_connection *idlest(const repli__http_loop *loop) {
     return found;
 }
 
-static int has_room(const repli__http_loop *loop, const repli__http_listener *listener) {
-    const uint32_t most = loop->settings.max_connections;
-    const uint32_t reserved = most / 4 < RESERVED ? most / 4 : RESERVED;
-    return loop->connection_count < (listener->kind == REPLI__HTTP_API ? most - reserved : most);
-}
-
 /* Make room at the cost of someone who only keeps a connection open, or wait until one closes. */
 static void make_room(repli__http_loop *loop) {
     repli__http_connection *idle = idlest(loop);
     if (idle != NULL)
         repli__http_connection_cut(idle);
     else
-        pause_accepting(loop, UINT64_MAX);
+        loop->recheck = 1;
+}
+
+static void pause_accepting(repli__http_loop *loop) {
+    loop->accepts_again_ns = loop->now_ns + NO_DESCRIPTORS_PAUSE_MS * (uint64_t)REPLI__NS_PER_MS;
+    loop->recheck = 1;
+    repli__http_loop_arm(loop, loop->accepts_again_ns);
+}
+
+static int out_of_resources(int failed) {
+    return failed == EMFILE || failed == ENFILE || failed == ENOBUFS || failed == ENOMEM;
+}
+
+static void serve(repli__http_loop *loop, const repli__http_listener *listener, int fd,
+                  const struct sockaddr_storage *peer, socklen_t size) {
+    repli__http_daemon *daemon =
+        loop->tls != NULL && listener->kind == REPLI__HTTP_API ? loop->tls : loop->plain;
+    loop->accepted_by = listener;
+    loop->accepted_for = daemon;
+    loop->accepted_fd = fd;
+    daemon->ready = 1;
+    /* Closes fd if it fails. */
+    MHD_add_connection(daemon->mhd, fd, (const struct sockaddr *)peer, size);
 }
 
 static void accept_some(repli__http_loop *loop, const repli__http_listener *listener) {
@@ -88,22 +113,13 @@ static void accept_some(repli__http_loop *loop, const repli__http_listener *list
         socklen_t size = sizeof(peer);
         const int fd =
             accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                pause_accepting(loop, loop->now_ns +
-                                          NO_DESCRIPTORS_PAUSE_MS * (uint64_t)REPLI__NS_PER_MS);
-            if (errno == ECONNABORTED || errno == EINTR)
-                continue;
+        if (fd >= 0) {
+            serve(loop, listener, fd, &peer, size);
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            if (out_of_resources(errno))
+                pause_accepting(loop);
             return;
         }
-        repli__http_daemon *daemon =
-            loop->tls != NULL && listener->kind == REPLI__HTTP_API ? loop->tls : loop->plain;
-        loop->accepted_by = listener;
-        loop->accepted_for = daemon;
-        loop->accepted_fd = fd;
-        /* Closes fd if it fails. */
-        MHD_add_connection(daemon->mhd, fd, (struct sockaddr *)&peer, size);
-        daemon->ready = 1;
     }
 }
 
@@ -121,10 +137,14 @@ static void expire_connections(repli__http_loop *loop) {
 static void expire(repli__http_loop *loop) {
     if (loop->next_deadline_ns <= loop->now_ns) {
         loop->next_deadline_ns = repli__http_lingerers_expire(&loop->lingerers, loop->now_ns);
+        if (loop->accepts_again_ns > loop->now_ns)
+            repli__http_loop_arm(loop, loop->accepts_again_ns);
         expire_connections(loop);
     }
-    if (!loop->accepts && !loop->stopping && loop->accepts_again_ns <= loop->now_ns)
-        watch_listeners(loop, 1);
+    if (loop->accepts_again_ns != 0 && loop->accepts_again_ns <= loop->now_ns) {
+        loop->accepts_again_ns = 0;
+        loop->recheck = 1;
+    }
 }
 
 static int run_at_once(const repli__http_loop *loop) {
@@ -139,8 +159,6 @@ static int timeout_of(const repli__http_loop *loop) {
     if (run_at_once(loop))
         return 0;
     uint64_t next_ns = loop->next_deadline_ns;
-    if (!loop->accepts && !loop->stopping && loop->accepts_again_ns < next_ns)
-        next_ns = loop->accepts_again_ns;
     if (loop->stopping && loop->stop_deadline_ns < next_ns)
         next_ns = loop->stop_deadline_ns;
     if (next_ns == UINT64_MAX)
@@ -219,8 +237,7 @@ static void obey(repli__http_loop *loop) {
     if (order != NULL && order->settings != NULL) {
         loop->settings = *order->settings;
         replace_tls(loop, order->tls);
-        if (!loop->accepts)
-            loop->accepts_again_ns = 0;
+        loop->recheck = 1;
     }
     if (order != NULL && order->stop) {
         loop->stop_deadline_ns = order->stop_deadline_ns;
@@ -245,7 +262,7 @@ void repli__http_loop_order(repli__http_loop *loop, const repli__http_order *ord
 static void handle_event(repli__http_loop *loop, void *source) {
     switch (*(const repli__http_source *)source) {
     case REPLI__HTTP_SOURCE_LISTENER:
-        if (loop->accepts && !loop->stopping)
+        if (!loop->stopping)
             accept_some(loop, source);
         break;
     case REPLI__HTTP_SOURCE_DAEMON: ((repli__http_daemon *)source)->ready = 1; break;
@@ -276,6 +293,8 @@ static void *run(void *argument) {
         }
         expire(loop);
         run_daemons(loop);
+        if (loop->recheck)
+            watch_listeners(loop);
     }
     return NULL;
 }
@@ -285,7 +304,6 @@ static void *run(void *argument) {
 int32_t repli__http_loop_init(repli__http_loop *loop, repli_agent *agent, repli_error *err) {
     loop->agent = agent;
     loop->next_deadline_ns = UINT64_MAX;
-    loop->accepts = 1;
     repli__http_lingerers_init(&loop->lingerers);
     pthread_mutex_init(&loop->mutex, NULL);
     pthread_cond_init(&loop->obeyed, NULL);
@@ -299,8 +317,12 @@ int32_t repli__http_loop_init(repli__http_loop *loop, repli_agent *agent, repli_
 
 static int32_t watch_all(repli__http_loop *loop, repli_error *err) {
     int ok = watch(loop, loop->mailbox->wake_fd, loop->mailbox);
-    for (size_t i = 0; i < loop->listeners.count; i++)
-        ok = ok && watch(loop, loop->listeners.items[i].fd, &loop->listeners.items[i]);
+    for (size_t i = 0; i < loop->listeners.count; i++) {
+        repli__http_listener *listener = &loop->listeners.items[i];
+        listener->watched = 1;
+        loop->reserves |= listener->kind != REPLI__HTTP_API;
+        ok = ok && watch(loop, listener->fd, listener);
+    }
     if (!ok)
         return repli__error(err, REPLI_EIO, "http", "cannot watch sockets: %s", strerror(errno));
     int32_t code = repli__http_loop_add(loop, loop->plain, err);

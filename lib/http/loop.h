@@ -137,8 +137,10 @@ struct repli__http_loop {
     uint64_t next_deadline_ns; /* no deadline is earlier */
     repli__http_replies replies;
     repli__http_lingerers lingerers;
-    int accepts;               /* listeners are watched */
-    uint64_t accepts_again_ns; /* UINT64_MAX: once a connection is closed */
+    int reserves;              /* there are other listeners than the API's */
+    int recheck;               /* which listeners are to be watched */
+    int paused;                /* some are not */
+    uint64_t accepts_again_ns; /* none is before, for want of descriptors; 0: now */
     int stopping;
     uint64_t stop_deadline_ns;
 

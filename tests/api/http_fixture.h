@@ -85,6 +85,7 @@ void http_wait_phase(const http_fixture *fixture, const char *id, int32_t phase)
 
 /* A socket connected to a port of 127.0.0.1. */
 int raw_connect(int32_t port);
+int raw_connect_unix(const char *path);
 void raw_send(int fd, const void *data, size_t size);
 void raw_text(int fd, const char *text);
 /* Read until what has come contains part, or the end, or ms have passed; NUL-terminated. Returns
@@ -93,8 +94,7 @@ size_t raw_read(int fd, char *text, size_t size, const char *part, int64_t ms, i
 /* Wait until the other side closes: milliseconds that took, -1 if it did not within ms. */
 int64_t raw_wait_end(int fd, int64_t ms);
 
-#define ADD(tcase, test) tcase_add_test(tcase, test)
-/* Runs the suite of one test case list; the exit status. */
+/* Runs a suite; the exit status of the program. */
 int run_suite(Suite *suite);
 
 #endif
