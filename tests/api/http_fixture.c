@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,9 +108,17 @@ void http_fixture_script(http_fixture *fixture, const char *json) {
     ck_assert_int_eq(rename(fresh, fixture->script), 0);
 }
 
+static void note_observation(void *user_data, repli_snapshot *snapshot) {
+    (void)snapshot;
+    atomic_store((atomic_int *)user_data, 1);
+}
+
 void http_fixture_store(http_fixture *fixture, const char *json) {
     http_fixture_script(fixture, json);
-    http_expect(http_get(fixture, "/api/unstable/info/node?max_age=0"), 200);
+    atomic_int observed = 0;
+    MUST(repli_agent_observe(fixture->agent, 0, PATIENCE_MS, note_observation, &observed, err));
+    while (!atomic_load(&observed))
+        test_sleep_ms(1);
 }
 
 void http_fixture_wait_status(http_fixture *fixture, int32_t status) {
