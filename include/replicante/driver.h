@@ -199,20 +199,28 @@ struct repli_host {
     int32_t (*error)(const repli_host *host, repli_error *err, int32_t code, const char *native,
                      const char *message, const char *cause);
 
+    /*
+     * Emitting. Each record is checked and copied. Names and units have at most 255 bytes, ids and
+     * addresses 1,024, none of them control characters; the text of an attribute has at most 65,536
+     * bytes and a payload 1,048,576. All is UTF-8, and what is not so is refused. Text for people
+     * (reasons, errors, summaries) is cut at 1,000 bytes and made proper UTF-8 instead.
+     */
+
     /** node_info: the status (REPLI_STATUS_*). reason is needed for UNKNOWN and wanted for
      *  UNAVAILABLE and UNHEALTHY, else NULL. */
     int32_t (*emit_status)(repli_sink *sink, int32_t status, const char *reason);
     /** node_info: the store's version, if it could be asked. */
     int32_t (*emit_version)(repli_sink *sink, const repli_store_version *version);
-    /** node_info: an address. What the configuration names wins. */
+    /** node_info: an address, of at most 64; the last one of a name wins, and what the
+     * configuration names wins over it. */
     int32_t (*emit_address)(repli_sink *sink, const repli_address *address);
-    /** node_info and store_info: an attribute; the last one of a name wins. */
+    /** node_info and store_info: an attribute, of at most 1,024; the last one of a name wins. */
     int32_t (*emit_attribute)(repli_sink *sink, const repli_attribute *attribute);
     /** store_info: the cluster's id, the same on every node of it. */
     int32_t (*emit_cluster_id)(repli_sink *sink, const char *cluster_id);
-    /** shards: one shard; an id given twice is refused. */
+    /** shards: one shard, of at most 4,194,304; an id given twice is refused. */
     int32_t (*emit_shard)(repli_sink *sink, const repli_shard *shard);
-    /** actions_describe: one kind of action. */
+    /** actions_describe: one kind of action, of at most 256. */
     int32_t (*emit_action_kind)(repli_sink *sink, const repli_action_kind *kind);
     /** action_step: the outcome of the step; the last one wins. */
     int32_t (*emit_outcome)(repli_sink *sink, const repli_outcome *outcome);
@@ -237,9 +245,9 @@ struct repli_host {
     /*
      * Reading JSON, so that a driver needs no parser of its own: its configuration, arguments,
      * payloads. path names a member, with dots into objects and numbers into lists, as in
-     * "nodes.0.name"; "" is the whole. REPLI_ENOTFOUND: nothing there, or null. REPLI_EINVALID: not JSON, or a value
-     * of another type. The result is untouched unless REPLI_OK is returned, so that it may hold a
-     * default.
+     * "nodes.0.name"; "" is the whole. REPLI_ENOTFOUND: nothing there, or null. REPLI_EINVALID: not
+     * JSON, or a value of another type. The result is untouched unless REPLI_OK is returned, so
+     * that it may hold a default.
      */
 
     /** A string, NUL-terminated; REPLI_EFULL if it does not fit into text_size. */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "driver/instance.h"
+#include "failing.h"
 
 const repli_driver *repli_driver_fake_entry(uint32_t host_abi);
 
@@ -371,10 +372,8 @@ END_TEST
 START_TEST(processes_through_the_host) {
     open_with("{}");
     const repli_host *host = repli__instance_host(instance);
-    const char *const argv[] = {"no-such-program-here", NULL};
     repli_command command = REPLI_COMMAND_INIT;
-    command.argv = argv;
-    ck_assert_int_eq(host->process_run(host, &op, &command, NULL, 0, NULL, &err), REPLI_ENOTFOUND);
+    ck_assert_int_eq(host->process_run(host, &op, &command, NULL, 0, NULL, &err), REPLI_EINVALID);
     ck_assert_str_eq(err.origin, "driver.fake");
     const char *const sleep[] = {"sleep", "100", NULL};
     command.argv = sleep;
@@ -427,6 +426,27 @@ START_TEST(reads_json) {
 }
 END_TEST
 
+START_TEST(memory_that_runs_out) {
+    failing memory;
+    failing_init(&memory);
+    int32_t code = REPLI_ENOMEM;
+    for (size_t fail_at = 1; code != REPLI_OK; fail_at++) {
+        ck_assert_uint_lt(fail_at, 100);
+        failing_arm(&memory, fail_at, 0);
+        repli__instance *opened = NULL;
+        code = repli__instance_open(&table, "{}", 2, &memory.allocator, NULL, &opened, &err);
+        ck_assert(code == REPLI_OK || code == REPLI_ENOMEM);
+        ck_assert_int_eq(opened != NULL, code == REPLI_OK);
+        repli__instance_close(opened);
+        ck_assert_uint_eq(atomic_load(&memory.live), 0);
+    }
+    repli__host *host = NULL;
+    failing_arm(&memory, 1, 0);
+    ck_assert_int_eq(repli__host_new("test", &memory.allocator, NULL, &host, &err), REPLI_ENOMEM);
+    ck_assert_ptr_null(host);
+}
+END_TEST
+
 int main(void) {
     TCase *tcase = tcase_create("instance");
     tcase_set_timeout(tcase, 60);
@@ -448,6 +468,7 @@ int main(void) {
     tcase_add_test(tcase, calls_without_an_op);
     tcase_add_test(tcase, processes_through_the_host);
     tcase_add_test(tcase, reads_json);
+    tcase_add_test(tcase, memory_that_runs_out);
     Suite *suite = suite_create("instance");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

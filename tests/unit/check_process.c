@@ -102,6 +102,20 @@ static void assert_gone_soon(pid_t pid) {
     ck_assert_msg(is_gone(pid), "process %d still runs", (int)pid);
 }
 
+/* Valgrind makes a real fork of what posix_spawn does, and then a program that cannot be run is
+ * only known by exit code 127. */
+static int cannot_tell_failures(void) {
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+}
+
+static int count_open_files(void) {
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) != -1;
+    return count;
+}
+
 /* Run. */
 
 START_TEST(runs_and_captures) {
@@ -225,6 +239,8 @@ START_TEST(environment_and_directory) {
     char expected[200];
     snprintf(expected, sizeof(expected), "added kept\n%s\n", directory);
     ck_assert_str_eq(output, expected);
+    if (cannot_tell_failures())
+        return;
     command.directory = "/no/such/directory";
     ck_assert_int_eq(run(&command, 20000), REPLI_ENOTFOUND);
     ck_assert_ptr_nonnull(strstr(err.message, "/no/such/directory"));
@@ -291,6 +307,8 @@ START_TEST(works_without_standard_files) {
 END_TEST
 
 START_TEST(programs_that_cannot_be_run) {
+    if (cannot_tell_failures())
+        return;
     const char *const missing[] = {"no-such-program-here", NULL};
     repli_command command = command_of(missing);
     ck_assert_int_eq(run(&command, 20000), REPLI_ENOTFOUND);
@@ -584,8 +602,10 @@ START_TEST(processes_that_make_no_sense) {
     const char *const argv[] = {"no-such-program-here", NULL};
     const repli_command command = command_of(argv);
     repli_process process = REPLI_PROCESS_INIT;
-    ck_assert_int_eq(repli__process_start(&command, &process, &err), REPLI_ENOTFOUND);
-    ck_assert_int_eq(process.pid, 0);
+    if (!cannot_tell_failures()) {
+        ck_assert_int_eq(repli__process_start(&command, &process, &err), REPLI_ENOTFOUND);
+        ck_assert_int_eq(process.pid, 0);
+    }
     ck_assert_int_eq(repli__process_start(&command, NULL, &err), REPLI_EINVALID);
     static const int64_t numbers[] = {-1, 0, 1, INT64_MAX};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -596,6 +616,31 @@ START_TEST(processes_that_make_no_sense) {
     process.struct_size = 0;
     ck_assert_int_eq(repli__process_poll(&process, &err), REPLI_EINVALID);
     ck_assert_int_eq(repli__process_poll(NULL, &err), REPLI_EINVALID);
+}
+END_TEST
+
+/* Whatever becomes of a command, no descriptor of it stays behind. */
+START_TEST(leaves_no_files_open) {
+    const int before = count_open_files();
+    const char *const lines[][4] = {{"sh", "-c", "echo out; cat >/dev/null", NULL},
+                                    {"no-such-program-here", NULL},
+                                    {"sleep", "100", NULL}};
+    char path[PATH_MAX];
+    path_of(path, "out");
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        repli_command command = command_of(lines[i]);
+        run(&command, 200);
+        command.input = "input";
+        command.input_size = 5;
+        run(&command, 200);
+        command.output_path = path;
+        run(&command, 200);
+        command.output_path = "/no/such/directory/out";
+        run(&command, 200);
+    }
+    repli_process process = start("cat; exit 1");
+    poll_until_ended(&process);
+    ck_assert_int_eq(count_open_files(), before);
 }
 END_TEST
 
@@ -627,6 +672,7 @@ int main(void) {
     tcase_add_test(tcase, survives_its_parent);
     tcase_add_test(tcase, input_outlives_the_call);
     tcase_add_test(tcase, processes_that_make_no_sense);
+    tcase_add_test(tcase, leaves_no_files_open);
     Suite *suite = suite_create("process");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

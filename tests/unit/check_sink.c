@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "driver/instance.h"
 #include "driver/sink.h"
+#include "failing.h"
 
 static repli__host *host;
 static const repli_host *table;
@@ -406,46 +407,56 @@ START_TEST(many_shards) {
 }
 END_TEST
 
-/* Out of memory. */
-
-static long allocations_left;
-
-static void *limited_malloc(size_t size, void *user_data) {
-    (void)user_data;
-    return allocations_left-- > 0 ? malloc(size) : NULL;
-}
-
-static void *limited_realloc(void *ptr, size_t size, void *user_data) {
-    (void)user_data;
-    return allocations_left-- > 0 ? realloc(ptr, size) : NULL;
-}
-
-static void plain_free(void *ptr, void *user_data) {
-    (void)user_data;
-    free(ptr);
+static int32_t emit_everything(int32_t takes) {
+    int32_t code = REPLI_OK;
+    for (int i = 0; i < 100 && code == REPLI_OK; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "a.test/%d", i);
+        const repli_shard shard = shard_of(name);
+        const repli_attribute attribute = text_attribute(name, "text");
+        repli_address address = REPLI_ADDRESS_INIT;
+        address.name = address.address = name;
+        repli_action_kind kind = REPLI_ACTION_KIND_INIT;
+        kind.kind = kind.summary = kind.arguments = name;
+        repli_outcome outcome = REPLI_OUTCOME_INIT;
+        outcome.payload_json = "[1]";
+        repli_store_version version = REPLI_STORE_VERSION_INIT;
+        version.number = "1.2.3";
+        if (takes == REPLI__SINK_SHARDS)
+            code = table->emit_shard(&sink, &shard);
+        else if (takes == REPLI__SINK_KINDS)
+            code = table->emit_action_kind(&sink, &kind);
+        else if (takes == REPLI__SINK_STEP)
+            code = table->emit_outcome(&sink, &outcome);
+        else
+            code = table->emit_attribute(&sink, &attribute);
+        if (takes == REPLI__SINK_STORE && code == REPLI_OK)
+            code = table->emit_cluster_id(&sink, name);
+        if (takes == REPLI__SINK_NODE && code == REPLI_OK && i < 64)
+            code = table->emit_address(&sink, &address);
+        if (takes == REPLI__SINK_NODE && code == REPLI_OK)
+            code = table->emit_version(&sink, &version);
+        if (takes == REPLI__SINK_NODE && code == REPLI_OK)
+            code = table->emit_status(&sink, REPLI_STATUS_UNKNOWN, name);
+    }
+    return code;
 }
 
 START_TEST(says_when_memory_is_out) {
-    const repli__mem mem = {.struct_size = sizeof(mem),
-                            .malloc_fn = limited_malloc,
-                            .realloc_fn = limited_realloc,
-                            .free_fn = plain_free};
-    int completed = 0;
-    for (long allowed = 0; !completed; allowed++) {
-        ck_assert_int_lt(allowed, 1000);
-        allocations_left = allowed;
-        repli__sink_init(&sink, REPLI__SINK_SHARDS, &mem);
-        int32_t code = REPLI_OK;
-        for (int i = 0; i < 500 && code == REPLI_OK; i++) {
-            char id[32];
-            snprintf(id, sizeof(id), "%d", i);
-            const repli_shard shard = shard_of(id);
-            code = table->emit_shard(&sink, &shard);
+    failing memory;
+    failing_init(&memory);
+    for (int32_t takes = REPLI__SINK_NODE; takes <= REPLI__SINK_STEP; takes++) {
+        int32_t code = REPLI_ENOMEM;
+        for (size_t fail_at = 1; code != REPLI_OK; fail_at++) {
+            ck_assert_uint_lt(fail_at, 1000);
+            failing_arm(&memory, fail_at, 0);
+            repli__sink_init(&sink, takes, &memory.allocator);
+            code = emit_everything(takes);
+            if (code != REPLI_OK)
+                assert_refused(code, REPLI_ENOMEM, "out of memory");
+            repli__sink_dispose(&sink);
+            ck_assert_uint_eq(atomic_load(&memory.live), 0);
         }
-        completed = code == REPLI_OK;
-        if (!completed)
-            assert_refused(code, REPLI_ENOMEM, "out of memory");
-        repli__sink_dispose(&sink);
     }
 }
 END_TEST
