@@ -49,9 +49,10 @@ static int32_t failed(const instance *self, const char *what, repli_error *err) 
         code = REPLI_EREFUSED; /* nothing is there: the node is Unavailable */
     else if (reason == EACCES || reason == EPERM || reason == EROFS)
         code = REPLI_EPERMISSION; /* it is there, but not for us: Unknown, with this message */
-    char message[PATH_SIZE + 64];
-    snprintf(message, sizeof(message), "cannot %s in %s", what, self->directory);
-    return self->host->error(self->host, err, code, NULL, message, strerror(reason));
+    char message[PATH_SIZE + 128];
+    snprintf(message, sizeof(message), "cannot %s in %s: %s", what, self->directory,
+             strerror(reason));
+    return self->host->error(self->host, err, code, NULL, message, NULL);
 }
 
 /* The cluster's id; empty if the node is in no cluster. */
