@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The manual and the program say the same: commands, options, settings and exit statuses.
+
+: "${TOP:=$PWD}"
+. "$TOP/tests/lib.sh"
+repliagent=$BUILD/bin/repliagent
+page1=$TOP/man/man1/repliagent.1 page5=$TOP/man/man5/repliagent.yaml.5
+
+# Words of a page, without its markup.
+sed 's/\\-/-/g; s/\\&//g; s/^\.[A-Z][a-z] //' "$page1" >"$tmp/page1"
+sed 's/\\-/-/g; s/\\&//g; s/^\.[A-Z][a-z] //' "$page5" >"$tmp/page5"
+
+commands=$("$repliagent" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+check 'there are commands' test "$(echo "$commands" | wc -l)" -ge 10
+for command in $commands; do
+    check "repliagent(1) has the command $command" grep -qx "Cm $command.*" <(sed -n 's/^\.It //p' "$page1" | sed 's/ | / /g')
+    for option in $("$repliagent" "$command" --help | sed -n 's/^ .*--\([a-z-]*\).*/\1/p'); do
+        check "repliagent(1) has --$option of $command" grep -q -- "Fl -$option" "$page1"
+    done
+done
+
+printf 'node_id: a\ndriver: fake\ndriver_dir: "%s"\n' "$BUILD/drivers" >"$tmp/agent.yaml"
+"$repliagent" run -c "$tmp/agent.yaml" --print-config >"$tmp/printed"
+# Full names, from the indentation.
+sed '/^fake:/,$d' "$tmp/printed" | awk '
+    /^#/ || /^$/ { next }
+    {
+        depth = match($0, /[^ ]/) - 1; key = $1; sub(/:$/, "", key)
+        path[depth] = key; name = ""
+        for (d = 0; d <= depth; d += 2) name = name (d ? "." : "") path[d]
+        if ($2 != "") print name
+    }' >"$tmp/keys"
+check 'there are settings' test "$(wc -l <"$tmp/keys")" -ge 30
+while read -r key; do
+    check "repliagent.yaml(5) has $key" grep -qE -- "(^|[ ,])$key( |,|\$)" "$tmp/page5"
+done <"$tmp/keys"
+
+LC_ALL=C sort "$tmp/keys" >"$tmp/sorted"
+sed -n 's/^\.It Cm //p' "$page5" | sed 's/ No .*//; s/ , /\n/g' | LC_ALL=C sort >"$tmp/documented"
+check 'repliagent.yaml(5) has no setting that is not there' same "$tmp/sorted" "$tmp/documented"
+
+summary
