@@ -8,7 +8,7 @@
  * Unless a function says otherwise: it is thread-safe for different objects, and for one agent
  * from repli_agent_new() until repli_agent_free() is called; inputs are copied before it returns;
  * err may be NULL. In a child made by fork() every function but repli_agent_free(), which then
- * only gives memory back, returns REPLI_EFORK.
+ * leaves everything alone, returns REPLI_EFORK.
  */
 
 #include <stddef.h>

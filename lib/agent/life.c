@@ -115,13 +115,11 @@ static void free_parts(repli_agent *agent) {
 void repli_agent_free(repli_agent *agent) {
     if (agent == NULL)
         return;
-    const repli__mem mem = agent->mem;
-    if (getpid() != agent->pid) {
-        /* Threads, locks, connections and files are the parent's, and closing them would disturb
-         * it. What they hold is left alone. */
-        repli__free(&mem, agent);
+    /* In a forked child threads, connections and files are the parent's, which closing them would
+     * disturb, and any piece of memory may have been half changed when the threads vanished. */
+    if (getpid() != agent->pid)
         return;
-    }
+    const repli__mem mem = agent->mem;
     if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING)
         repli_agent_stop(agent, 0, NULL);
     free_parts(agent);
