@@ -6,20 +6,30 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-/* A thread that makes no progress for that long makes none any more. */
+/* What makes no progress for that long makes none any more. */
 static const uint64_t patience_ns = UINT64_C(15) * (uint64_t)REPLI__NS_PER_S;
 
+static int32_t stuck(const char *what, uint64_t stuck_ns, repli_error *err) {
+    return repli__error(err, REPLI_EINTERNAL, "agent", "%s has made no progress for %" PRIu64 " ms",
+                        what, stuck_ns / (uint64_t)REPLI__NS_PER_MS);
+}
+
+/* The threads that call the driver are not looked at: that they wait for it is no fault of theirs,
+ * and whatever else they do goes through the two that are. */
 int32_t repli_agent_live(repli_agent *agent, repli_error *err) {
     const int32_t code = repli__agent_check(agent, err);
     if (code != REPLI_OK)
         return code;
     if (atomic_load(&agent->life) != REPLI__LIFE_RUNNING)
         return repli__error(err, REPLI_ESTATE, "agent", "the agent is not running");
-    const uint64_t stuck_ns = repli__worker_stuck_ns(&agent->loop);
-    if (stuck_ns > patience_ns)
-        return repli__error(err, REPLI_EINTERNAL, "agent",
-                            "the agent's loop has made no progress for %" PRIu64 " ms",
-                            stuck_ns / (uint64_t)REPLI__NS_PER_MS);
+    const uint64_t loop_ns = repli__worker_stuck_ns(&agent->loop);
+    if (loop_ns > patience_ns)
+        return stuck("the agent's loop", loop_ns, err);
+    repli__store_stats stats;
+    repli__store_stats_get(agent->store, &stats);
+    const uint64_t now_ns = repli__mono_ns();
+    if (stats.commit_since_ns != 0 && now_ns > stats.commit_since_ns + patience_ns)
+        return stuck("a commit to the database of actions", now_ns - stats.commit_since_ns, err);
     return REPLI_OK;
 }
 

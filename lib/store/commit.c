@@ -105,6 +105,7 @@ static void publish(repli__store *store, int32_t code, int wrote, uint64_t count
 /* Called with the mutex held, by whoever leads. */
 static repli__change *commit_batch(repli__store *store) {
     repli__change *batch = take_batch(store);
+    store->stats.commit_since_ns = repli__mono_ns();
     pthread_mutex_unlock(&store->mutex);
     uint64_t count = 0;
     for (repli__change *change = batch; change != NULL; change = change->next) {
@@ -123,6 +124,7 @@ static repli__change *commit_batch(repli__store *store) {
     if (code == SQLITE_OK)
         repli__writer_checkpoint(store);
     pthread_mutex_lock(&store->mutex);
+    store->stats.commit_since_ns = 0;
     publish(store, failure, wrote, count, ns);
     return batch;
 }

@@ -116,9 +116,10 @@ typedef struct repli__store_stats {
     uint64_t commit_ns; /* spent in them */
     uint64_t changes;   /* that these commits carried */
     uint64_t errors;
-    uint64_t scheduled; /* actions accepted since the start */
-    uint64_t refused;   /* for want of room */
-    int32_t last_code;  /* how the last commit ended that wrote something */
+    uint64_t scheduled;       /* actions accepted since the start */
+    uint64_t refused;         /* for want of room */
+    uint64_t commit_since_ns; /* monotonic begin of the commit in progress; 0: none */
+    int32_t last_code;        /* how the last commit ended that wrote something */
 } repli__store_stats;
 
 void repli__store_stats_get(repli__store *store, repli__store_stats *ret_stats);
