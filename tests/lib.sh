@@ -1,6 +1,7 @@
 # For the test scripts: . "$TOP/tests/lib.sh". $tmp is a folder of their own, removed at the end.
 
 set -u
+umask 022 # a driver that its group can write to is not loaded
 : "${BUILD:=$TOP/build}" "${CC:=cc}" "${PKG_CONFIG:=pkg-config}" "${MAKE:=make}"
 passed=0 failed=0
 tmp=$(mktemp -d) || exit
