@@ -196,19 +196,21 @@ START_TEST(an_absolute_url_is_taken) {
 }
 END_TEST
 
+#define BYTES(text) text, sizeof(text) - 1
+
 static const struct {
     const char *data;
     size_t size;
 } rubbish[] = {
-    {"\r\n\r\n\r\n\r\nfoo\r\n\r\n", 15},
-    {"GET\r\n\r\n", 7},
-    {"GET / HTTP/9.9\r\n\r\n", 18},
-    {"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n", 40},
-    {"POST /api/unstable/action HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 69},
-    {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\x00\x00\x00\x00\r\n\r\n", 20},
-    {"\0\0\0\0\0\0\0\0\n\n", 10},
-    {": : : :\r\n:\r\n\r\n", 14},
-    {"GET /\x80\xff\xfe?\xff=\xff HTTP/1.1\r\nHost: x\r\n\r\n", 37},
+    {BYTES("\r\n\r\n\r\n\r\nfoo\r\n\r\n")},
+    {BYTES("GET\r\n\r\n")},
+    {BYTES("GET / HTTP/9.9\r\n\r\n")},
+    {BYTES("GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n")},
+    {BYTES("POST /api/unstable/action HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")},
+    {BYTES("\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\0\0\0\0\0\r\n\r\n")},
+    {BYTES("\0\0\0\0\0\0\0\0\n\n")},
+    {BYTES(": : : :\r\n:\r\n\r\n")},
+    {BYTES("GET /\x80\xff\xfe?\xff=\xff HTTP/1.1\r\nHost: x\r\n\r\n")},
 };
 
 START_TEST(rubbish_hurts_nobody) {
