@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 int terminal_colour(int fd) {
@@ -9,6 +10,11 @@ int terminal_colour(int fd) {
     const char *term = getenv("TERM");
     return (no_color == NULL || no_color[0] == '\0') && isatty(fd) && term != NULL &&
            strcmp(term, "dumb") != 0;
+}
+
+size_t terminal_columns(int fd) {
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 static int continues(unsigned char c) {
@@ -37,4 +43,16 @@ size_t terminal_width(const char *text) {
     for (; *text != '\0'; text++)
         width += !continues((unsigned char)*text);
     return width;
+}
+
+void terminal_cut(char *text, size_t width) {
+    for (; *text != '\0'; text++) {
+        if (continues((unsigned char)*text))
+            continue;
+        if (width == 0) {
+            *text = '\0';
+            return;
+        }
+        width--;
+    }
 }

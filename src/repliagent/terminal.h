@@ -13,9 +13,13 @@
 
 /* Not 0 if fd is a terminal that may be coloured: NO_COLOR is empty or not set. */
 int terminal_colour(int fd);
+/* Columns of the terminal at fd; 80 if that is not known. */
+size_t terminal_columns(int fd);
 /* Bytes of the UTF-8 character at text; 0 if it is none. */
 size_t terminal_character(const char *text);
 /* Characters that text takes up. */
 size_t terminal_width(const char *text);
+/* Cut text after that many. */
+void terminal_cut(char *text, size_t width);
 
 #endif

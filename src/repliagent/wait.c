@@ -39,7 +39,11 @@ static void pause_ms(int64_t ms) {
 static void show_line(struct progress *progress, char *line) {
     if (progress->in_place) {
         char *span = text_duration(now_ms() - progress->since);
-        fprintf(stderr, TERMINAL_CLEAR_LINE "%s  (%s)", line, span);
+        char *shown = text_printf("%s  %s", span, line);
+        /* A line that wraps could not be taken back. */
+        terminal_cut(shown, terminal_columns(STDERR_FILENO) - 1);
+        fprintf(stderr, TERMINAL_CLEAR_LINE "%s", shown);
+        free(shown);
         free(span);
     } else if (progress->shown == NULL || strcmp(progress->shown, line) != 0) {
         fprintf(stderr, "%s\n", line);
