@@ -15,8 +15,10 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
 # Leaks and races belong to the test that has them, not to a forked child of it.
 [ -z "${SANITIZE:-}${VALGRIND:-}" ] || export CK_FORK="${CK_FORK:-no}"
+# Tests ask for more memory than there is, to see that NULL is dealt with.
+export ASAN_OPTIONS="${ASAN_OPTIONS:-allocator_may_return_null=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}"
-export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:allocator_may_return_null=1}"
 memcheck='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
 [ "${VALGRIND:-}" = 1 ] || memcheck=''
 

@@ -57,9 +57,36 @@ int32_t repli__thread_start(pthread_t *ret_thread, const char *name, void *(*run
     return REPLI_OK;
 }
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
+static int join_by(pthread_t thread, uint64_t deadline_ns) {
+    const struct timespec until = to_timespec(deadline_ns);
+    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until);
+}
+#else
+/* musl has no pthread_clockjoin_np, and the thread sanitizer does not know it. Short turns keep a
+ * clock that is set from mattering. */
+static int join_by(pthread_t thread, uint64_t deadline_ns) {
+    int failed = ETIMEDOUT;
+    uint64_t now = repli__mono_ns();
+    do {
+        const uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+        const uint64_t turn = left < (uint64_t)REPLI__NS_PER_S ? left : (uint64_t)REPLI__NS_PER_S;
+        const struct timespec until = to_timespec((uint64_t)repli__wall_ns() + turn);
+        failed = pthread_timedjoin_np(thread, NULL, &until);
+        now = repli__mono_ns();
+    } while (failed == ETIMEDOUT && now < deadline_ns);
+    return failed;
+}
+#endif
+
 int repli__thread_join_until(pthread_t thread, uint64_t deadline_ns) {
     if (deadline_ns == UINT64_MAX)
         return pthread_join(thread, NULL) == 0;
-    const struct timespec until = to_timespec(deadline_ns);
-    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+    return join_by(thread, deadline_ns) == 0;
 }
