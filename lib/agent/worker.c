@@ -33,8 +33,6 @@ static void *run(void *argument) {
         worker->since_ns = 0;
         worker->due_ns = due_ns;
     }
-    worker->ended = 1;
-    pthread_cond_broadcast(&worker->cond);
     pthread_mutex_unlock(&worker->mutex);
     return NULL;
 }
@@ -50,14 +48,14 @@ int32_t repli__worker_start(repli__worker *worker, repli_error *err) {
 void repli__worker_tell(repli__worker *worker) {
     pthread_mutex_lock(&worker->mutex);
     worker->told = 1;
-    pthread_cond_broadcast(&worker->cond);
+    pthread_cond_signal(&worker->cond);
     pthread_mutex_unlock(&worker->mutex);
 }
 
 void repli__worker_quit(repli__worker *worker) {
     pthread_mutex_lock(&worker->mutex);
     worker->quits = 1;
-    pthread_cond_broadcast(&worker->cond);
+    pthread_cond_signal(&worker->cond);
     pthread_mutex_unlock(&worker->mutex);
 }
 
@@ -65,16 +63,10 @@ int repli__worker_join(repli__worker *worker, uint64_t deadline_ns) {
     if (!worker->started)
         return 1;
     worker->started = 0;
-    pthread_mutex_lock(&worker->mutex);
-    while (!worker->ended && repli__cond_wait_until(&worker->cond, &worker->mutex, deadline_ns))
-        continue;
-    const int ended = worker->ended;
-    pthread_mutex_unlock(&worker->mutex);
-    if (ended)
-        pthread_join(worker->thread, NULL);
-    else
-        pthread_detach(worker->thread);
-    return ended;
+    if (repli__thread_join_until(worker->thread, deadline_ns))
+        return 1;
+    pthread_detach(worker->thread);
+    return 0;
 }
 
 uint64_t repli__worker_stuck_ns(repli__worker *worker) {

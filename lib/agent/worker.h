@@ -17,7 +17,7 @@ typedef uint64_t (*repli__work_fn)(void *user_data);
 
 typedef struct repli__worker {
     pthread_mutex_t mutex;
-    pthread_cond_t cond; /* told, quits or ended changed */
+    pthread_cond_t cond;
     pthread_t thread;
     const char *name;
     repli__work_fn work;
@@ -27,7 +27,6 @@ typedef struct repli__worker {
     int told;
     int quits;
     int started;
-    int ended;
 } repli__worker;
 
 /* name: 15 bytes at most, static. */
