@@ -87,22 +87,30 @@ static int32_t start_copy(repli__pg_task *task, const repli__pg_job *job, repli_
     repli__pg_text_init(&conninfo, pg->host);
     repli__pg_source_conninfo(task, &pg->config.replication, pg->config.application_name,
                               &conninfo);
-    const char *argv[] = {program,
-                          "--pgdata",
-                          pg->config.data_directory,
-                          "--wal-method",
-                          "stream",
-                          "--checkpoint",
-                          "fast",
-                          "--progress",
-                          "--no-password",
-                          "--dbname",
-                          repli__pg_text_get(&conninfo),
-                          *task->args.slot ? "--slot" : NULL,
-                          task->args.slot,
-                          NULL};
-    code = argv[10] ? repli__pg_job_start(pg, job, argv, repli__pg_environment, err)
-                    : repli__pg_nomem(pg, err);
+    const char *argv[20] = {program,
+                            "--pgdata",
+                            pg->config.data_directory,
+                            "--wal-method",
+                            "stream",
+                            "--checkpoint",
+                            "fast",
+                            "--progress",
+                            "--no-password",
+                            "--dbname",
+                            repli__pg_text_get(&conninfo)};
+    size_t count = 11;
+    if (!argv[10])
+        code = repli__pg_nomem(pg, err);
+    if (*task->args.slot) {
+        argv[count++] = "--slot";
+        argv[count++] = task->args.slot;
+    }
+    if (*task->args.max_rate) {
+        argv[count++] = "--max-rate";
+        argv[count++] = task->args.max_rate;
+    }
+    if (code == REPLI_OK)
+        code = repli__pg_job_start(pg, job, argv, repli__pg_environment, err);
     repli__pg_text_free(&conninfo);
     return code;
 }

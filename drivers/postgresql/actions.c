@@ -14,7 +14,8 @@ enum {
     ADDRESS = 1u << 3,
     FORCE = 1u << 4,
     TIMEOUT = 1u << 5,
-    LOCALE = 1u << 6
+    LOCALE = 1u << 6,
+    RATE = 1u << 7
 };
 
 #define TIMEOUT_TEXT "timeout_seconds: how long one stage may wait (600)"
@@ -43,8 +44,9 @@ static const struct {
     {{(uint32_t)sizeof(repli_action_kind), 0, "agent.replicante.io/cluster.join",
       "Make this node a standby: copy a running server into the empty data directory, start, and "
       "wait until it streams",
-      SOURCE_TEXT "; " SLOT_TEXT "; " TIMEOUT_TEXT},
-     SOURCE | SLOT | TIMEOUT,
+      SOURCE_TEXT "; " SLOT_TEXT "; max_rate: most bytes a second to copy, such as \"32M\" "
+                  "(unlimited); " TIMEOUT_TEXT},
+     SOURCE | SLOT | RATE | TIMEOUT,
      1,
      repli__pg_act_join},
     {{(uint32_t)sizeof(repli_action_kind), 0, "agent.replicante.io/cluster.remove",
@@ -198,6 +200,16 @@ static int32_t read_args(const repli__pg *pg, size_t index, const char *json, si
         read_text(&in, "encoding", args->encoding, sizeof(args->encoding));
         read_text(&in, "locale", args->locale, sizeof(args->locale));
     }
+    if (takes & RATE)
+        read_text(&in, "max_rate", args->max_rate, sizeof(args->max_rate));
+    const size_t digits = strspn(args->max_rate, "0123456789");
+    const char *unit = args->max_rate + digits;
+    if (!in.code && *args->max_rate &&
+        (digits == 0 || (*unit && strcmp(unit, "k") != 0 && strcmp(unit, "M") != 0)))
+        in.code =
+            repli__pg_fail(pg, err, REPLI_EINVALID, NULL,
+                           "the argument \"max_rate\" must be a number with k or M behind it, "
+                           "such as \"32M\"");
     if (!in.code && (takes & FORCE))
         in.code = pg->host->json_boolean(pg->host, json, size, "force", &args->force, err);
     if ((in.code == REPLI_OK || in.code == REPLI_ENOTFOUND) && (takes & TIMEOUT))

@@ -52,6 +52,19 @@ static int32_t configure(repli__pg_task *task, repli_error *err) {
     return code ? code : repli__pg_task_go(task, "start", err);
 }
 
+/* Run a command of the service; that it failed does not matter if the server then is in the state
+ * wanted, because it went there by itself in between. */
+static int32_t bring(repli__pg_task *task,
+                     int32_t (*command)(const repli__pg *, const repli_op *, repli_error *),
+                     int32_t wanted, repli_error *err) {
+    int32_t state = REPLI__PG_SERVICE_UNKNOWN;
+    const int32_t code = command(task->pg, task->op, err);
+    if (code == REPLI_OK)
+        return REPLI_OK;
+    const int32_t looked = repli__pg_service_state(task->pg, task->op, &state, NULL);
+    return looked == REPLI_OK && state == wanted ? REPLI_OK : code;
+}
+
 int32_t repli__pg_stop(repli__pg_task *task, const char *next, repli_error *err) {
     repli__pg *pg = task->pg;
     int32_t state = REPLI__PG_SERVICE_UNKNOWN;
@@ -70,7 +83,7 @@ int32_t repli__pg_stop(repli__pg_task *task, const char *next, repli_error *err)
     /* Asked once; again if the agent was stopped meanwhile, which does no harm. */
     if (!*repli__pg_task_fact(task, "stopping") || task->interrupted) {
         repli__pg_disconnect(&pg->watch);
-        code = repli__pg_service_stop(pg, task->op, err);
+        code = bring(task, repli__pg_service_stop, REPLI__PG_SERVICE_STOPPED, err);
         if (code != REPLI_OK)
             return code;
         repli__pg_task_set(task, "stopping", "yes");
@@ -82,7 +95,7 @@ int32_t repli__pg_start(repli__pg_task *task, const char *next, repli_error *err
     int32_t state = REPLI__PG_SERVICE_UNKNOWN;
     int32_t code = repli__pg_service_state(task->pg, task->op, &state, err);
     if (code == REPLI_OK && state != REPLI__PG_SERVICE_RUNNING)
-        code = repli__pg_service_start(task->pg, task->op, err);
+        code = bring(task, repli__pg_service_start, REPLI__PG_SERVICE_RUNNING, err);
     return code ? code : repli__pg_task_go(task, next, err);
 }
 

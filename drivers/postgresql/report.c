@@ -94,6 +94,9 @@ int32_t repli__pg_node_info(void *self, repli_op *op, repli_sink *sink, repli_er
         status = repli__pg_status(pg, running, reason, sizeof(reason));
     } else {
         status = status_of_failure(pg, seen, running);
+        /* A server that is not there yet is not one that was lost. */
+        if (status == REPLI_STATUS_NOT_IN_CLUSTER || status == REPLI_STATUS_JOINING_CLUSTER)
+            pg->last.code = pg->last.error.code = REPLI_ENOTREADY;
         if (status != REPLI_STATUS_NOT_IN_CLUSTER)
             snprintf(reason, sizeof(reason), "%s", error.message);
     }

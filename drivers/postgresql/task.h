@@ -14,6 +14,7 @@ typedef struct repli__pg_args {
     char address[256];
     char encoding[32];
     char locale[64];
+    char max_rate[16];
     int64_t timeout_s;
     int32_t force;
 } repli__pg_args;

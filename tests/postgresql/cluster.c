@@ -159,14 +159,16 @@ static void driver_config(int node, const options *given, char *ret_json, size_t
                  node);
     const int length = snprintf(
         ret_json, size,
-        "{\"host\":\"127.0.0.1\",\"port\":%d,\"user\":\"%s\",\"password\":\"%s\","
+        "{\"host\":\"%s\",\"port\":%d,\"user\":\"%s\",\"password\":\"%s\","
         "\"admin\":{\"user\":\"actor\",\"password\":\"actorpw\"},"
-        "\"replication\":{\"user\":\"repl\",\"password\":\"replpw\"},"
+        "\"replication\":{\"user\":\"%s\",\"password\":\"replpw\"},"
         "\"rewind\":{\"user\":\"rewinder\",\"password\":\"rewinderpw\"},"
         "\"bin_directory\":\"%s\",\"slot_name\":\"node%d\","
         "\"settings\":[\"unix_socket_directories=%s/n%d\",\"listen_addresses=127.0.0.1\"]%s%s}",
-        port, given->user ? given->user : "agent", given->password ? given->password : "agentpw",
-        c->bin_directory, node, c->directory, node, directory, given->more ? given->more : "");
+        given->address ? given->address : "127.0.0.1", port, given->user ? given->user : "agent",
+        given->password ? given->password : "agentpw",
+        given->replication ? given->replication : "repl", c->bin_directory, node, c->directory,
+        node, directory, given->more ? given->more : "");
     ck_assert_int_lt(length, (int)size);
 }
 
@@ -234,6 +236,14 @@ repli_snapshot *look(repli_agent *agent) {
     return wait.snapshot;
 }
 
+repli_snapshot *latest(repli_agent *agent) {
+    repli_snapshot *snapshot = NULL;
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code = repli_agent_snapshot(agent, &snapshot, &error);
+    ck_assert_msg(code == REPLI_OK, "%s", error.message);
+    return snapshot;
+}
+
 repli_snapshot *look_for(repli_agent *agent, int32_t status, int seconds) {
     const int64_t end = now_ms() + seconds * 1000;
     for (;;) {
@@ -248,6 +258,17 @@ repli_snapshot *look_for(repli_agent *agent, int32_t status, int seconds) {
         repli_snapshot_unref(snapshot);
         pause_ms(50);
     }
+}
+
+void assert_status(repli_agent *agent, int32_t status, const char *reason) {
+    repli_snapshot *seen = look(agent);
+    const repli_node *node = repli_snapshot_node(seen);
+    ck_assert_msg(
+        node->status == status, "the status is %s (%s), not %s", repli_status_name(node->status),
+        node->status_reason ? node->status_reason : "no reason", repli_status_name(status));
+    if (reason)
+        assert_reason(seen, reason);
+    repli_snapshot_unref(seen);
 }
 
 const repli_shard *shard_of(const repli_snapshot *snapshot) {

@@ -40,23 +40,29 @@ const char *shell(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /* An agent beside a node of the cluster. */
 typedef struct options {
-    int silent;           /* never observes but when asked */
-    const char *password; /* of the monitoring account */
-    const char *user;     /* which account observes */
-    const char *more;     /* more members of the driver's configuration, each after a comma */
-    int port;             /* instead of the node's own */
-    int no_directory;     /* without data_directory */
-    int timeout_ms;       /* of observations */
+    int silent;              /* never observes but when asked */
+    const char *password;    /* of the monitoring account */
+    const char *user;        /* which account observes */
+    const char *replication; /* the replication account's name */
+    const char *more;        /* more members of the driver's configuration, each after a comma */
+    const char *address;     /* host or socket directory to connect to */
+    int port;                /* instead of the node's own */
+    int no_directory;        /* without data_directory */
+    int timeout_ms;          /* of observations */
 } options;
 
 repli_agent *agent_start(int node, const options *given);
 /* Stop it as a host that ends would; its record of actions stays. */
 void agent_stop(repli_agent *agent);
 
-/* A snapshot that was begun now. Give it back. */
+/* The latest snapshot, as a client gets it. Give it back, as all of them. */
+repli_snapshot *latest(repli_agent *agent);
+/* A snapshot that was begun now. */
 repli_snapshot *look(repli_agent *agent);
 /* Look until the status is that one. */
 repli_snapshot *look_for(repli_agent *agent, int32_t status, int seconds);
+/* Look, and expect that status and text in its reason (NULL: no matter). */
+void assert_status(repli_agent *agent, int32_t status, const char *reason);
 /* The one shard, or NULL. */
 const repli_shard *shard_of(const repli_snapshot *snapshot);
 /* An attribute of the store or, if it has none such, of the node; NULL. name without its domain. */
