@@ -391,6 +391,10 @@ int32_t repli__executor_new(repli__store *store, const repli__registry *registry
 void repli__executor_free(repli__executor *executor) {
     if (executor == NULL)
         return;
+    if (executor->started) {
+        pthread_detach(executor->thread);
+        return;
+    }
     pthread_mutex_destroy(&executor->op_mutex);
     pthread_mutex_destroy(&executor->mutex);
     pthread_cond_destroy(&executor->idle);

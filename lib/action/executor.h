@@ -38,9 +38,11 @@ int32_t repli__executor_start(repli__executor *executor, repli_error *err);
 void repli__executor_set_options(repli__executor *executor, const repli__executor_options *options);
 /* No new step is started; the one in progress is cancelled (cancel tells the driver) and waited
  * for. An action that was not brought to its end stays RUNNING. REPLI_ETIMEOUT: the step did not
- * return; the executor, and what was given to it, must then not be freed, only forgotten. That also
- * keeps the database owned, so that nobody repeats the step beside the one that still runs. */
+ * return; it may be waited for again by another stop. */
 int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repli_error *err);
+/* After a stop that timed out the executor is only forgotten, and what was given to it must stay.
+ * That also keeps the database owned, so that nobody repeats the step beside the one that still
+ * runs. */
 void repli__executor_free(repli__executor *executor);
 
 /* How the driver is told to give up the step in progress, beside op being marked as cancelled;

@@ -18,29 +18,49 @@ static int64_t ms_until(uint64_t deadline_ns) {
                                 : 0;
 }
 
-/* Also of an agent whose start failed half-way. The agent's mutex is held. */
-static int32_t stop_parts(repli_agent *agent, int64_t timeout_ms, repli_error *err) {
-    const uint64_t deadline_ns =
-        later(repli__deadline_ns(timeout_ms), repli__deadline_ns(LEAST_PATIENCE_MS));
+/* Wait for the two threads that may be in the driver. */
+static int32_t join_callers(repli_agent *agent, uint64_t deadline_ns, repli_error *err) {
+    int32_t code = repli__executor_stop(agent->executor, ms_until(deadline_ns), err);
+    agent->executor_lost = code == REPLI_ETIMEOUT;
+    agent->driver_lost = !repli__worker_join(&agent->driver, deadline_ns);
+    if (agent->driver_lost)
+        code =
+            repli__error(err, REPLI_ETIMEOUT, "agent",
+                         "the driver did not return from observing the node when it was cancelled; "
+                         "its thread is given up");
+    return code;
+}
+
+/* Also of an agent whose start failed half-way. */
+static int32_t stop_parts(repli_agent *agent, uint64_t deadline_ns, repli_error *err) {
     atomic_store(&agent->life, REPLI__LIFE_STOPPED);
     atomic_store(&agent->chores.ends, 1);
     repli__observer_close(agent->observer);
     repli__worker_quit(&agent->loop);
     repli__worker_quit(&agent->chore);
     repli__worker_quit(&agent->driver);
-
-    repli_error error = REPLI_ERROR_INIT;
-    int32_t code = repli__executor_stop(agent->executor, ms_until(deadline_ns), &error);
-    agent->executor_lost = code == REPLI_ETIMEOUT;
-    if (!repli__worker_join(&agent->driver, deadline_ns)) {
-        agent->driver_lost = 1;
-        code = repli__error(&error, REPLI_ETIMEOUT, "agent",
-                            "the driver did not return from observing the node; its thread is "
-                            "given up");
-    }
+    const int32_t code = join_callers(agent, deadline_ns, err);
     repli__worker_join(&agent->loop, UINT64_MAX);
     repli__worker_join(&agent->chore, UINT64_MAX);
     repli__store_stop(agent->store);
+    return code;
+}
+
+static int is_lost(const repli_agent *agent) {
+    return agent->driver_lost || agent->executor_lost;
+}
+
+/* The agent's mutex is held. */
+static int32_t stop(repli_agent *agent, int64_t timeout_ms, repli_error *err) {
+    const uint64_t deadline_ns =
+        later(repli__deadline_ns(timeout_ms), repli__deadline_ns(LEAST_PATIENCE_MS));
+    repli_error error = REPLI_ERROR_INIT;
+    int32_t code = REPLI_OK;
+    if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING)
+        code = stop_parts(agent, deadline_ns, &error);
+    else if (is_lost(agent))
+        code = join_callers(agent, deadline_ns, &error);
+    atomic_store(&agent->life, REPLI__LIFE_STOPPED);
     if (code == REPLI_OK)
         return REPLI_OK;
     repli__log_printf(&agent->log, REPLI_LOG_ERROR, "agent", "%s", error.message);
@@ -69,7 +89,7 @@ int32_t repli_agent_start(repli_agent *agent, repli_error *err) {
         repli__observer_start(agent->observer);
         atomic_store(&agent->life, REPLI__LIFE_RUNNING);
     } else {
-        stop_parts(agent, 0, NULL);
+        stop_parts(agent, repli__deadline_ns(LEAST_PATIENCE_MS), NULL);
     }
     pthread_mutex_unlock(&agent->mutex);
     return code;
@@ -80,16 +100,16 @@ int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *er
     if (code != REPLI_OK)
         return code;
     pthread_mutex_lock(&agent->mutex);
-    if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING)
-        code = stop_parts(agent, timeout_ms, err);
-    atomic_store(&agent->life, REPLI__LIFE_STOPPED);
+    code = stop(agent, timeout_ms, err);
     pthread_mutex_unlock(&agent->mutex);
     return code;
 }
 
 /* Free everything but what a lost thread uses. Any part may be missing. */
 static void free_parts(repli_agent *agent) {
-    if (!agent->driver_lost) {
+    if (agent->driver_lost) {
+        repli__worker_forget(&agent->driver);
+    } else {
         repli__observer_free(agent->observer);
         if (agent->driver.work != NULL)
             repli__worker_dispose(&agent->driver);
@@ -100,8 +120,8 @@ static void free_parts(repli_agent *agent) {
         repli__worker_dispose(&agent->chore);
     if (agent->chores.config != NULL)
         repli__chores_dispose(&agent->chores);
+    repli__executor_free(agent->executor);
     if (!agent->executor_lost) {
-        repli__executor_free(agent->executor);
         repli__registry_free(agent->registry);
         repli__host_free(agent->host);
         if (agent->actor.port != NULL)
@@ -120,10 +140,10 @@ void repli_agent_free(repli_agent *agent) {
     if (getpid() != agent->pid)
         return;
     const repli__mem mem = agent->mem;
-    if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING)
+    if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING || is_lost(agent))
         repli_agent_stop(agent, 0, NULL);
     free_parts(agent);
-    if (agent->driver_lost || agent->executor_lost) {
+    if (is_lost(agent)) {
         /* The host's log may be gone by the time that the thread returns. */
         repli__log_set(&agent->log, 0, NULL, NULL);
         return;

@@ -60,13 +60,13 @@ void repli__worker_quit(repli__worker *worker) {
 }
 
 int repli__worker_join(repli__worker *worker, uint64_t deadline_ns) {
-    if (!worker->started)
-        return 1;
-    worker->started = 0;
-    if (repli__thread_join_until(worker->thread, deadline_ns))
-        return 1;
+    if (worker->started && repli__thread_join_until(worker->thread, deadline_ns))
+        worker->started = 0;
+    return !worker->started;
+}
+
+void repli__worker_forget(repli__worker *worker) {
     pthread_detach(worker->thread);
-    return 0;
 }
 
 uint64_t repli__worker_stuck_ns(repli__worker *worker) {

@@ -39,9 +39,10 @@ int32_t repli__worker_start(repli__worker *worker, repli_error *err);
 void repli__worker_tell(repli__worker *worker);
 /* Run once more, then end. */
 void repli__worker_quit(repli__worker *worker);
-/* Not 0 once the thread has ended (or never began). By deadline_ns a thread that still runs is let
- * go, and what it uses, the worker included, must stay. */
+/* Not 0 once the thread has ended (or never began), 0 if it still runs at deadline_ns. */
 int repli__worker_join(repli__worker *worker, uint64_t deadline_ns);
+/* Let a thread go that does not end. What it uses, the worker included, must stay. */
+void repli__worker_forget(repli__worker *worker);
 /* For how long the thread has been in one run, or late for one, in nanoseconds. */
 uint64_t repli__worker_stuck_ns(repli__worker *worker);
 

@@ -735,6 +735,19 @@ static int32_t stuck_step(void *user_data, const repli_host *host, repli_op *op,
     return REPLI_OK;
 }
 
+START_TEST(a_driver_that_returns_late_is_forgiven) {
+    agent_fixture_script(&fixture, "\"hang\": true");
+    agent_fixture_start(&fixture);
+    while (agent_fixture_calls(&fixture, "node_info") == 0)
+        pause_ms(1);
+    ck_assert_int_eq(repli_agent_stop(fixture.agent, 0, &error), REPLI_ETIMEOUT);
+    ck_assert_int_eq(repli_agent_stop(fixture.agent, 0, &error), REPLI_ETIMEOUT);
+    agent_fixture_script(&fixture, "");
+    /* From here on nothing leaks. */
+    ck_assert_int_eq(repli_agent_stop(fixture.agent, 10000, NULL), REPLI_OK);
+}
+END_TEST
+
 START_TEST(a_stuck_action_is_given_up) {
     atomic_store(&released, 0);
     repli_action_kind kind = REPLI_ACTION_KIND_INIT;
@@ -797,7 +810,7 @@ int main(void) {
     const TTest *const reloads[] = {what_can_change_is_changed, a_reload_does_not_disturb_an_action,
                                     what_cannot_change_is_named, NULL};
     const TTest *const stuck[] = {a_stuck_observation_is_given_up, a_stuck_action_is_given_up,
-                                  NULL};
+                                  a_driver_that_returns_late_is_forgiven, NULL};
     Suite *suite = suite_create("agent");
     add(suite, "life", life);
     add(suite, "status", status);
