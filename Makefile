@@ -73,10 +73,16 @@ REPLI_CFLAGS   := -std=c11 -fPIC -fvisibility=hidden -pthread \
 # Clang leaves the sanitizer's runtime out of shared objects, so their symbols stay undefined.
 REPLI_LDFLAGS  := -pthread -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)defs)
 include $(wildcard mk/partial.mk)
+# What is being built, which an agent tells: a revision, and whether the sources are those of it.
+revision        = $(shell test -e .git && git rev-parse HEAD 2>/dev/null && \
+    { git diff --quiet HEAD && echo clean || echo modified; } || echo unknown unknown)
 PATHS          := -DREPLI_DRIVERDIR='"$(driverdir)"' -DREPLI_SYSCONFDIR='"$(sysconfdir)"'
 
 # ROOM is what only the objects of one room get. The most specific pattern wins.
 $(B)/obj/lib/%.o:            ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
+$(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(CORE_CFLAGS) \
+    -DREPLI_CHECKOUT='"$(word 1,$(revision))"' -DREPLI_TAINT='"$(word 2,$(revision))"'
+$(B)/obj/lib/agent/version.o: $(B)/revision
 $(B)/obj/lib/http/%.o:       ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/src/repliagent/%.o: ROOM = $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
 
@@ -93,7 +99,8 @@ $(B)/obj/%.o: %.c $(B)/flags
 # or went makes everything be linked anew.
 $(B)/flags: TEXT = $(compile) $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS) $(PATHS) $(link) $(LDLIBS)
 $(B)/files: TEXT = $(call sources,lib/* src/* drivers/* tests/*)
-$(B)/flags $(B)/files: FORCE
+$(B)/revision: TEXT = $(revision)
+$(B)/flags $(B)/files $(B)/revision: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(TEXT))' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
