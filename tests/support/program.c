@@ -89,8 +89,7 @@ static int status_of(int wait_status) {
     return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
 
-/* input, output and error: descriptors for 0, 1 and 2. */
-static pid_t spawn(const char *const *arguments, int input, int output, int error) {
+pid_t program_spawn(const char *const *arguments, int input, int output, int error) {
     const char *argv[ARGUMENTS_MAX + 2] = {program_build_path("bin/repliagent")};
     size_t count = 1;
     for (; *arguments != NULL && count <= ARGUMENTS_MAX; arguments++)
@@ -149,10 +148,17 @@ static int wait_until(pid_t pid, int timeout_ms, int *ret_status) {
     return 0;
 }
 
+int program_wait(pid_t pid, int timeout_ms) {
+    int status;
+    if (wait_until(pid, timeout_ms, &status) != 0)
+        fail("repliagent did not end within %d ms", timeout_ms);
+    return status;
+}
+
 void program_run_input(struct program_output *ret_output, const char *input,
                        const char *const *arguments) {
     const int in = scratch_file(input), out = scratch_file(NULL), err = scratch_file(NULL);
-    const pid_t pid = spawn(arguments, in, out, err);
+    const pid_t pid = program_spawn(arguments, in, out, err);
     if (wait_until(pid, COMMAND_MS, &ret_output->status) != 0) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
@@ -208,7 +214,7 @@ void program_agent_spawn(struct program_agent *agent) {
     const int log = open(agent->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (null < 0 || log < 0)
         fail("cannot open the log %s: %s", agent->log, strerror(errno));
-    agent->pid = spawn((const char *[]){"run", "-c", agent->config, NULL}, null, log, log);
+    agent->pid = program_spawn((const char *[]){"run", "-c", agent->config, NULL}, null, log, log);
     close(null);
     close(log);
 }

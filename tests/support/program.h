@@ -19,6 +19,11 @@ void program_run_input(struct program_output *ret_output, const char *input,
 void program_run(struct program_output *ret_output, const char *const *arguments);
 void program_output_free(struct program_output *output);
 
+/* Start repliagent with these descriptors as 0, 1 and 2. */
+pid_t program_spawn(const char *const *arguments, int input, int output, int error);
+/* Its status, as above; it must end within timeout_ms. */
+int program_wait(pid_t pid, int timeout_ms);
+
 /* An agent with the fake driver, in a directory of its own. */
 struct program_agent {
     pid_t pid; /* 0: does not run */
