@@ -293,7 +293,7 @@ int32_t repli__store_cancel(repli__store *store, const char *id, const char *err
 /* Purge. */
 
 /* Others wait for the transaction of a purge, so each is short. */
-enum { PURGE_NS = 2000000, PURGE_ACTIONS = 256, PURGE_HISTORY = 64 };
+enum { PURGE_NS = 500000, PURGE_ACTIONS = 256, PURGE_HISTORY = 64 };
 
 typedef struct purge_change {
     repli__change change;

@@ -4,12 +4,29 @@
 #include "store/machine.h"
 #include "store/row.h"
 
+/* Read the record while it is at hand. If that does not work, whoever takes the claim tries again.
+ */
+static void keep_record(repli__store *store, sqlite3_stmt *row) {
+    repli__claim_drop(&store->ahead);
+    repli_doc *doc = repli__doc_new(&store->mem);
+    if (doc == NULL)
+        return;
+    store->ahead.doc = doc;
+    store->ahead.row = repli__arena_calloc(&doc->arena, 1, sizeof(repli__row));
+    if (store->ahead.row == NULL || repli__row_read(row, &doc->arena, store->ahead.row) != REPLI_OK)
+        repli__claim_drop(&store->ahead);
+    else
+        store->ahead.row->action.phase = REPLI_PHASE_RUNNING;
+}
+
+/* What runs, or is to run next, is always the oldest that is not finished. */
 static int find_oldest(repli__store *store, int64_t *ret_seq, int32_t *ret_phase) {
     sqlite3_stmt *oldest = store->writes[REPLI__SQL_OLDEST];
     const int code = sqlite3_step(oldest);
     if (code == SQLITE_ROW) {
         *ret_seq = sqlite3_column_int64(oldest, 0);
-        *ret_phase = sqlite3_column_int(oldest, 1);
+        *ret_phase = sqlite3_column_int(oldest, 2);
+        keep_record(store, oldest);
     }
     const int reset = sqlite3_reset(oldest);
     /* The count of the unfinished says there is one. */
@@ -20,7 +37,7 @@ static int claim_oldest(repli__store *store) {
     int64_t seq = 0;
     int32_t phase = 0;
     int code = find_oldest(store, &seq, &phase);
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK || store->draft.running != 0)
         return code;
     const int32_t next = repli__machine_next(phase, REPLI__EVENT_CLAIM);
     if (next == 0)
@@ -36,14 +53,33 @@ static int claim_oldest(repli__store *store) {
     return code;
 }
 
+int repli__claim_is_new(const repli__state *before, const repli__state *after) {
+    return after->claimed && (!before->claimed || before->running != after->running);
+}
+
 int repli__claim_next(repli__store *store) {
     if (!store->claims)
         return SQLITE_OK;
-    int code = SQLITE_OK;
-    if (store->draft.running == 0 && store->draft.unfinished > 0)
-        code = claim_oldest(store);
-    store->draft.claimed = store->draft.running != 0;
-    return code;
+    repli__state *draft = &store->draft;
+    draft->claimed = draft->running != 0 || draft->unfinished > 0;
+    return repli__claim_is_new(&store->state, draft) ? claim_oldest(store) : SQLITE_OK;
+}
+
+void repli__claim_drop(repli__claimed *claimed) {
+    repli_doc_free(claimed->doc);
+    *claimed = (repli__claimed){0};
+}
+
+void repli__claim_announce(repli__store *store) {
+    repli__claim_drop(&store->to_take);
+    store->claim = store->state.running;
+    if (store->ahead.doc != NULL && store->ahead.row->seq == store->claim) {
+        store->to_take = store->ahead;
+        store->ahead = (repli__claimed){0};
+    }
+    pthread_mutex_unlock(&store->mutex);
+    store->claimed(store->claimed_data);
+    pthread_mutex_lock(&store->mutex);
 }
 
 typedef struct claims_change {
@@ -71,6 +107,7 @@ static void turn_off(repli__store *store, const repli__change *change) {
     pthread_mutex_lock(&store->mutex);
     store->state.claimed = 0;
     store->claim = 0;
+    repli__claim_drop(&store->to_take);
     pthread_mutex_unlock(&store->mutex);
 }
 
@@ -87,51 +124,63 @@ void repli__store_claims_off(repli__store *store) {
     repli__commit(store, &off, NULL);
 }
 
-static int32_t read_claim(repli__store *store, int64_t seq, repli_doc *doc, repli__row **ret_record,
-                          repli_error *err) {
-    repli__row *record = repli__arena_calloc(&doc->arena, 1, sizeof(*record));
-    if (record == NULL)
-        return repli__error_nomem(err, "store", "reading an action");
+static int32_t read_row(repli__store *store, int64_t seq, repli__claimed *claimed,
+                        repli_error *err) {
     sqlite3_stmt *by_seq = store->reads[REPLI__SQL_BY_SEQ];
     pthread_mutex_lock(&store->read_mutex);
     sqlite3_bind_int64(by_seq, 1, seq);
     const int step = sqlite3_step(by_seq);
     int32_t code;
     if (step == SQLITE_ROW)
-        code = repli__row_error(repli__row_read(by_seq, &doc->arena, record), store->path, err);
+        code = repli__row_error(repli__row_read(by_seq, &claimed->doc->arena, claimed->row),
+                                store->path, err);
     else
         code = repli__sql_error(&store->reader, step == SQLITE_DONE ? SQLITE_CORRUPT : step,
                                 "cannot read the running action from", err);
     sqlite3_reset(by_seq);
     pthread_mutex_unlock(&store->read_mutex);
-    *ret_record = record;
+    return code;
+}
+
+static int32_t read_again(repli__store *store, int64_t seq, repli__claimed *ret_claimed,
+                          repli_error *err) {
+    repli__claimed claimed = {.doc = repli__doc_new(&store->mem)};
+    if (claimed.doc != NULL)
+        claimed.row = repli__arena_calloc(&claimed.doc->arena, 1, sizeof(*claimed.row));
+    int32_t code;
+    if (claimed.row == NULL)
+        code = repli__error_nomem(err, "store", "reading an action");
+    else
+        code = read_row(store, seq, &claimed, err);
+    if (code != REPLI_OK)
+        repli__claim_drop(&claimed);
+    else
+        *ret_claimed = claimed;
     return code;
 }
 
 int32_t repli__store_take(repli__store *store, repli__claim *ret_claim, repli_error *err) {
     pthread_mutex_lock(&store->mutex);
     const int64_t seq = store->claim;
+    repli__claimed claimed = store->to_take;
+    store->to_take = (repli__claimed){0};
     pthread_mutex_unlock(&store->mutex);
     if (seq == 0)
         return repli__error(err, REPLI_ENOTFOUND, "store", "no action was claimed");
-    repli_doc *doc = repli__doc_new(&store->mem);
-    if (doc == NULL)
-        return repli__error_nomem(err, "store", "reading an action");
-    repli__row *record = NULL;
-    const int32_t code = read_claim(store, seq, doc, &record, err);
-    if (code != REPLI_OK) {
-        repli_doc_free(doc);
-        return code;
+    if (claimed.doc == NULL) {
+        const int32_t code = read_again(store, seq, &claimed, err);
+        if (code != REPLI_OK)
+            return code;
     }
     pthread_mutex_lock(&store->mutex);
     const int interrupted = store->stepped == seq;
     store->stepped = seq;
     store->claim = 0;
     pthread_mutex_unlock(&store->mutex);
-    *ret_claim = (repli__claim){.doc = doc,
-                                .action = &record->action,
+    *ret_claim = (repli__claim){.doc = claimed.doc,
+                                .action = &claimed.row->action,
                                 .sequence = seq,
-                                .steps = record->steps,
+                                .steps = claimed.row->steps,
                                 .interrupted = interrupted};
     return REPLI_OK;
 }

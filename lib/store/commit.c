@@ -72,13 +72,6 @@ static int32_t fail_batch(repli__store *store, repli__change *batch, int code) {
     return error.code;
 }
 
-static void announce_claim(repli__store *store) {
-    store->claim = store->state.running;
-    pthread_mutex_unlock(&store->mutex);
-    store->claimed(store->claimed_data);
-    pthread_mutex_lock(&store->mutex);
-}
-
 /* wrote: a transaction that changed nothing does not tell whether the disk works. */
 static void publish(repli__store *store, int32_t code, int wrote, uint64_t count, uint64_t ns) {
     repli__store_stats *stats = &store->stats;
@@ -98,8 +91,8 @@ static void publish(repli__store *store, int32_t code, int wrote, uint64_t count
     }
     const repli__state before = store->state;
     store->state = store->draft;
-    if (store->state.claimed && (!before.claimed || before.running != store->state.running))
-        announce_claim(store);
+    if (repli__claim_is_new(&before, &store->state))
+        repli__claim_announce(store);
 }
 
 /* Called with the mutex held, by whoever leads. */

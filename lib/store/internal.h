@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "store/owner.h"
+#include "store/row.h"
 #include "store/sql.h"
 #include "store/store.h"
 
@@ -47,6 +48,12 @@ typedef struct repli__state {
     uint64_t scheduled;
     uint64_t refused;
 } repli__state;
+
+/* The record of the running action, on its way to the executor. Empty: to be read when taken. */
+typedef struct repli__claimed {
+    repli_doc *doc; /* owner of row */
+    repli__row *row;
+} repli__claimed;
 
 enum {
     REPLI__SQL_BEGIN,
@@ -94,11 +101,12 @@ struct repli__store {
     repli__sql writer;
     sqlite3_stmt *writes[REPLI__SQL_WRITES];
     repli__state draft;
-    int64_t now_ns;    /* stamp of the transaction */
-    int wal_frames;    /* in the write-ahead log after the last commit */
-    int wal_before;    /* and after the one before it */
-    int checkpoint_at; /* frames at which to copy the log to the database next */
-    int claims;        /* transactions claim */
+    int64_t now_ns;       /* stamp of the transaction */
+    int wal_frames;       /* in the write-ahead log after the last commit */
+    int wal_before;       /* and after the one before it */
+    int checkpoint_at;    /* frames at which to copy the log to the database next */
+    int claims;           /* transactions claim */
+    repli__claimed ahead; /* read within the transaction */
     void (*claimed)(void *user_data);
     void *claimed_data;
 
@@ -108,7 +116,8 @@ struct repli__store {
     repli__change *last;
     repli__state state; /* whoever leads may read it without the mutex */
     int64_t claim;      /* announced and not taken yet; 0: none */
-    int64_t stepped;    /* the running action, if it may have been stepped already */
+    repli__claimed to_take;
+    int64_t stepped; /* the running action, if it may have been stepped already */
     repli__store_stats stats;
     int writer_runs;
     int writer_stops;
@@ -144,6 +153,11 @@ int32_t repli__change_probe(repli__store *store);
 
 /* The last part of a transaction: if it leaves nothing running, the oldest that waits runs. */
 int repli__claim_next(repli__store *store);
+/* Does a transaction that leads from before to after claim an action? */
+int repli__claim_is_new(const repli__state *before, const repli__state *after);
+/* Tell the executor. Called with the mutex held, by whoever leads. */
+void repli__claim_announce(repli__store *store);
+void repli__claim_drop(repli__claimed *claimed);
 
 /* writer.c */
 

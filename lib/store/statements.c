@@ -13,7 +13,7 @@ const char *const repli__sql_writes[REPLI__SQL_WRITES] = {
         "INSERT INTO actions (seq, id, phase, created_ns, scheduled_ns, started_ns, kind,"
         " requester, headers, args) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         " ON CONFLICT (id) DO NOTHING",
-    [REPLI__SQL_OLDEST] = "SELECT seq, phase FROM actions INDEXED BY actions_unfinished"
+    [REPLI__SQL_OLDEST] = "SELECT " REPLI__ROW_COLUMNS " FROM actions INDEXED BY actions_unfinished"
                           " WHERE finished_ns IS NULL ORDER BY seq LIMIT 1",
     [REPLI__SQL_CLAIM] = "UPDATE actions SET phase = ?2, started_ns = coalesce(started_ns, ?3)"
                          " WHERE seq = ?1",

@@ -188,6 +188,8 @@ static void close_database(repli__store *store) {
 }
 
 static void free_store(repli__store *store) {
+    repli__claim_drop(&store->to_take);
+    repli__claim_drop(&store->ahead);
     pthread_cond_destroy(&store->writer_wake);
     pthread_mutex_destroy(&store->read_mutex);
     pthread_mutex_destroy(&store->mutex);

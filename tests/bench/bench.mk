@@ -1,0 +1,18 @@
+# make bench: every program bench_*.c and script bench_*.sh here. Each measures beside something plain
+# that does the same, and is given a directory to work in. Other .c files are linked into each.
+# BENCH_STORE=1000000 also measures with that many finished actions.
+
+bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/bench/bench_*.c)))
+bench_scripts  := $(sort $(wildcard tests/bench/bench_*.sh))
+bench_helpers  := $(filter-out $(B)/obj/tests/bench/bench_%,$(call objects,tests/bench))
+
+$(B)/obj/tests/bench/%.o: ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(bench_programs): $(B)/tests/%: $(B)/obj/tests/%.o $(bench_helpers) $(internal)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(link) -o $@ $^ $(TEST_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
+
+bench: all $(bench_programs)
+	@for program in $(bench_programs) $(bench_scripts); do \
+	    BUILD='$(abspath $(B))' $$program '$(abspath $(B))' || exit 1; echo; \
+	done
