@@ -66,15 +66,12 @@ static int run_step(repli__sql *sql, const char *step, size_t version) {
     snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %zu",
              REPLI__SCHEMA_APPLICATION_ID, version);
     int code = repli__sql_run(sql, "BEGIN IMMEDIATE");
-    if (code != SQLITE_OK)
-        return code;
-    code = repli__sql_run(sql, step);
+    if (code == SQLITE_OK)
+        code = repli__sql_run(sql, step);
     if (code == SQLITE_OK)
         code = repli__sql_run(sql, pragmas);
     if (code == SQLITE_OK)
         code = repli__sql_run(sql, "COMMIT");
-    if (code != SQLITE_OK && !sqlite3_get_autocommit(sql->db))
-        repli__sql_run(sql, "ROLLBACK");
     return code;
 }
 
@@ -84,7 +81,10 @@ int32_t repli__schema_migrate(repli__sql *sql, const char *const *steps, size_t 
     int code = repli__sql_integer(sql, "PRAGMA user_version", &version);
     for (size_t i = (size_t)version; i < count && code == SQLITE_OK; i++)
         code = run_step(sql, steps[i], i + 1);
-    if (code != SQLITE_OK)
-        return repli__sql_error(sql, code, "cannot bring the database up to date", err);
-    return REPLI_OK;
+    if (code == SQLITE_OK)
+        return REPLI_OK;
+    const int32_t failed = repli__sql_error(sql, code, "cannot bring the database up to date", err);
+    if (!sqlite3_get_autocommit(sql->db))
+        repli__sql_run(sql, "ROLLBACK");
+    return failed;
 }

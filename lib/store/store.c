@@ -44,26 +44,38 @@ static int32_t resolve(const repli__mem *mem, const char *path, char **ret_path,
     return code;
 }
 
-static off_t file_size(const char *path, const char *suffix, const repli__mem *mem) {
-    repli_buf name = {.allocator = mem};
+/* Size of PATH or PATH-wal; 0 if there is none. */
+static int32_t file_size(const repli__store *store, const char *suffix, off_t *ret_size,
+                         repli_error *err) {
+    repli_buf name = {.allocator = &store->mem};
+    if (repli__buf_printf(&name, "%s%s", store->path, suffix) != REPLI_OK)
+        return repli__error_nomem(err, "store", "opening the database");
     struct stat status;
-    off_t size = 0;
-    if (repli__buf_printf(&name, "%s%s", path, suffix) == REPLI_OK && stat(name.data, &status) == 0)
-        size = status.st_size;
+    *ret_size = stat(name.data, &status) == 0 ? status.st_size : 0;
     repli_buf_dispose(&name);
-    return size;
+    return REPLI_OK;
 }
 
 /* SQLite throws away a log whose database is missing or empty, and with it all that was not copied
  * yet. */
-static int32_t check_files(const repli__store *store, repli_error *err) {
-    if (file_size(store->path, "", &store->mem) == 0 &&
-        file_size(store->path, "-wal", &store->mem) > 0)
-        return repli__error(err, REPLI_ECORRUPT, "store",
-                            "the database %s is missing or empty, but %s-wal holds records that "
-                            "belong to it; nothing was changed: put the database back, or move "
-                            "the other file away to begin with an empty one",
-                            store->path, store->path);
+static int32_t check_log(const repli__store *store, off_t size, off_t wal_size, repli_error *err) {
+    if (size > 0 || wal_size == 0)
+        return REPLI_OK;
+    return repli__error(err, REPLI_ECORRUPT, "store",
+                        "the database %s is missing or empty, but %s-wal holds records that "
+                        "belong to it; nothing was changed: put the database back, or move the "
+                        "other file away to begin with an empty one",
+                        store->path, store->path);
+}
+
+/* Nor does it mind a last page that is cut short, unless the log has it. */
+static int32_t check_size(repli__sql *sql, off_t size, off_t wal_size, repli_error *err) {
+    int64_t page_size = 0;
+    const int code = repli__sql_integer(sql, "PRAGMA page_size", &page_size);
+    if (code != SQLITE_OK)
+        return repli__sql_error(sql, code, "cannot read the database", err);
+    if (wal_size == 0 && page_size > 0 && size % page_size != 0)
+        return repli__sql_error(sql, SQLITE_CORRUPT, "cannot use the database", err);
     return REPLI_OK;
 }
 
@@ -107,11 +119,15 @@ static int note_frames(void *user_data, sqlite3 *db, const char *name, int frame
 
 /* Until the database is known to be ours it must stay as it is: even closing it would copy a log
  * that a crash left behind. */
-static int32_t accept(repli__store *store, repli_error *err) {
+static int32_t accept(repli__store *store, off_t wal_size, repli_error *err) {
     repli__sql *sql = &store->writer;
-    const int leftover = file_size(store->path, "-wal", &store->mem) > 0;
-    sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leftover, NULL);
-    const int32_t code = repli__schema_check(sql, repli__schema_step_count, err);
+    sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, wal_size > 0, NULL);
+    int32_t code = repli__schema_check(sql, repli__schema_step_count, err);
+    off_t size = 0;
+    if (code == REPLI_OK)
+        code = file_size(store, "", &size, err);
+    if (code == REPLI_OK)
+        code = check_size(sql, size, wal_size, err);
     if (code != REPLI_OK)
         return code;
     if (sqlite3_db_readonly(sql->db, "main"))
@@ -123,9 +139,19 @@ static int32_t accept(repli__store *store, repli_error *err) {
 
 static int32_t open_writer(repli__store *store, repli_error *err) {
     repli__sql *sql = &store->writer;
-    int32_t code = repli__sql_open(sql, store->path, err);
+    off_t size = 0;
+    off_t wal_size = 0;
+    int32_t code = file_size(store, "", &size, err);
     if (code == REPLI_OK)
-        code = accept(store, err);
+        code = file_size(store, "-wal", &wal_size, err);
+    if (code == REPLI_OK)
+        code = check_log(store, size, wal_size, err);
+    if (code == REPLI_OK)
+        code = create_file(store, err);
+    if (code == REPLI_OK)
+        code = repli__sql_open(sql, store->path, err);
+    if (code == REPLI_OK)
+        code = accept(store, wal_size, err);
     if (code == REPLI_OK)
         code = use_wal(sql, err);
     if (code == REPLI_OK)
@@ -202,10 +228,6 @@ static int32_t open_store(repli__store *store, const char *path, repli_error *er
     int32_t code = resolve(&store->mem, path, &store->path, err);
     if (code == REPLI_OK)
         code = repli__owner_acquire(&store->owner, store->path, &store->mem, err);
-    if (code == REPLI_OK)
-        code = check_files(store, err);
-    if (code == REPLI_OK)
-        code = create_file(store, err);
     if (code == REPLI_OK)
         code = open_writer(store, err);
     if (code == REPLI_OK)

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "store_fixture.h"
 
-/* What the store does when nothing goes wrong, and the refusals that are part of that. */
+/* What becomes of a record when nothing goes wrong, and the refusals that are part of that. */
 
 static store_fixture fixture;
 static atomic_int claims;
@@ -32,98 +32,11 @@ static void claims_on(void) {
     ck_assert_int_eq(repli__store_claims_on(fixture.store, count_claim, NULL, NULL), REPLI_OK);
 }
 
-static repli__claim take(void) {
-    repli__claim claim;
-    repli_error error = REPLI_ERROR_INIT;
-    ck_assert_msg(repli__store_take(fixture.store, &claim, &error) == REPLI_OK, "%s",
-                  error.message);
-    return claim;
-}
-
-static void take_and_expect(uint64_t number) {
-    repli__claim claim = take();
-    char id[REPLI_UUID_SIZE];
-    test_id(number, id);
-    ck_assert_str_eq(claim.action->id, id);
-    repli_doc_free(claim.doc);
-}
-
-static void advance(int64_t seq, int32_t phase, const char *payload, const char *error_json) {
-    repli_error error = REPLI_ERROR_INIT;
-    ck_assert_msg(repli__store_advance(fixture.store, seq, phase, payload, error_json, &error) ==
-                      REPLI_OK,
-                  "%s", error.message);
-}
-
-static const repli_action *look_up(uint64_t number, repli_doc **ret_doc) {
-    char id[REPLI_UUID_SIZE];
-    test_id(number, id);
-    const repli_action *action;
-    repli_error error = REPLI_ERROR_INIT;
-    ck_assert_msg(repli__store_action(fixture.store, id, ret_doc, &action, &error) == REPLI_OK,
-                  "%s", error.message);
-    return action;
-}
-
-static int32_t phase_of(uint64_t number) {
-    repli_doc *doc;
-    const int32_t phase = look_up(number, &doc)->phase;
-    repli_doc_free(doc);
-    return phase;
-}
-
-/* Compare a list with numbers of actions, ended by 0. */
-static void expect_list(const repli_action_summary *summaries, size_t count,
-                        const uint64_t *numbers) {
-    size_t i = 0;
-    for (; i < count && numbers[i] != 0; i++) {
-        char id[REPLI_UUID_SIZE];
-        test_id(numbers[i], id);
-        ck_assert_str_eq(summaries[i].id, id);
-        ck_assert_str_eq(summaries[i].kind, "example.com/work");
-    }
-    ck_assert_uint_eq(i, count);
-    ck_assert_uint_eq(numbers[i], 0);
-}
-
-static void expect_queue(const uint64_t *numbers) {
-    repli_doc *doc;
-    const repli_action_summary *summaries;
-    size_t count;
-    ck_assert_int_eq(repli__store_queue(fixture.store, &doc, &summaries, &count, NULL), REPLI_OK);
-    expect_list(summaries, count, numbers);
-    repli_doc_free(doc);
-}
-
-static void expect_finished(uint32_t limit, const char *before, const uint64_t *numbers) {
-    repli_doc *doc;
-    const repli_action_summary *summaries;
-    size_t count;
-    ck_assert_int_eq(
-        repli__store_finished(fixture.store, limit, before, &doc, &summaries, &count, NULL),
-        REPLI_OK);
-    expect_list(summaries, count, numbers);
-    repli_doc_free(doc);
-}
-
-static size_t count_finished(void) {
-    repli_doc *doc;
-    const repli_action_summary *summaries;
-    size_t count;
-    ck_assert_int_eq(repli__store_finished(fixture.store, 0, NULL, &doc, &summaries, &count, NULL),
-                     REPLI_OK);
-    repli_doc_free(doc);
-    return count;
-}
-
 static uint64_t queued(void) {
     repli__store_stats stats;
     repli__store_stats_get(fixture.store, &stats);
     return stats.queued;
 }
-
-#define NUMBERS(...) ((const uint64_t[]){__VA_ARGS__, 0})
-#define NONE ((const uint64_t[]){0})
 
 START_TEST(a_record_comes_back_as_it_was) {
     repli_header headers[2] = {REPLI_HEADER_INIT, REPLI_HEADER_INIT};
@@ -141,7 +54,7 @@ START_TEST(a_record_comes_back_as_it_was) {
     ck_assert_int_eq(repli__store_insert(fixture.store, &request, NULL), REPLI_OK);
     for (int pass = 0; pass < 2; pass++) {
         repli_doc *doc;
-        const repli_action *action = look_up(1, &doc);
+        const repli_action *action = test_look_up(fixture.store, 1, &doc);
         ck_assert_uint_eq(action->struct_size, sizeof(repli_action));
         ck_assert_int_eq(action->phase, REPLI_PHASE_NEW);
         ck_assert_str_eq(action->id, id);
@@ -204,20 +117,20 @@ START_TEST(actions_run_in_order_of_acceptance) {
     /* The ids sort the other way round. */
     for (uint64_t number = 5; number >= 1; number--)
         test_insert(fixture.store, number);
-    expect_queue(NUMBERS(5, 4, 3, 2, 1));
+    test_expect_queue(fixture.store, NUMBERS(5, 4, 3, 2, 1));
     claims_on();
     for (uint64_t number = 5; number >= 1; number--) {
         ck_assert_int_eq(atomic_load(&claims), 6 - (int)number);
-        ck_assert_int_eq(phase_of(number), REPLI_PHASE_RUNNING);
-        repli__claim claim = take();
+        ck_assert_int_eq(test_phase(fixture.store, number), REPLI_PHASE_RUNNING);
+        repli__claim claim = test_take(fixture.store);
         ck_assert_int_eq(claim.interrupted, 0);
         ck_assert_int_eq(claim.steps, 0);
         ck_assert_int_eq(claim.action->phase, REPLI_PHASE_RUNNING);
-        advance(claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
+        test_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
         repli_doc_free(claim.doc);
     }
-    expect_queue(NONE);
-    expect_finished(0, NULL, NUMBERS(1, 2, 3, 4, 5));
+    test_expect_queue(fixture.store, NONE);
+    test_expect_finished(fixture.store, 0, NULL, NUMBERS(1, 2, 3, 4, 5));
     ck_assert_int_eq(repli__store_take(fixture.store, &(repli__claim){0}, NULL), REPLI_ENOTFOUND);
 }
 END_TEST
@@ -232,7 +145,7 @@ START_TEST(a_taken_id_is_refused) {
     ck_assert_str_eq(error.origin, "store");
     /* It took no place in the order. */
     test_insert(fixture.store, 2);
-    expect_queue(NUMBERS(1, 2));
+    test_expect_queue(fixture.store, NUMBERS(1, 2));
     ck_assert_uint_eq(queued(), 2);
 }
 END_TEST
@@ -244,7 +157,7 @@ START_TEST(an_id_that_is_none_is_refused) {
     ck_assert_int_eq(repli__store_insert(fixture.store, &request, NULL), REPLI_EINVALID);
     ck_assert_int_eq(repli__store_insert_async(fixture.store, &request, NULL, NULL, NULL),
                      REPLI_EINVALID);
-    expect_queue(NONE);
+    test_expect_queue(fixture.store, NONE);
 }
 END_TEST
 
@@ -286,7 +199,7 @@ START_TEST(only_what_waits_can_be_cancelled) {
     ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{\"error_msg\":\"x\"}", NULL),
                      REPLI_OK);
     repli_doc *doc;
-    const repli_action *action = look_up(2, &doc);
+    const repli_action *action = test_look_up(fixture.store, 2, &doc);
     ck_assert_int_eq(action->phase, REPLI_PHASE_FAILED);
     ck_assert_str_eq(action->error_json, "{\"error_msg\":\"x\"}");
     ck_assert_int_ne(action->finished_ns, REPLI_TIME_NONE);
@@ -304,11 +217,11 @@ START_TEST(only_what_waits_can_be_cancelled) {
     ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", &error), REPLI_ENOTFOUND);
     ck_assert_int_eq(repli__store_cancel(fixture.store, "nine", "{}", &error), REPLI_ENOTFOUND);
 
-    expect_queue(NUMBERS(1, 3));
-    repli__claim claim = take();
-    advance(claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
+    test_expect_queue(fixture.store, NUMBERS(1, 3));
+    repli__claim claim = test_take(fixture.store);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
     repli_doc_free(claim.doc);
-    take_and_expect(3);
+    test_take_and_expect(fixture.store, 3);
 }
 END_TEST
 
@@ -321,41 +234,41 @@ START_TEST(a_schedule_on_an_idle_queue_is_claimed_with_it) {
     repli__store_stats_get(fixture.store, &after);
     ck_assert_uint_eq(after.commits, before.commits + 1);
     ck_assert_int_eq(atomic_load(&claims), 1);
-    ck_assert_int_eq(phase_of(1), REPLI_PHASE_RUNNING);
+    ck_assert_int_eq(test_phase(fixture.store, 1), REPLI_PHASE_RUNNING);
     /* So is what follows, with the end of what ran. */
     test_insert(fixture.store, 2);
-    repli__claim claim = take();
-    ck_assert_int_eq(phase_of(2), REPLI_PHASE_NEW);
+    repli__claim claim = test_take(fixture.store);
+    ck_assert_int_eq(test_phase(fixture.store, 2), REPLI_PHASE_NEW);
     repli__store_stats_get(fixture.store, &before);
-    advance(claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
     repli__store_stats_get(fixture.store, &after);
     ck_assert_uint_eq(after.commits, before.commits + 1);
-    ck_assert_int_eq(phase_of(2), REPLI_PHASE_RUNNING);
+    ck_assert_int_eq(test_phase(fixture.store, 2), REPLI_PHASE_RUNNING);
     repli_doc_free(claim.doc);
-    take_and_expect(2);
+    test_take_and_expect(fixture.store, 2);
 }
 END_TEST
 
 START_TEST(nothing_is_claimed_while_claims_are_off) {
     test_insert(fixture.store, 1);
-    ck_assert_int_eq(phase_of(1), REPLI_PHASE_NEW);
+    ck_assert_int_eq(test_phase(fixture.store, 1), REPLI_PHASE_NEW);
     ck_assert_int_eq(repli__store_take(fixture.store, &(repli__claim){0}, NULL), REPLI_ENOTFOUND);
     claims_on();
     repli__store_claims_off(fixture.store);
     /* Claimed and not taken: stays RUNNING, and nobody has stepped it. */
-    ck_assert_int_eq(phase_of(1), REPLI_PHASE_RUNNING);
+    ck_assert_int_eq(test_phase(fixture.store, 1), REPLI_PHASE_RUNNING);
     ck_assert_int_eq(repli__store_take(fixture.store, &(repli__claim){0}, NULL), REPLI_ENOTFOUND);
     test_insert(fixture.store, 2);
     ck_assert_int_eq(atomic_load(&claims), 1);
     claims_on();
     ck_assert_int_eq(atomic_load(&claims), 2);
-    repli__claim claim = take();
+    repli__claim claim = test_take(fixture.store);
     ck_assert_int_eq(claim.interrupted, 0);
     repli_doc_free(claim.doc);
     /* Taken and not finished: may have been stepped. */
     repli__store_claims_off(fixture.store);
     claims_on();
-    claim = take();
+    claim = test_take(fixture.store);
     ck_assert_int_eq(claim.interrupted, 1);
     repli_doc_free(claim.doc);
 }
@@ -364,40 +277,41 @@ END_TEST
 START_TEST(what_was_running_is_resumed_first) {
     test_insert(fixture.store, 1);
     claims_on();
-    repli__claim claim = take();
-    advance(claim.sequence, REPLI_PHASE_RUNNING, "{\"n\":1}", NULL);
-    advance(claim.sequence, REPLI_PHASE_RUNNING, NULL, NULL);
+    repli__claim claim = test_take(fixture.store);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, "{\"n\":1}", NULL);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, NULL, NULL);
     repli_doc_free(claim.doc);
     test_insert(fixture.store, 2);
     store_fixture_close(&fixture);
     store_fixture_open(&fixture);
     test_insert(fixture.store, 3);
     ck_assert_uint_eq(queued(), 3);
-    expect_queue(NUMBERS(1, 2, 3));
+    test_expect_queue(fixture.store, NUMBERS(1, 2, 3));
     claims_on();
-    claim = take();
+    claim = test_take(fixture.store);
     ck_assert_int_eq(claim.interrupted, 1);
     ck_assert_uint_eq(claim.steps, 2);
     ck_assert_str_eq(claim.action->payload_json, "{\"n\":1}");
-    advance(claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
     repli_doc_free(claim.doc);
-    claim = take();
+    claim = test_take(fixture.store);
     ck_assert_int_eq(claim.interrupted, 0);
-    advance(claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
     repli_doc_free(claim.doc);
-    take_and_expect(3);
+    test_take_and_expect(fixture.store, 3);
 }
 END_TEST
 
 START_TEST(the_history_is_newest_first) {
     test_insert(fixture.store, 1);
     claims_on();
-    repli__claim claim = take();
-    advance(claim.sequence, REPLI_PHASE_RUNNING, "1", NULL);
-    advance(claim.sequence, REPLI_PHASE_RUNNING, "1", NULL); /* no change, no entry */
-    advance(claim.sequence, REPLI_PHASE_RUNNING, NULL, NULL);
-    advance(claim.sequence, REPLI_PHASE_RUNNING, "2", NULL);
-    advance(claim.sequence, REPLI_PHASE_FAILED, "3", "{\"error_msg\":\"no\"}");
+    repli__claim claim = test_take(fixture.store);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, "1", NULL);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, "1",
+                 NULL); /* no change, no entry */
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, NULL, NULL);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, "2", NULL);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_FAILED, "3", "{\"error_msg\":\"no\"}");
     repli_doc_free(claim.doc);
     static const struct {
         int32_t phase;
@@ -408,7 +322,7 @@ START_TEST(the_history_is_newest_first) {
                     {REPLI_PHASE_RUNNING, NULL},
                     {REPLI_PHASE_NEW, NULL}};
     repli_doc *doc;
-    const repli_action *action = look_up(1, &doc);
+    const repli_action *action = test_look_up(fixture.store, 1, &doc);
     ck_assert_int_eq(action->phase, REPLI_PHASE_FAILED);
     ck_assert_str_eq(action->payload_json, "3");
     ck_assert_str_eq(action->error_json, "{\"error_msg\":\"no\"}");
@@ -429,15 +343,15 @@ END_TEST
 START_TEST(a_long_history_keeps_its_newest_part) {
     test_insert(fixture.store, 1);
     claims_on();
-    repli__claim claim = take();
+    repli__claim claim = test_take(fixture.store);
     for (int step = 1; step <= 1005; step++) {
         char payload[16];
         snprintf(payload, sizeof(payload), "%d", step);
-        advance(claim.sequence, REPLI_PHASE_RUNNING, payload, NULL);
+        test_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, payload, NULL);
     }
     repli_doc_free(claim.doc);
     repli_doc *doc;
-    const repli_action *action = look_up(1, &doc);
+    const repli_action *action = test_look_up(fixture.store, 1, &doc);
     ck_assert_uint_eq(action->history_count, 1002);
     ck_assert_str_eq(action->history[0].payload_json, "1005");
     ck_assert_str_eq(action->history[999].payload_json, "6");
@@ -454,7 +368,7 @@ START_TEST(outcomes_are_only_for_the_running_action) {
     ck_assert_int_eq(repli__store_advance(fixture.store, 1, REPLI_PHASE_DONE, NULL, NULL, &error),
                      REPLI_EINTERNAL);
     claims_on();
-    repli__claim claim = take();
+    repli__claim claim = test_take(fixture.store);
     ck_assert_int_eq(repli__store_advance(fixture.store, claim.sequence + 1, REPLI_PHASE_DONE, NULL,
                                           NULL, &error),
                      REPLI_EINTERNAL);
@@ -463,121 +377,14 @@ START_TEST(outcomes_are_only_for_the_running_action) {
         REPLI_EINTERNAL);
     ck_assert_int_eq(repli__store_advance(fixture.store, claim.sequence, 77, NULL, NULL, &error),
                      REPLI_EINTERNAL);
-    ck_assert_int_eq(phase_of(1), REPLI_PHASE_RUNNING);
-    advance(claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
+    ck_assert_int_eq(test_phase(fixture.store, 1), REPLI_PHASE_RUNNING);
+    test_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
     /* A final phase never changes. */
     ck_assert_int_eq(
         repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_FAILED, NULL, NULL, &error),
         REPLI_EINTERNAL);
-    ck_assert_int_eq(phase_of(1), REPLI_PHASE_DONE);
+    ck_assert_int_eq(test_phase(fixture.store, 1), REPLI_PHASE_DONE);
     repli_doc_free(claim.doc);
-}
-END_TEST
-
-static void finish(uint64_t from, uint64_t to) {
-    claims_on();
-    for (uint64_t number = from; number <= to; number++) {
-        test_insert(fixture.store, number);
-        repli__claim claim = take();
-        advance(claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
-        repli_doc_free(claim.doc);
-    }
-    repli__store_claims_off(fixture.store);
-}
-
-START_TEST(finished_actions_are_paged) {
-    finish(1, 7);
-    test_insert(fixture.store, 8);
-    char id[REPLI_UUID_SIZE];
-    expect_finished(3, NULL, NUMBERS(7, 6, 5));
-    test_id(5, id);
-    expect_finished(3, id, NUMBERS(4, 3, 2));
-    test_id(2, id);
-    expect_finished(3, id, NUMBERS(1));
-    test_id(1, id);
-    expect_finished(3, id, NONE);
-    test_id(7, id);
-    expect_finished(0, id, NUMBERS(6, 5, 4, 3, 2, 1));
-
-    repli_doc *doc;
-    const repli_action_summary *summaries;
-    size_t count;
-    const char *const unknown[] = {"00000000-0000-7000-8000-000000000008",
-                                   "00000000-0000-7000-8000-00000000ffff", "x"};
-    for (size_t i = 0; i < 3; i++)
-        ck_assert_int_eq(
-            repli__store_finished(fixture.store, 1, unknown[i], &doc, &summaries, &count, NULL),
-            REPLI_ENOTFOUND);
-}
-END_TEST
-
-START_TEST(actions_finished_at_the_same_time_are_all_paged) {
-    finish(1, 6);
-    store_fixture_close(&fixture);
-    store_fixture_sql(&fixture, "UPDATE actions SET finished_ns = 5 WHERE seq < 6");
-    store_fixture_open(&fixture);
-    char id[REPLI_UUID_SIZE];
-    test_id(4, id);
-    expect_finished(2, id, NUMBERS(3, 2));
-    test_id(2, id);
-    expect_finished(9, id, NUMBERS(1));
-}
-END_TEST
-
-START_TEST(the_default_list_covers_an_hour_and_a_hundred) {
-    finish(1, 150);
-    ck_assert_uint_eq(count_finished(), 150);
-    store_fixture_close(&fixture);
-    /* All but 20 are older than an hour, all but 120 than two. */
-    store_fixture_sql(
-        &fixture, "UPDATE actions SET finished_ns = finished_ns - 3700000000000 WHERE seq <= 130");
-    store_fixture_open(&fixture);
-    ck_assert_uint_eq(count_finished(), 100);
-    store_fixture_close(&fixture);
-    store_fixture_sql(&fixture,
-                      "UPDATE actions SET finished_ns = finished_ns + 3700000000000 WHERE seq > 20 "
-                      "AND seq <= 130");
-    store_fixture_open(&fixture);
-    ck_assert_uint_eq(count_finished(), 130);
-}
-END_TEST
-
-START_TEST(a_purge_takes_the_oldest_and_stops_at_its_limit) {
-    finish(1, 10);
-    test_insert(fixture.store, 11);
-    uint32_t deleted = 99;
-    ck_assert_int_eq(repli__store_purge(fixture.store, 0, 100, &deleted, NULL), REPLI_OK);
-    ck_assert_uint_eq(deleted, 0);
-    ck_assert_int_eq(repli__store_purge(fixture.store, INT64_MAX, 4, &deleted, NULL), REPLI_OK);
-    ck_assert_uint_eq(deleted, 4);
-    expect_finished(0, NULL, NUMBERS(10, 9, 8, 7, 6, 5));
-    ck_assert_int_eq(repli__store_purge(fixture.store, INT64_MAX, 100, &deleted, NULL), REPLI_OK);
-    ck_assert_uint_eq(deleted, 6);
-    expect_finished(0, NULL, NONE);
-    /* What waits stays, and an id is free again. */
-    expect_queue(NUMBERS(11));
-    test_insert(fixture.store, 1);
-    expect_queue(NUMBERS(11, 1));
-}
-END_TEST
-
-START_TEST(a_purge_takes_the_history_too) {
-    claims_on();
-    test_insert(fixture.store, 1);
-    repli__claim claim = take();
-    for (int step = 0; step < 700; step++) {
-        char payload[16];
-        snprintf(payload, sizeof(payload), "%d", step);
-        advance(claim.sequence, REPLI_PHASE_RUNNING, payload, NULL);
-    }
-    advance(claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
-    repli_doc_free(claim.doc);
-    uint32_t deleted;
-    ck_assert_int_eq(repli__store_purge(fixture.store, INT64_MAX, 1, &deleted, NULL), REPLI_OK);
-    ck_assert_uint_eq(deleted, 1);
-    store_fixture_close(&fixture);
-    ck_assert_int_eq(store_fixture_number(&fixture, "SELECT count(*) FROM history"), 0);
-    ck_assert_int_eq(store_fixture_number(&fixture, "SELECT count(*) FROM actions"), 0);
 }
 END_TEST
 
@@ -644,7 +451,7 @@ START_TEST(changes_may_be_left_to_the_writer_thread) {
     ck_assert_int_eq(atomic_load(&endings[1].code), REPLI_OK);
     ck_assert_int_eq(atomic_load(&endings[2].code), REPLI_ECONFLICT);
     test_insert(fixture.store, 3);
-    expect_queue(NUMBERS(1, 2, 3));
+    test_expect_queue(fixture.store, NUMBERS(1, 2, 3));
     repli__store_stop(fixture.store);
     /* Then they are committed at once. */
     insert_async(4, &endings[0]);
@@ -655,7 +462,7 @@ START_TEST(changes_may_be_left_to_the_writer_thread) {
     store_fixture_close(&fixture);
     ck_assert_int_eq(atomic_load(&endings[1].calls), 1);
     store_fixture_open(&fixture);
-    expect_queue(NUMBERS(1, 2, 3, 4, 5));
+    test_expect_queue(fixture.store, NUMBERS(1, 2, 3, 4, 5));
 }
 END_TEST
 
@@ -699,11 +506,6 @@ int main(void) {
     tcase_add_test(tcase, the_history_is_newest_first);
     tcase_add_test(tcase, a_long_history_keeps_its_newest_part);
     tcase_add_test(tcase, outcomes_are_only_for_the_running_action);
-    tcase_add_test(tcase, finished_actions_are_paged);
-    tcase_add_test(tcase, actions_finished_at_the_same_time_are_all_paged);
-    tcase_add_test(tcase, the_default_list_covers_an_hour_and_a_hundred);
-    tcase_add_test(tcase, a_purge_takes_the_oldest_and_stops_at_its_limit);
-    tcase_add_test(tcase, a_purge_takes_the_history_too);
     tcase_add_test(tcase, facts_are_remembered);
     tcase_add_test(tcase, changes_may_be_left_to_the_writer_thread);
     tcase_add_test(tcase, the_log_of_the_database_stays_short);

@@ -89,7 +89,8 @@ int64_t store_fixture_number(const store_fixture *fixture, const char *sql) {
 }
 
 void test_id(uint64_t number, char ret_id[REPLI_UUID_SIZE]) {
-    snprintf(ret_id, REPLI_UUID_SIZE, "00000000-0000-7000-8000-%012" PRIx64, number);
+    snprintf(ret_id, REPLI_UUID_SIZE, "00000000-0000-7000-8000-%012" PRIx64,
+             number & 0xffffffffffff);
 }
 
 repli_request test_request(uint64_t number, char ret_id[REPLI_UUID_SIZE]) {
@@ -108,6 +109,79 @@ void test_insert(repli__store *store, uint64_t number) {
     const repli_request request = test_request(number, id);
     repli_error error = REPLI_ERROR_INIT;
     ck_assert_msg(repli__store_insert(store, &request, &error) == REPLI_OK, "%s", error.message);
+}
+
+repli__claim test_take(repli__store *store) {
+    repli__claim claim;
+    repli_error error = REPLI_ERROR_INIT;
+    ck_assert_msg(repli__store_take(store, &claim, &error) == REPLI_OK, "%s", error.message);
+    return claim;
+}
+
+void test_take_and_expect(repli__store *store, uint64_t number) {
+    repli__claim claim = test_take(store);
+    char id[REPLI_UUID_SIZE];
+    test_id(number, id);
+    ck_assert_str_eq(claim.action->id, id);
+    repli_doc_free(claim.doc);
+}
+
+void test_advance(repli__store *store, int64_t seq, int32_t phase, const char *payload,
+                  const char *error_json) {
+    repli_error error = REPLI_ERROR_INIT;
+    ck_assert_msg(repli__store_advance(store, seq, phase, payload, error_json, &error) == REPLI_OK,
+                  "%s", error.message);
+}
+
+const repli_action *test_look_up(repli__store *store, uint64_t number, repli_doc **ret_doc) {
+    char id[REPLI_UUID_SIZE];
+    test_id(number, id);
+    const repli_action *action;
+    repli_error error = REPLI_ERROR_INIT;
+    ck_assert_msg(repli__store_action(store, id, ret_doc, &action, &error) == REPLI_OK, "%s",
+                  error.message);
+    return action;
+}
+
+int32_t test_phase(repli__store *store, uint64_t number) {
+    repli_doc *doc;
+    const int32_t phase = test_look_up(store, number, &doc)->phase;
+    repli_doc_free(doc);
+    return phase;
+}
+
+/* Compare a list with numbers of actions, ended by 0. */
+static void expect_list(const repli_action_summary *summaries, size_t count,
+                        const uint64_t *numbers) {
+    size_t i = 0;
+    for (; i < count && numbers[i] != 0; i++) {
+        char id[REPLI_UUID_SIZE];
+        test_id(numbers[i], id);
+        ck_assert_str_eq(summaries[i].id, id);
+        ck_assert_str_eq(summaries[i].kind, "example.com/work");
+    }
+    ck_assert_uint_eq(i, count);
+    ck_assert_uint_eq(numbers[i], 0);
+}
+
+void test_expect_queue(repli__store *store, const uint64_t *numbers) {
+    repli_doc *doc;
+    const repli_action_summary *summaries;
+    size_t count;
+    ck_assert_int_eq(repli__store_queue(store, &doc, &summaries, &count, NULL), REPLI_OK);
+    expect_list(summaries, count, numbers);
+    repli_doc_free(doc);
+}
+
+void test_expect_finished(repli__store *store, uint32_t limit, const char *before,
+                          const uint64_t *numbers) {
+    repli_doc *doc;
+    const repli_action_summary *summaries;
+    size_t count;
+    ck_assert_int_eq(repli__store_finished(store, limit, before, &doc, &summaries, &count, NULL),
+                     REPLI_OK);
+    expect_list(summaries, count, numbers);
+    repli_doc_free(doc);
 }
 
 char *test_read_file(const char *path, size_t *ret_size) {

@@ -34,6 +34,21 @@ repli_request test_request(uint64_t number, char ret_id[REPLI_UUID_SIZE]);
 /* Insert and check. */
 void test_insert(repli__store *store, uint64_t number);
 
+/* Take over a claim that must be there. */
+repli__claim test_take(repli__store *store);
+void test_take_and_expect(repli__store *store, uint64_t number);
+void test_advance(repli__store *store, int64_t seq, int32_t phase, const char *payload,
+                  const char *error_json);
+const repli_action *test_look_up(repli__store *store, uint64_t number, repli_doc **ret_doc);
+int32_t test_phase(repli__store *store, uint64_t number);
+
+/* Lists of actions by their numbers, ended by 0. */
+#define NUMBERS(...) ((const uint64_t[]){__VA_ARGS__, 0})
+#define NONE ((const uint64_t[]){0})
+void test_expect_queue(repli__store *store, const uint64_t *numbers);
+void test_expect_finished(repli__store *store, uint32_t limit, const char *before,
+                          const uint64_t *numbers);
+
 /* The whole of a file; free() it. */
 char *test_read_file(const char *path, size_t *ret_size);
 
