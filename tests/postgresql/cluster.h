@@ -28,6 +28,8 @@ extern cluster the_cluster;
 /* nodes that run, spares that have an address and nothing else. */
 void cluster_up(int nodes, int spares);
 void cluster_down(void);
+/* A directory for an agent, and no servers. */
+void cluster_pretend(void);
 /* A verb of tests/clusters/pg.sh: start, stop, crash, pause, resume. */
 void cluster_do(const char *verb, int node);
 /* Run SQL as superuser; the result, without its last newline, lives until the next call. */
