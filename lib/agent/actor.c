@@ -5,11 +5,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-void repli__actor_init(repli__actor *actor, repli__port *port, repli__calls *calls) {
+void repli__actor_init(repli__actor *actor, repli__port *port, repli__calls *calls,
+                       void (*ended)(void *user_data), void *user_data) {
     pthread_mutex_init(&actor->mutex, NULL);
     actor->port = repli__port_ref(port);
     actor->stepping = NULL;
     actor->calls = calls;
+    actor->ended = ended;
+    actor->user_data = user_data;
 }
 
 void repli__actor_dispose(repli__actor *actor) {
@@ -59,6 +62,9 @@ static int32_t do_step(void *user_data, const repli_host *host, repli_op *op,
     repli__calls_record(actor->calls, code, repli__mono_ns() - start_ns);
     set_stepping(actor, NULL);
     repli__port_unref(port);
+    if (code != REPLI_OK || sink->outcome.phase == REPLI_PHASE_DONE ||
+        sink->outcome.phase == REPLI_PHASE_FAILED)
+        actor->ended(actor->user_data);
     return code;
 }
 

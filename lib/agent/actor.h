@@ -11,11 +11,14 @@
 typedef struct repli__actor {
     pthread_mutex_t mutex; /* guards the two ports */
     repli__port *port;
-    repli__port *stepping; /* the one that a step is done by; NULL: none is */
-    repli__calls *calls;   /* of action_step */
+    repli__port *stepping;          /* the one that a step is done by; NULL: none is */
+    repli__calls *calls;            /* of action_step */
+    void (*ended)(void *user_data); /* an action came to its end, so the node may have changed */
+    void *user_data;
 } repli__actor;
 
-void repli__actor_init(repli__actor *actor, repli__port *port, repli__calls *calls);
+void repli__actor_init(repli__actor *actor, repli__port *port, repli__calls *calls,
+                       void (*ended)(void *user_data), void *user_data);
 void repli__actor_dispose(repli__actor *actor);
 /* Offer the driver's kinds of action. */
 int32_t repli__actor_register(repli__actor *actor, repli__registry *registry, const repli__mem *mem,

@@ -38,7 +38,8 @@ static void on_running(void *user_data, char *ret_kind, size_t size) {
     repli__executor_running(((repli_agent *)user_data)->executor, ret_kind, size);
 }
 
-static void on_found(void *user_data) {
+/* Another version was found, or an action of the driver's ended. */
+static void on_news(void *user_data) {
     repli__observer_refresh(((repli_agent *)user_data)->observer);
 }
 
@@ -186,7 +187,7 @@ static int32_t make_parts(repli_agent *agent, repli_error *err) {
     if (code != REPLI_OK)
         return code;
     repli__chores_init(&agent->chores, agent->store, &agent->facts, &agent->log, agent->config);
-    agent->chores.found = on_found;
+    agent->chores.found = on_news;
     agent->chores.user_data = agent;
 
     repli__port *observes = NULL;
@@ -194,7 +195,7 @@ static int32_t make_parts(repli_agent *agent, repli_error *err) {
     code = repli__agent_open_ports(agent, agent->config, &observes, &acts, err);
     if (code != REPLI_OK)
         return code;
-    repli__actor_init(&agent->actor, acts, &agent->step_calls);
+    repli__actor_init(&agent->actor, acts, &agent->step_calls, on_news, agent);
     repli__port_unref(acts);
     code = make_registry(agent, err);
     if (code == REPLI_OK)

@@ -293,6 +293,9 @@ int32_t repli_config_add_action(repli_config *config, const repli_action_kind *k
     int32_t code = repli_scoped_name_validate(kind->kind, err);
     if (code != REPLI_OK)
         return code;
+    if (kind->summary == NULL || kind->summary[0] == '\0')
+        return repli__error(err, REPLI_EINVALID, "agent", "the action \"%s\" has no summary",
+                            kind->kind);
     if (repli_scoped_name_reserved(kind->kind))
         return repli__error(err, REPLI_EINVALID, "agent",
                             "\"%s\" is in a domain reserved for the library; use one of your own",

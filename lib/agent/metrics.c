@@ -42,6 +42,8 @@ static void write_executor(repli__prometheus *out, repli_agent *agent) {
     repli__prometheus_count(out, "repliagent_action_loops_duration_count", NULL, stats.steps);
     counter(out, "repliagent_action_loops_error",
             "Times that the outcome of a step could not be recorded.", stats.errors);
+    counter(out, "repliagent_action_step_overruns",
+            "Steps of actions that did not end by their deadline.", stats.overruns);
     counter(out, "repliagent_action_done", "Actions that ended well.", stats.done);
     counter(out, "repliagent_action_failed", "Actions that failed.", stats.failed);
     gauge(out, "repliagent_action_running", "1 while an action is being executed.",

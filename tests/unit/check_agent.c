@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/config.h"
 #include "agent_fixture.h"
 #include "store_fixture.h"
 
@@ -620,6 +621,60 @@ START_TEST(hosts_offer_actions_too) {
 }
 END_TEST
 
+START_TEST(the_node_is_looked_at_after_an_action) {
+    agent_fixture_set(&fixture, "observe.interval_ms", 3600000);
+    agent_fixture_start(&fixture);
+    repli_snapshot_unref(agent_fixture_await(&fixture, REPLI_STATUS_HEALTHY));
+    agent_fixture_script(&fixture, "\"status\": \"unhealthy\", \"reason\": \"told to\"");
+    char id[REPLI_UUID_SIZE];
+    agent_fixture_schedule(&fixture, "fake.test/echo", NULL, id);
+    repli_snapshot_unref(agent_fixture_await(&fixture, REPLI_STATUS_UNHEALTHY));
+}
+END_TEST
+
+START_TEST(old_actions_are_forgotten) {
+    agent_fixture_set(&fixture, "actions.clean_age", 1);
+    agent_fixture_start(&fixture);
+    static char ids[300][REPLI_UUID_SIZE];
+    for (int i = 0; i < 300; i++)
+        agent_fixture_schedule(&fixture, "fake.test/echo", NULL, ids[i]);
+    ck_assert_int_eq(agent_fixture_await_end(&fixture, ids[299]), REPLI_PHASE_DONE);
+    agent_fixture_stop(&fixture);
+    store_fixture closed;
+    memset(&closed, 0, sizeof(closed));
+    snprintf(closed.path, sizeof(closed.path), "%s", fixture.store);
+    store_fixture_sql(&closed, "UPDATE actions SET finished_ns = finished_ns - 86401000000000 "
+                               "WHERE seq < (SELECT max(seq) FROM actions)");
+    agent_fixture_start(&fixture);
+    const repli_action_summary *summaries = NULL;
+    size_t count = 0;
+    for (int64_t end = now_ms() + 10000; now_ms() < end && count != 1; pause_ms(5)) {
+        repli_doc *doc = NULL;
+        ck_assert_int_eq(
+            repli_agent_finished(fixture.agent, 1000, NULL, &doc, &summaries, &count, NULL),
+            REPLI_OK);
+        if (count == 1)
+            ck_assert_str_eq(summaries[0].id, ids[299]);
+        repli_doc_free(doc);
+    }
+    ck_assert_uint_eq(count, 1);
+}
+END_TEST
+
+START_TEST(an_agent_is_ready_after_its_first_look) {
+    agent_fixture_set(&fixture, "observe.timeout_ms", 60000);
+    agent_fixture_script(&fixture, "\"hang\": true");
+    agent_fixture_start(&fixture);
+    pause_ms(50);
+    ck_assert_int_eq(repli_agent_live(fixture.agent, NULL), REPLI_OK);
+    ck_assert_int_eq(repli_agent_ready(fixture.agent, &error), REPLI_ENOTREADY);
+    agent_fixture_script(&fixture, "\"fail\": -1");
+    repli_snapshot_unref(agent_fixture_await(&fixture, REPLI_STATUS_UNAVAILABLE));
+    /* The store may be down: the agent is not. */
+    ck_assert_int_eq(repli_agent_ready(fixture.agent, NULL), REPLI_OK);
+}
+END_TEST
+
 /* Reload. */
 
 static int32_t reload(void) {
@@ -662,6 +717,38 @@ START_TEST(a_reload_does_not_disturb_an_action) {
 }
 END_TEST
 
+START_TEST(a_reload_without_memory_changes_nothing) {
+    ck_assert_int_eq(make(), REPLI_OK);
+    agent_fixture_driver(&fixture, ", \"status\": \"unhealthy\"");
+    size_t size = 0;
+    const char *text = repli__config_driver_json(fixture.config, &size);
+    failing_memory memory;
+    int32_t code = REPLI_ENOMEM;
+    long i = 0;
+    for (; code != REPLI_OK; i++) {
+        repli_config *config = NULL;
+        failing_memory_init(&memory);
+        ck_assert_int_eq(repli_config_new(&memory.mem, &config, NULL), REPLI_OK);
+        ck_assert_int_eq(repli_config_set_str(config, "node_id", "node-1", NULL), REPLI_OK);
+        ck_assert_int_eq(repli_config_set_str(config, "store_path", fixture.store, NULL), REPLI_OK);
+        ck_assert_int_eq(repli_config_set_driver(config, repli_driver_fake_entry, NULL), REPLI_OK);
+        ck_assert_int_eq(repli_config_set_driver_config(config, text, size, NULL), REPLI_OK);
+        memory.fail_at = i;
+        code = repli_agent_reload(fixture.agent, config, &error);
+        memory.fail_at = -1;
+        ck_assert_msg(code == REPLI_OK || code == REPLI_ENOMEM, "%s", error.message);
+        repli_config_free(config);
+        if (code != REPLI_OK)
+            ck_assert_int_eq(memory.live, 0);
+    }
+    ck_assert_int_gt(i, 5);
+    /* What was reloaded is of that memory. */
+    repli_agent_free(fixture.agent);
+    fixture.agent = NULL;
+    ck_assert_int_eq(memory.live, 0);
+}
+END_TEST
+
 static void assert_restart_needed(const char *name) {
     ck_assert_int_eq(reload(), REPLI_EINVALID);
     char quoted[64];
@@ -696,6 +783,76 @@ START_TEST(what_cannot_change_is_named) {
     ck_assert_int_eq(repli_agent_reload(fixture.agent, empty, &error), REPLI_EINVALID);
     assert_said("\"node_id\"");
     repli_config_free(empty);
+}
+END_TEST
+
+/* All at once, for whoever looks for races. */
+
+static atomic_int busy;
+
+static void *look_often(void *argument) {
+    while (atomic_load(&busy)) {
+        repli_snapshot *snapshot = NULL;
+        repli_buf text = REPLI_BUF_INIT;
+        if (repli_agent_snapshot(fixture.agent, &snapshot, NULL) != REPLI_OK ||
+            repli_agent_metrics(fixture.agent, &text, NULL) != REPLI_OK)
+            return argument;
+        size_t size = 0;
+        repli_snapshot_shards_json(snapshot, &size, NULL);
+        repli_snapshot_unref(snapshot);
+        repli_buf_dispose(&text);
+        repli_agent_ready(fixture.agent, NULL);
+    }
+    return NULL;
+}
+
+static void *act_often(void *argument) {
+    repli_request request = REPLI_REQUEST_INIT;
+    request.kind = "fake.test/steps";
+    char id[REPLI_UUID_SIZE];
+    while (atomic_load(&busy))
+        if (repli_agent_schedule(fixture.agent, &request, id, NULL) != REPLI_OK)
+            return argument;
+    return NULL;
+}
+
+static void *change_often(void *argument) {
+    static const char *const scripts[] = {"\"role\": \"secondary\"", "\"fail\": -1",
+                                          "\"cluster_id\": \"other\"", "\"hang\": true"};
+    for (size_t i = 0; atomic_load(&busy); i++) {
+        agent_fixture_script(&fixture, scripts[i % 4]);
+        agent_fixture_driver(&fixture, i % 2 == 0 ? ", \"offset\": 1" : ", \"offset\": 2");
+        if (repli_agent_reload(fixture.agent, fixture.config, NULL) != REPLI_OK)
+            return argument;
+        pause_ms(20);
+    }
+    agent_fixture_script(&fixture, "");
+    return NULL;
+}
+
+START_TEST(everything_at_once_goes_well) {
+    static counter told;
+    atomic_init(&told.count, 0);
+    atomic_store(&busy, 1);
+    agent_fixture_set(&fixture, "observe.timeout_ms", 5);
+    agent_fixture_set(&fixture, "observe.interval_ms", 1);
+    agent_fixture_set(&fixture, "actions.queue_limit", 1000000);
+    agent_fixture_start(&fixture);
+    void *(*const runs[])(void *) = {look_often, act_often, change_often, ask_often, ask_often};
+    enum { RUNS = sizeof(runs) / sizeof(runs[0]) };
+    pthread_t threads[RUNS];
+    for (int i = 0; i < RUNS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, runs[i], &told), 0);
+    pause_ms(1000);
+    atomic_store(&busy, 0);
+    for (int i = 0; i < RUNS; i++) {
+        void *failed = NULL;
+        ck_assert_int_eq(pthread_join(threads[i], &failed), 0);
+        ck_assert_ptr_null(failed);
+    }
+    await(&told.count, 2 * QUESTIONS);
+    repli_snapshot_unref(agent_fixture_await(&fixture, REPLI_STATUS_HEALTHY));
+    agent_fixture_stop(&fixture);
 }
 END_TEST
 
@@ -806,9 +963,14 @@ int main(void) {
                                     what_waits_can_be_cancelled,
                                     what_ran_is_resumed_first,
                                     hosts_offer_actions_too,
+                                    the_node_is_looked_at_after_an_action,
+                                    old_actions_are_forgotten,
+                                    an_agent_is_ready_after_its_first_look,
                                     NULL};
     const TTest *const reloads[] = {what_can_change_is_changed, a_reload_does_not_disturb_an_action,
+                                    a_reload_without_memory_changes_nothing,
                                     what_cannot_change_is_named, NULL};
+    const TTest *const races[] = {everything_at_once_goes_well, NULL};
     const TTest *const stuck[] = {a_stuck_observation_is_given_up, a_stuck_action_is_given_up,
                                   a_driver_that_returns_late_is_forgiven, NULL};
     Suite *suite = suite_create("agent");
@@ -816,6 +978,7 @@ int main(void) {
     add(suite, "status", status);
     add(suite, "actions", actions);
     add(suite, "reload", reloads);
+    add(suite, "races", races);
     add(suite, "stuck", stuck);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -195,6 +195,10 @@ START_TEST(actions_of_the_host_have_a_domain_of_their_own) {
     kind.kind = "example.com/other";
     ck_assert_int_eq(repli_config_add_action(config, &kind, NULL, NULL, NULL, NULL),
                      REPLI_EINVALID);
+    kind.summary = NULL;
+    ck_assert_int_eq(repli_config_add_action(config, &kind, NULL, no_step, NULL, NULL),
+                     REPLI_EINVALID);
+    kind.summary = "Do it";
     kind.struct_size = 4;
     ck_assert_int_eq(repli_config_add_action(config, &kind, NULL, no_step, NULL, NULL),
                      REPLI_EINVALID);
