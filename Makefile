@@ -33,14 +33,13 @@ DEPS            ?= auto# no: never install a missing package, only name it
 V               ?=#      1: show the commands
 
 comma := ,
-BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+BUILD = build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 
-# --- Facts -------------------------------------------------------------------------------------
+# --- What there is -------------------------------------------------------------------------------------
 
 B         := $(BUILD)
 Q         := $(if $(filter 1,$(V)),,@)
-version_h  = $(shell sed -n 's/^.define REPLI_VERSION_$(1) *\([0-9]*\).*/\1/p' include/replicante/version.h 2>/dev/null)
-VERSION   := $(call version_h,MAJOR).$(call version_h,MINOR).$(call version_h,PATCH)
+VERSION   := $(shell sed -n 's/^.define REPLI_VERSION_STRING "\(.*\)"/\1/p' include/replicante/version.h)
 SOVERSION := 0
 
 sources = $(sort $(foreach dir,$(1),$(wildcard $(dir)/*.c)))
@@ -53,7 +52,7 @@ CORE_OBJ := $(call objects,lib/base lib/model lib/driver lib/store lib/action li
 HTTP_OBJ := $(if $(filter http,$(PARTS)),$(call objects,lib/http))
 PROG_OBJ := $(if $(filter program,$(PARTS)),$(call objects,src/repliagent))
 
-CORE := $(if $(CORE_OBJ),libreplicante-agent)
+CORE := libreplicante-agent
 HTTP := $(if $(HTTP_OBJ),libreplicante-agent-http)
 PROG := $(if $(PROG_OBJ),$(B)/bin/repliagent)
 
@@ -72,19 +71,19 @@ REPLI_CFLAGS   := -std=c11 -fPIC -fvisibility=hidden -pthread \
                   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 # Clang leaves the sanitizer's runtime out of shared objects, so their symbols stay undefined.
 REPLI_LDFLAGS  := -pthread -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)defs)
-include $(wildcard mk/partial.mk)
-# What is being built, which an agent tells: a revision, and whether the sources are those of it.
-revision        = $(shell test -e .git && git rev-parse HEAD 2>/dev/null && \
-    { git diff --quiet HEAD && echo clean || echo modified; } || echo unknown unknown)
 PATHS          := -DREPLI_DRIVERDIR='"$(driverdir)"' -DREPLI_SYSCONFDIR='"$(sysconfdir)"'
+# What is being built, which an agent tells: a revision, and whether the sources are those of it.
+revision       := $(shell test -e .git && git rev-parse HEAD 2>/dev/null && \
+    { git diff --quiet HEAD && echo clean || echo modified; } || echo unknown unknown)
+REVISION       := -DREPLI_CHECKOUT='"$(word 1,$(revision))"' -DREPLI_TAINT='"$(word 2,$(revision))"'
 
-# ROOM is what only the objects of one room get. The most specific pattern wins.
-$(B)/obj/lib/%.o:            ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
-$(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(CORE_CFLAGS) \
-    -DREPLI_CHECKOUT='"$(word 1,$(revision))"' -DREPLI_TAINT='"$(word 2,$(revision))"'
+# ROOM is what only the objects of one room get. The most specific pattern wins; private, since what
+# they are made from would inherit it otherwise.
+$(B)/obj/lib/%.o:             private ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
+$(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/src/repliagent/%.o:  private ROOM = $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
+$(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(REVISION)
 $(B)/obj/lib/agent/version.o: $(B)/revision
-$(B)/obj/lib/http/%.o:       ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/src/repliagent/%.o: ROOM = $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
 
 compile = $(CC) $(REPLI_CPPFLAGS) $(ROOM) $(CPPFLAGS) $(REPLI_CFLAGS) $(CFLAGS)
 link    = $(CC) $(REPLI_CFLAGS) $(CFLAGS) $(REPLI_LDFLAGS) $(LDFLAGS)
@@ -132,14 +131,16 @@ $(B)/lib/$(1).a: $(2) $(3) $(B)/files
 all: $(B)/lib/$(1).so $(B)/lib/$(1).a
 endef
 
+$(eval $(call library,$(CORE),$(CORE_OBJ),lib/replicante-agent.map,$(CORE_LIBS) -ldl))
+
 # The HTTP library knows the core by its public names only, and has its own copy of what it takes
 # from lib/base.
-core_inputs := $(CORE_OBJ)
+ifneq ($(HTTP),)
 http_inputs := $(HTTP_OBJ) $(B)/lib/base-internal.a
 http_needs  := -L$(B)/lib -lreplicante-agent $(HTTP_LIBS) $(CORE_LIBS)
-$(if $(CORE),$(eval $(call library,$(CORE),$(core_inputs),lib/replicante-agent.map,$(CORE_LIBS) -ldl)))
-$(if $(HTTP),$(eval $(call library,$(HTTP),$(http_inputs),lib/http/replicante-agent-http.map,$(http_needs))))
-$(if $(HTTP),$(eval $(B)/lib/$(HTTP).so.$(VERSION): | $(B)/lib/$(CORE).so))
+$(eval $(call library,$(HTTP),$(http_inputs),lib/http/replicante-agent-http.map,$(http_needs)))
+$(B)/lib/$(HTTP).so.$(VERSION): | $(B)/lib/$(CORE).so
+endif
 
 # With all their names, for unit tests.
 $(B)/lib/base-internal.a: $(call objects,lib/base)

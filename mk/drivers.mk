@@ -12,7 +12,7 @@ LEFT_OUT      := $(filter-out $(BUILT_DRIVERS),$(DRIVERS))
 
 # driver_NAME.a, for programs of this tree that register a driver without dlopen, is made on demand.
 define driver
-$(B)/obj/drivers/$(1)/%.o: ROOM = $$(call cflags,$$(driver_$(1)_PKGS))
+$(B)/obj/drivers/$(1)/%.o: private ROOM = $$(call cflags,$$(driver_$(1)_PKGS))
 $(B)/drivers/driver_$(1).so: $$(call objects,drivers/$(1)) $(B)/files
 	$$(call say,LD)
 	@mkdir -p $$(@D)

@@ -2,9 +2,9 @@
 # destinations. template and fake are there to be read and to test with.
 
 INSTALLED_DRIVERS := $(filter-out template fake,$(BUILT_DRIVERS))
-pc_files := $(if $(CORE),replicante-agent replicante-agent-driver) $(if $(HTTP),replicante-agent-http)
-units    := $(if $(PROG),$(patsubst src/repliagent/%.in,%,$(wildcard src/repliagent/*.service.in)))
-pages    := $(wildcard man/*.[1-9] man/man[1-9]/*.[1-9])
+pc_files := replicante-agent replicante-agent-driver $(if $(HTTP),replicante-agent-http)
+units    := $(if $(PROG),repliagent.service)
+pages    := $(wildcard man/man[1-9]/*.[1-9])
 
 put = $(foreach f,$(2),$(f):$(1)/$(notdir $(f)))
 DATA := $(call put,$(includedir)/replicante,$(wildcard include/replicante/*.h)) \
@@ -37,17 +37,18 @@ uninstall:
 	rm -f $(patsubst %,'$(DESTDIR)%',$(foreach f,$(DATA) $(EXEC),$(call to,$(f))) $(LINKS))
 	-rmdir $(patsubst %,'$(DESTDIR)%',$(includedir)/replicante $(driverdir) $(dir $(driverdir))) 2>/dev/null
 
-substitute = sed -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' \
-    -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
-    -e 's|@sysconfdir@|$(sysconfdir)|g' -e 's|@driverdir@|$(driverdir)|g' \
-    -e 's|@VERSION@|$(VERSION)|g' $< >$@
+# In a .pc file folders are said relative to prefix, so that a tree can be moved.
+relative   = $(patsubst $(prefix)/%,$${prefix}/%,$(1))
+substitute = sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(call relative,$(libdir))|' \
+    -e 's|@includedir@|$(call relative,$(includedir))|' -e 's|@VERSION@|$(VERSION)|' \
+    -e 's|@driverdir@|$(call relative,$(driverdir))|'
 
 $(B)/pkgconfig/%.pc: pkgconfig/%.pc.in $(B)/flags
 	@mkdir -p $(@D)
-	$(Q)$(substitute)
+	$(Q)$(substitute) $< >$@
 
 $(B)/%.service: src/repliagent/%.service.in $(B)/flags
-	$(Q)$(substitute)
+	$(Q)sed -e 's|@bindir@|$(bindir)|' -e 's|@sysconfdir@|$(sysconfdir)|' $< >$@
 
 dist:
 	@mkdir -p $(B)

@@ -16,7 +16,7 @@ tests    = $(foreach g,$(1),$(call programs,$(g)) $(call scripts,$(g)))
 
 # What a group's programs are linked with (GROUP_lib, GROUP_libs), and what its files may include;
 # shared libraries and include/ if nothing else is said.
-internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(HTTP),http) $(if $(CORE),core))
+internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(HTTP),http) core)
 shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(CORE))
 unit_lib    := $(internal)
 fault_lib   := $(internal)
@@ -24,11 +24,11 @@ program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
 api_libs    := $(HTTP_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
-$(B)/obj/tests/%.o:         ROOM = -Itests/support $(TEST_CFLAGS)
-$(B)/obj/tests/unit/%.o:    ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/tests/fault/%.o:   ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/tests/api/%.o:     ROOM = -Itests/support $(TEST_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/tests/program/%.o: ROOM = -Isrc/repliagent -Itests/support $(TEST_CFLAGS) $(PROG_CFLAGS)
+$(B)/obj/tests/%.o:         private ROOM = -Itests/support $(TEST_CFLAGS)
+$(B)/obj/tests/unit/%.o:    private ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/fault/%.o:   private ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/api/%.o:     private ROOM = -Itests/support $(TEST_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent -Itests/support $(TEST_CFLAGS) $(PROG_CFLAGS)
 
 SUPPORT := $(call objects,tests/support)
 .SECONDARY: $(SUPPORT)

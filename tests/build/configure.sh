@@ -25,12 +25,12 @@ check "it writes config.mak only" same "$tmp/expected" "$tmp/written"
 check "it says that HTTP is left out" grep -q 'http.*no.*--without-http' "$tmp/summary"
 check "it says that the driver is left out" grep -q 'postgresql.*no.*--without-postgresql' "$tmp/summary"
 
-"$MAKE" DEPS=no V=1 -n >"$tmp/commands" 2>&1
+"$MAKE" DEPS=no SANITIZE= BUILD=build V=1 -n >"$tmp/commands" 2>&1
 check "make takes the prefix" grep -q 'REPLI_DRIVERDIR=.*/opt/replicante/lib/replicante/drivers' "$tmp/commands"
 check "make takes CC and CFLAGS" grep -q '^gcc .* -O1 ' "$tmp/commands"
-check "make leaves HTTP out" sh -c "! grep -q 'lib/http/' '$tmp/commands'"
-check "make leaves the driver out" sh -c "! grep -q 'drivers/postgresql/' '$tmp/commands'"
-check "the command line wins" sh -c "'$MAKE' DEPS=no V=1 -n CFLAGS=-O3 | grep -q '^gcc .* -O3 '"
+check "make leaves HTTP out" sh -c "! grep -q -- '-c .*lib/http/' '$tmp/commands'"
+check "make leaves the driver out" sh -c "! grep -q -- '-c .*drivers/postgresql/' '$tmp/commands'"
+check "the command line wins" sh -c "'$MAKE' DEPS=no SANITIZE= BUILD=build V=1 -n CFLAGS=-O3 | grep -q '^gcc .* -O3 '"
 
 cat >pkg-config-without-libpq <<EOT
 #!/bin/sh

@@ -16,7 +16,7 @@ check "one tarball" sh -c "[ \$(ls '$tmp'/build/libreplicante-agent-*.tar.gz | w
 check "it unpacks" tar -xzf "$tmp"/build/libreplicante-agent-*.tar.gz -C "$tmp"
 check "into a folder named after the version" cd "$tmp"/libreplicante-agent-[0-9]*.[0-9]*.[0-9]*
 cd "$tmp"/libreplicante-agent-* || exit
-check "it builds" "$MAKE" -s -j2 DEPS=no SANITIZE=
+check "it builds" "$MAKE" -s -j2 DEPS=no SANITIZE= BUILD=build
 check "the build is inside" [ -e build/lib/libreplicante-agent.so ]
 
 summary
