@@ -25,9 +25,10 @@ int32_t repli_request_to_json(const repli_request *request, repli_buf *ret_json,
         repli__json_name(&out, "created_time");
         repli__json_time(&out, local.created_ns);
     }
-    if (local.id != NULL) {
+    char id[REPLI_UUID_SIZE];
+    if (local.id != NULL && repli__uuid_canonical(local.id, id, NULL) == REPLI_OK) {
         repli__json_name(&out, "id");
-        repli__json_string(&out, local.id);
+        repli__json_string(&out, id);
     }
     if (local.header_count > 0) {
         repli__json_name(&out, "metadata");

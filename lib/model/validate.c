@@ -48,12 +48,14 @@ int32_t repli__prose_validate(const char *text, size_t max, const char *what, re
     return check_text(text, max, 1, what, err);
 }
 
-static int32_t check_reason(const char *reason, int needed, const char *what, repli_error *err) {
+/* word is the status or role that has the reason. */
+static int32_t check_reason(const char *reason, int needed, const char *word, repli_error *err) {
     if (needed && (reason == NULL || reason[0] == '\0'))
-        return repli__error(err, REPLI_EINVALID, "model", "%s needs a reason", what);
+        return repli__error(err, REPLI_EINVALID, "model", "%s needs a reason", word);
     if (reason == NULL)
         return REPLI_OK;
-    return repli__prose_validate(reason, REPLI__PROSE_MAX, what, err);
+    const int32_t code = repli__prose_validate(reason, REPLI__PROSE_MAX, "the reason", err);
+    return code == REPLI_OK ? code : repli__error_within(err, code, "%s", word);
 }
 
 /* Attributes and addresses. */
@@ -198,9 +200,10 @@ int32_t repli__node_check(const repli_node *node, repli_error *err) {
                             "node_status %d is not known: expected REPLI_STATUS_*",
                             (int)node->status);
     code = check_reason(node->status_reason, node->status == REPLI_STATUS_UNKNOWN,
-                        "node_status UNKNOWN", err);
-    if (code == REPLI_OK)
-        code = check_agent_version(&node->agent_version, err);
+                        repli_status_name(node->status), err);
+    if (code != REPLI_OK)
+        return repli__error_within(err, code, "node_status");
+    code = check_agent_version(&node->agent_version, err);
     if (code == REPLI_OK && node->store_version.number != NULL) {
         code = repli_semver_validate(node->store_version.number, err);
         if (code != REPLI_OK)
@@ -242,7 +245,8 @@ static int32_t check_role(const repli_shard *shard, repli_error *err) {
         return repli__error(err, REPLI_EINVALID, "model",
                             "role %s takes no reason: only REPLI_ROLE_OTHER does",
                             repli_role_name(shard->role));
-    return check_reason(shard->role_reason, shard->role == REPLI_ROLE_OTHER, "role Other", err);
+    return check_reason(shard->role_reason, shard->role == REPLI_ROLE_OTHER,
+                        repli_role_name(shard->role), err);
 }
 
 static int32_t check_unit(const char *unit, const char *what, repli_error *err) {
