@@ -32,7 +32,7 @@ void repli__json_any_name(repli__json_out *out, const char *name);
 /* What is not UTF-8 becomes U+FFFD. */
 void repli__json_string(repli__json_out *out, const char *text);
 void repli__json_integer(repli__json_out *out, int64_t number);
-/* As few digits as give the same number when read; always with '.' or exponent. */
+/* As few digits, from 15 on, as give the same number when read; always with a point or exponent. */
 void repli__json_real(repli__json_out *out, double number);
 void repli__json_boolean(repli__json_out *out, int value);
 void repli__json_null(repli__json_out *out);
