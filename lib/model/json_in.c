@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/locale.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
 
@@ -47,7 +48,10 @@ int32_t repli__json_load(const char *json, size_t size, size_t flags, size_t max
         return repli__error(err, REPLI_EINVALID, "model", "%s is nested deeper than %zu levels",
                             what, max_depth);
     json_error_t error;
+    repli__locale locale;
+    repli__locale_enter(&locale);
     json_t *root = json_loadb(json, size, flags | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    repli__locale_leave(&locale);
     if (root == NULL && json_error_code(&error) == json_error_out_of_memory)
         return repli__error_nomem(err, "model", "parsing JSON");
     if (root == NULL)

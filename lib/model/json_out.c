@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/locale.h"
 #include "base/utf8.h"
 #include "model/json_span.h"
 
@@ -129,33 +130,19 @@ void repli__json_integer(repli__json_out *out, int64_t number) {
 }
 
 void repli__json_real(repli__json_out *out, double number) {
-    char local[64];
+    char text[32];
     int precision = 15;
+    int size;
+    repli__locale locale;
+    repli__locale_enter(&locale);
     do {
-        snprintf(local, sizeof(local), "%.*g", precision, number);
-    } while (++precision <= 17 && strtod(local, NULL) != number);
-
-    /* The host's locale chose the decimal point, of one byte or more. */
-    char text[sizeof(local) + 2];
-    size_t size = 0;
-    int is_real = 0;
-    for (const char *at = local; *at != '\0'; at++) {
-        if ((*at >= '0' && *at <= '9') || *at == '-' || *at == '+') {
-            text[size++] = *at;
-        } else if (*at == 'e') {
-            text[size++] = *at;
-            is_real = 1;
-        } else if (!is_real) {
-            text[size++] = '.';
-            is_real = 1;
-        }
-    }
-    if (!is_real) {
-        text[size++] = '.';
-        text[size++] = '0';
-    }
+        size = snprintf(text, sizeof(text), "%.*g", precision, number);
+    } while (++precision <= 17 && strtod(text, NULL) != number);
+    repli__locale_leave(&locale);
     separate(out);
-    put(out, text, size);
+    put(out, text, (size_t)size);
+    if (strpbrk(text, ".e") == NULL)
+        put(out, ".0", 2);
 }
 
 void repli__json_boolean(repli__json_out *out, int value) {

@@ -1,8 +1,14 @@
 #include "failing.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
-static int fails(failing *memory) {
+/* What no machine has: sanitizers stop the program rather than refuse. */
+static const size_t absurd_size = SIZE_MAX >> 16;
+
+static int fails(failing *memory, size_t size) {
+    if (size > absurd_size)
+        return 1;
     const size_t number = atomic_fetch_add(&memory->requests, 1) + 1;
     const size_t fail_at = atomic_load(&memory->fail_at);
     if (fail_at == 0 || number < fail_at || (number > fail_at && !atomic_load(&memory->for_good)))
@@ -13,7 +19,7 @@ static int fails(failing *memory) {
 
 void *failing_malloc(size_t size, void *user_data) {
     failing *memory = user_data;
-    if (fails(memory))
+    if (fails(memory, size))
         return NULL;
     void *ptr = malloc(size);
     if (ptr != NULL)
@@ -23,7 +29,7 @@ void *failing_malloc(size_t size, void *user_data) {
 
 void *failing_realloc(void *ptr, size_t size, void *user_data) {
     failing *memory = user_data;
-    if (fails(memory))
+    if (fails(memory, size))
         return NULL;
     void *moved = realloc(ptr, size);
     if (moved != NULL && ptr == NULL)
