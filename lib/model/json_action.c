@@ -1,5 +1,4 @@
 #include "base/error.h"
-#include "base/utf8.h"
 #include "model/json_documents.h"
 #include "model/json_header.h"
 #include "model/record.h"
@@ -107,77 +106,103 @@ int32_t repli_action_summaries_to_json(const repli_action_summary *summaries, si
 
 /* From text. */
 
-static int32_t read_phase(repli__json_in *in, const json_t *object) {
+static int32_t read_phase(repli__json_in *in, const repli__json_member *member) {
     static const char expected[] = "\"NEW\", \"RUNNING\", \"DONE\" or \"FAILED\"";
-    const json_t *value = repli__json_get(in, object, "phase");
-    if (!json_is_string(value)) {
-        repli__json_refuse(in, "phase", expected, value);
+    char word[REPLI__WORD_SIZE];
+    if (!repli__json_get_word(in, member->value, word)) {
+        repli__json_refuse(in, member, expected);
         return 0;
     }
-    const char *word = json_string_value(value);
     const int32_t phase = repli__phase_find(word);
-    if (phase == 0) {
-        char quote[REPLI__QUOTE_SIZE];
-        in->code = repli__error(in->err, REPLI_EINVALID, "model", "%sphase must be %s, not %s",
-                                in->path, expected, repli__utf8_quote(quote, word));
-    }
+    if (phase == 0)
+        repli__json_refuse_word(in, member, expected, word);
     return phase;
 }
 
-static void read_history(repli__json_in *in, const json_t *root, repli__json_span text,
+static void read_transition(repli__json_in *in, repli__json_span object,
+                            repli_transition *transition) {
+    enum { TIME, PHASE, PAYLOAD, ERROR, COUNT };
+    repli__json_member m[COUNT] = {
+        {.name = "time"}, {.name = "phase"}, {.name = "payload"}, {.name = "error"}};
+    repli__json_members(in, object, m, COUNT);
+    transition->struct_size = sizeof(*transition);
+    transition->time_ns = repli__json_get_time(in, &m[TIME]);
+    transition->phase = read_phase(in, &m[PHASE]);
+    transition->payload_json = repli__json_get_json(in, &m[PAYLOAD]);
+    transition->error_json = repli__json_get_json(in, &m[ERROR]);
+}
+
+static void read_history(repli__json_in *in, const repli__json_member *member,
                          repli_action *action) {
-    const json_t *list = repli__json_get_array(in, root, "history", REPLI__OPTIONAL);
-    const size_t count = json_array_size(list);
+    const repli__json_span items = repli__json_get_array(in, member, REPLI__OPTIONAL);
+    const size_t count = repli__json_count(items);
     if (count == 0)
         return;
-    repli_transition *copies = repli__json_copy_array(in, count, sizeof(*copies));
-    const repli__json_span items = repli__json_member(text, "history");
+    repli_transition *copies = repli__json_new_array(in, count, sizeof(*copies));
     size_t at = 0;
-    for (size_t i = 0; i < count && in->code == REPLI_OK; i++) {
-        const json_t *object = repli__json_object_at(in, list, i);
-        const repli__json_span item = repli__json_item(items, &at);
-        repli_transition *transition = &copies[i];
-        transition->struct_size = sizeof(*transition);
-        transition->time_ns = repli__json_get_time(in, object, "time");
-        transition->phase = read_phase(in, object);
-        transition->payload_json = repli__json_copy_value(in, repli__json_member(item, "payload"));
-        transition->error_json = repli__json_copy_value(in, repli__json_member(item, "error"));
-        if (in->code != REPLI_OK)
-            repli__error_within(in->err, in->code, "history[%zu]", i);
+    for (size_t i = 0; in->code == REPLI_OK && i < count; i++) {
+        read_transition(in, repli__json_next_object(in, items, &at), &copies[i]);
+        repli__json_within(in, "history", i);
     }
     action->history = copies;
     action->history_count = count;
 }
 
-static void read_state(repli__json_in *in, const json_t *root, repli__json_span text,
-                       repli_action *action) {
-    const json_t *state = repli__json_get_object(in, root, "state", REPLI__REQUIRED);
-    const repli__json_span state_text = repli__json_member(text, "state");
+static void read_state(repli__json_in *in, const repli__json_member *member, repli_action *action) {
+    enum { ERROR, PAYLOAD, PHASE, COUNT };
+    repli__json_member m[COUNT] = {{.name = "error"}, {.name = "payload"}, {.name = "phase"}};
+    const repli__json_span state = repli__json_get_object(in, member, REPLI__REQUIRED);
     in->path = "state.";
-    action->error_json = repli__json_copy_value(in, repli__json_member(state_text, "error"));
-    action->payload_json = repli__json_copy_value(in, repli__json_member(state_text, "payload"));
-    action->phase = read_phase(in, state);
+    repli__json_members(in, state, m, COUNT);
+    action->error_json = repli__json_get_json(in, &m[ERROR]);
+    action->payload_json = repli__json_get_json(in, &m[PAYLOAD]);
+    action->phase = read_phase(in, &m[PHASE]);
     in->path = "";
 }
 
-static void read_action(repli__json_in *in, const json_t *root, repli__json_span text,
-                        void *record) {
+static void read_action(repli__json_in *in, repli__json_span root, void *record) {
+    enum {
+        ARGS,
+        CREATED,
+        FINISHED,
+        ID,
+        KIND,
+        METADATA,
+        SCHEDULED,
+        STATE,
+        REQUESTER,
+        HISTORY,
+        COUNT
+    };
+    repli__json_member m[COUNT] = {
+        [ARGS] = {.name = "args"},
+        [CREATED] = {.name = "created_time"},
+        [FINISHED] = {.name = "finished_time"},
+        [ID] = {.name = "id"},
+        [KIND] = {.name = "kind"},
+        [METADATA] = {.name = "metadata"},
+        [SCHEDULED] = {.name = "scheduled_time"},
+        [STATE] = {.name = "state"},
+        [REQUESTER] = {.name = "requester"},
+        [HISTORY] = {.name = "history"},
+    };
+    repli__json_members(in, root, m, COUNT);
     repli_action *action = record;
     action->struct_size = sizeof(*action);
-    action->args_json = repli__json_copy_value(in, repli__json_member(text, "args"));
+    action->args_json = repli__json_get_json(in, &m[ARGS]);
     if (action->args_json == NULL)
         action->args_json = "null";
-    action->created_ns = repli__json_get_time(in, root, "created_time");
-    action->finished_ns = repli__json_get_time(in, root, "finished_time");
-    action->id = repli__json_get_uuid(in, root, "id", REPLI__REQUIRED);
-    action->kind = repli__json_get_text(in, root, "kind", REPLI__REQUIRED);
-    repli__headers_get(in, root, "metadata", &action->headers, &action->header_count);
-    action->scheduled_ns = repli__json_get_time(in, root, "scheduled_time");
-    read_state(in, root, text, action);
-    action->requester = repli__json_get_text(in, root, "requester", REPLI__OPTIONAL);
+    action->created_ns = repli__json_get_time(in, &m[CREATED]);
+    action->finished_ns = repli__json_get_time(in, &m[FINISHED]);
+    action->id = repli__json_get_uuid(in, &m[ID], REPLI__REQUIRED);
+    action->kind = repli__json_get_text(in, &m[KIND], REPLI__REQUIRED);
+    repli__headers_get(in, &m[METADATA], &action->headers, &action->header_count);
+    action->scheduled_ns = repli__json_get_time(in, &m[SCHEDULED]);
+    read_state(in, &m[STATE], action);
+    action->requester = repli__json_get_text(in, &m[REQUESTER], REPLI__OPTIONAL);
     if (action->requester == NULL)
         action->requester = "AGENT_API";
-    read_history(in, root, text, action);
+    read_history(in, &m[HISTORY], action);
     if (in->code == REPLI_OK)
         in->code = repli__action_check(action, in->err);
 }
@@ -185,10 +210,9 @@ static void read_action(repli__json_in *in, const json_t *root, repli__json_span
 int32_t repli__action_from_json(const repli__mem *mem, const char *json, size_t size,
                                 repli_doc **ret_doc, const repli_action **ret_action,
                                 repli_error *err) {
-    const repli__json_source source = {json, size, REPLI__JSON_BIG_INTEGERS, "the action"};
     const void *action = NULL;
-    const int32_t code =
-        repli__json_read(&source, mem, sizeof(repli_action), read_action, ret_doc, &action, err);
+    const int32_t code = repli__json_read(mem, json, size, "the action", sizeof(repli_action),
+                                          read_action, ret_doc, &action, err);
     if (code == REPLI_OK)
         *ret_action = action;
     return code;
@@ -204,25 +228,32 @@ typedef struct summary_list {
     size_t count;
 } summary_list;
 
-static void read_summaries(repli__json_in *in, const json_t *root, repli__json_span text,
-                           void *record) {
-    (void)text;
+static void read_summary(repli__json_in *in, repli__json_span object,
+                         repli_action_summary *summary) {
+    enum { ID, KIND, PHASE, COUNT };
+    repli__json_member m[COUNT] = {{.name = "id"}, {.name = "kind"}, {.name = "phase"}};
+    repli__json_members(in, object, m, COUNT);
+    summary->struct_size = sizeof(*summary);
+    summary->id = repli__json_get_uuid(in, &m[ID], REPLI__REQUIRED);
+    summary->kind = repli__json_get_text(in, &m[KIND], REPLI__REQUIRED);
+    summary->phase = read_phase(in, &m[PHASE]);
+    if (in->code == REPLI_OK)
+        in->code = repli__action_summary_check(summary, in->err);
+}
+
+static void read_summaries(repli__json_in *in, repli__json_span root, void *record) {
+    repli__json_member list = {.name = "actions"};
+    repli__json_members(in, root, &list, 1);
     summary_list *result = record;
-    const json_t *list = repli__json_get_array(in, root, "actions", REPLI__REQUIRED);
-    const size_t count = json_array_size(list);
+    const repli__json_span items = repli__json_get_array(in, &list, REPLI__REQUIRED);
+    const size_t count = repli__json_count(items);
     if (count == 0)
         return;
-    repli_action_summary *copies = repli__json_copy_array(in, count, sizeof(*copies));
-    for (size_t i = 0; i < count && in->code == REPLI_OK; i++) {
-        const json_t *object = repli__json_object_at(in, list, i);
-        copies[i].struct_size = sizeof(copies[i]);
-        copies[i].id = repli__json_get_uuid(in, object, "id", REPLI__REQUIRED);
-        copies[i].kind = repli__json_get_text(in, object, "kind", REPLI__REQUIRED);
-        copies[i].phase = read_phase(in, object);
-        if (in->code == REPLI_OK)
-            in->code = repli__action_summary_check(&copies[i], in->err);
-        if (in->code != REPLI_OK)
-            repli__error_within(in->err, in->code, "actions[%zu]", i);
+    repli_action_summary *copies = repli__json_new_array(in, count, sizeof(*copies));
+    size_t at = 0;
+    for (size_t i = 0; in->code == REPLI_OK && i < count; i++) {
+        read_summary(in, repli__json_next_object(in, items, &at), &copies[i]);
+        repli__json_within(in, "actions", i);
     }
     result->summaries = copies;
     result->count = count;
@@ -232,10 +263,10 @@ int32_t repli__action_summaries_from_json(const repli__mem *mem, const char *jso
                                           repli_doc **ret_doc,
                                           const repli_action_summary **ret_summaries,
                                           size_t *ret_count, repli_error *err) {
-    const repli__json_source source = {json, size, 0, "the list of actions"};
     const void *record = NULL;
     const int32_t code =
-        repli__json_read(&source, mem, sizeof(summary_list), read_summaries, ret_doc, &record, err);
+        repli__json_read(mem, json, size, "the list of actions", sizeof(summary_list),
+                         read_summaries, ret_doc, &record, err);
     if (code != REPLI_OK)
         return code;
     const summary_list *list = record;

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "model/record.h"
 
 static void write_value(repli__json_out *out, const repli_attribute *attribute) {
@@ -31,35 +30,33 @@ void repli__attributes_write(repli__json_out *out, const repli_attribute *attrib
     repli__json_close(out, '}');
 }
 
-static void read_value(repli__json_in *in, const char *name, const json_t *value,
-                       repli_attribute *attribute) {
-    switch (json_typeof(value)) {
-    case JSON_STRING:
+static void read_attribute(repli__json_in *in, const repli__json_member *map, repli__json_span name,
+                           repli__json_span value, repli_attribute *attribute) {
+    *attribute = (repli_attribute)REPLI_ATTRIBUTE_INIT;
+    attribute->name = repli__json_copy_string(in, name);
+    switch (repli__json_type(value)) {
+    case REPLI__JSON_STRING:
         attribute->type = REPLI_VALUE_STRING;
-        attribute->string = repli__json_copy_text(in, json_string_value(value));
+        attribute->string = repli__json_copy_string(in, value);
         break;
-    case JSON_INTEGER:
+    case REPLI__JSON_INTEGER:
         attribute->type = REPLI_VALUE_INTEGER;
-        attribute->integer = json_integer_value(value);
+        if (!repli__json_to_integer(value, &attribute->integer))
+            repli__json_refuse_entry(in, map, name, "a string, a real number or a 64-bit integer",
+                                     value);
         break;
-    case JSON_REAL:
+    case REPLI__JSON_REAL:
         attribute->type = REPLI_VALUE_REAL;
-        attribute->real = json_real_value(value);
+        attribute->real = repli__json_to_real(value);
         break;
-    case JSON_TRUE:
-    case JSON_FALSE:
+    case REPLI__JSON_BOOLEAN:
         attribute->type = REPLI_VALUE_BOOLEAN;
-        attribute->integer = json_is_true(value);
+        attribute->integer = value.text[0] == 't';
         break;
-    case JSON_NULL: attribute->type = REPLI_VALUE_NULL; break;
-    default: {
-        char quote[REPLI__QUOTE_SIZE];
-        in->path = "attributes.";
-        repli__json_refuse(in, repli__utf8_quote(quote, name),
-                           "a string, a number, a boolean or null", value);
-        in->path = "";
+    case REPLI__JSON_NULL: attribute->type = REPLI_VALUE_NULL; break;
+    default:
+        repli__json_refuse_entry(in, map, name, "a string, a number, a boolean or null", value);
         break;
-    }
     }
 }
 
@@ -69,24 +66,19 @@ static int by_name(const void *a, const void *b) {
     return strcmp(first->name, second->name);
 }
 
-void repli__attributes_get(repli__json_in *in, const json_t *object,
+void repli__attributes_get(repli__json_in *in, const repli__json_member *member,
                            const repli_attribute **ret_attributes, size_t *ret_count) {
-    json_t *map = repli__json_get_object(in, object, "attributes", REPLI__OPTIONAL);
-    const size_t count = json_object_size(map);
+    const repli__json_span map = repli__json_get_object(in, member, REPLI__OPTIONAL);
+    const size_t count = repli__json_count(map);
     if (count == 0)
         return;
-    repli_attribute *attributes = repli__json_copy_array(in, count, sizeof(*attributes));
-    size_t used = 0;
-    const char *name;
-    json_t *value;
-    json_object_foreach(map, name, value) {
-        if (in->code != REPLI_OK)
-            return;
-        attributes[used] = (repli_attribute)REPLI_ATTRIBUTE_INIT;
-        attributes[used].name = repli__json_copy_text(in, name);
-        read_value(in, name, value, &attributes[used]);
-        used++;
-    }
+    repli_attribute *attributes = repli__json_new_array(in, count, sizeof(*attributes));
+    repli__json_span name;
+    repli__json_span value;
+    size_t at = 0;
+    for (size_t i = 0; in->code == REPLI_OK && i < count; i++)
+        if (repli__json_next_member(map, &at, &name, &value))
+            read_attribute(in, member, name, value, &attributes[i]);
     if (in->code != REPLI_OK)
         return;
     qsort(attributes, count, sizeof(*attributes), by_name);

@@ -1,8 +1,8 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "model/doc.h"
+#include "model/json_check.h"
 #include "model/json_in.h"
 #include "model/json_out.h"
 #include "model/record.h"
@@ -45,46 +45,57 @@ int32_t repli__failure_to_json(const char *message, const char *cause, repli_buf
     return repli__json_end(&out, err);
 }
 
-/* The messages between the first and the last of a trail are put behind the first. */
-static void read_trail(const json_t *trail, char *message, size_t size) {
-    for (size_t i = 1; i + 1 < json_array_size(trail); i++) {
-        const char *text = json_string_value(json_array_get(trail, i));
-        const size_t used = strlen(message);
-        if (text != NULL)
-            snprintf(message + used, size - used, ": %s", text);
-    }
+static int is_string(const repli__json_member *member) {
+    return repli__json_type(member->value) == REPLI__JSON_STRING;
 }
 
-static int32_t read_error(const json_t *root, repli_error *ret_error, repli_error *err) {
-    const json_t *flag = json_object_get(root, "error");
-    const char *first = json_string_value(json_object_get(root, "error_msg"));
-    if (first == NULL || (flag != NULL && !json_is_true(flag)))
-        return repli__error(err, REPLI_EINVALID, "model",
-                            "this is not the body of an error: expected an object with "
-                            "\"error\": true and a string \"error_msg\"");
-    char message[2 * REPLI_ERROR_MESSAGE_SIZE];
-    snprintf(message, sizeof(message), "%s", first);
-    const json_t *trail = json_object_get(root, "error_trail");
-    read_trail(trail, message, sizeof(message));
-
-    const size_t length = json_array_size(trail);
-    const char *cause = json_string_value(json_object_get(root, "error_cause"));
-    if (cause == NULL && length > 1)
-        cause = json_string_value(json_array_get(trail, length - 1));
-    repli__error(ret_error, REPLI_EINTERNAL, "agent", "%s", message);
-    if (cause != NULL)
-        repli__error_cause(ret_error, cause);
-    return REPLI_OK;
+/* Messages between the first and the last of a trail go behind the first; the last is the cause. */
+static void read_trail(repli__json_span trail, char *message, size_t message_size, char *cause,
+                       size_t cause_size) {
+    if (repli__json_type(trail) != REPLI__JSON_ARRAY)
+        return;
+    const size_t count = repli__json_count(trail);
+    repli__json_span item;
+    size_t at = 0;
+    for (size_t i = 0; repli__json_next_item(trail, &at, &item); i++) {
+        if (i == 0 || repli__json_type(item) != REPLI__JSON_STRING)
+            continue;
+        if (i == count - 1) {
+            repli__json_decode(item, cause, cause_size);
+            continue;
+        }
+        const size_t used = strlen(message);
+        if (message_size - used < sizeof(": x"))
+            continue;
+        memcpy(message + used, ": ", sizeof(": "));
+        repli__json_decode(item, message + used + 2, message_size - used - 2);
+    }
 }
 
 int32_t repli_error_from_json(const char *json, size_t size, repli_error *ret_error,
                               repli_error *err) {
-    json_t *root = NULL;
-    int32_t code = repli__json_load(json, size, REPLI__JSON_BIG_INTEGERS, REPLI__DOCUMENT_DEPTH,
-                                    "the error", &root, err);
+    int32_t code = repli__json_check(json, size, REPLI__DOCUMENT_DEPTH, "the error", err);
     if (code != REPLI_OK)
         return code;
-    code = read_error(root, ret_error, err);
-    json_decref(root);
-    return code;
+    enum { FLAG, MESSAGE, CAUSE, TRAIL, COUNT };
+    repli__json_member m[COUNT] = {
+        {.name = "error"}, {.name = "error_msg"}, {.name = "error_cause"}, {.name = "error_trail"}};
+    repli__json_in in = {.err = err, .path = ""};
+    repli__json_members(&in, repli__json_root(json, size), m, COUNT);
+    const repli__json_span flag = m[FLAG].value;
+    if (in.code != REPLI_OK)
+        return in.code;
+    if (!is_string(&m[MESSAGE]) || (flag.text != NULL && flag.text[0] != 't'))
+        return repli__error(err, REPLI_EINVALID, "model",
+                            "this is not the body of an error: expected an object with "
+                            "\"error\": true and a string \"error_msg\"");
+    char message[REPLI_ERROR_MESSAGE_SIZE];
+    char cause[REPLI_ERROR_CAUSE_SIZE] = "";
+    repli__json_decode(m[MESSAGE].value, message, sizeof(message));
+    read_trail(m[TRAIL].value, message, sizeof(message), cause, sizeof(cause));
+    if (is_string(&m[CAUSE]))
+        repli__json_decode(m[CAUSE].value, cause, sizeof(cause));
+    repli__error(ret_error, REPLI_EINTERNAL, "agent", "%s", message);
+    repli__error_cause(ret_error, cause);
+    return REPLI_OK;
 }

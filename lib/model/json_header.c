@@ -1,7 +1,5 @@
 #include "model/json_header.h"
 
-#include "base/error.h"
-#include "base/utf8.h"
 #include "model/record.h"
 
 void repli__headers_write(repli__json_out *out, const repli_header *headers, size_t count) {
@@ -18,30 +16,27 @@ void repli__headers_write(repli__json_out *out, const repli_header *headers, siz
     repli__json_close(out, '}');
 }
 
-void repli__headers_get(repli__json_in *in, const json_t *object, const char *name,
+void repli__headers_get(repli__json_in *in, const repli__json_member *member,
                         const repli_header **ret_headers, size_t *ret_count) {
-    json_t *map = repli__json_get_object(in, object, name, REPLI__OPTIONAL);
-    const size_t count = json_object_size(map);
+    const repli__json_span map = repli__json_get_object(in, member, REPLI__OPTIONAL);
+    const size_t count = repli__json_count(map);
     if (count == 0)
         return;
-    repli_header *headers = repli__json_copy_array(in, count, sizeof(*headers));
-    size_t used = 0;
-    const char *key;
-    json_t *value;
-    json_object_foreach(map, key, value) {
-        if (in->code != REPLI_OK)
-            return;
-        if (!json_is_string(value)) {
-            char quote[REPLI__QUOTE_SIZE];
-            repli__json_refuse(in, repli__utf8_quote(quote, key), "a string", value);
-            repli__error_within(in->err, in->code, "%s", name);
+    repli_header *headers = repli__json_new_array(in, count, sizeof(*headers));
+    repli__json_span name;
+    repli__json_span value;
+    size_t at = 0;
+    for (size_t i = 0; in->code == REPLI_OK && i < count; i++) {
+        if (!repli__json_next_member(map, &at, &name, &value))
+            break;
+        if (repli__json_type(value) != REPLI__JSON_STRING) {
+            repli__json_refuse_entry(in, member, name, "a string", value);
             return;
         }
-        headers[used] = (repli_header)REPLI_HEADER_INIT;
-        headers[used].name = repli__json_copy_text(in, key);
-        headers[used].value = repli__json_copy_text(in, json_string_value(value));
-        used++;
+        headers[i] = (repli_header)REPLI_HEADER_INIT;
+        headers[i].name = repli__json_copy_string(in, name);
+        headers[i].value = repli__json_copy_string(in, value);
     }
     *ret_headers = headers;
-    *ret_count = used;
+    *ret_count = count;
 }

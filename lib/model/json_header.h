@@ -9,8 +9,9 @@
 /* The object as a value. The headers are valid. */
 void repli__headers_write(repli__json_out *out, const repli_header *headers, size_t count);
 
-/* Member name, in the order of the text; none if it is absent. */
-void repli__headers_get(repli__json_in *in, const json_t *object, const char *name,
+/* An object, in the order of the text; none if it is absent. Names may repeat: validation sees
+ * that. */
+void repli__headers_get(repli__json_in *in, const repli__json_member *member,
                         const repli_header **ret_headers, size_t *ret_count);
 
 #endif

@@ -1,224 +1,218 @@
 #include "model/json_in.h"
 
-#include <string.h>
-
 #include "base/error.h"
-#include "base/locale.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
+#include "model/json_check.h"
 
-/* Brackets outside of strings, whether or not the rest makes sense. */
-static int is_deeper(const char *json, size_t size, size_t max_depth) {
-    size_t depth = 0;
-    int in_string = 0;
-    for (size_t i = 0; i < size; i++) {
-        const char c = json[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = 0;
-        } else if (c == '"') {
-            in_string = 1;
-        } else if (c == '[' || c == '{') {
-            if (++depth > max_depth)
-                return 1;
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            depth--;
-        }
-    }
-    return 0;
+static const repli__json_span none = {NULL, 0};
+
+/* Refusals. */
+
+void repli__json_refuse(repli__json_in *in, const repli__json_member *member,
+                        const char *expected) {
+    if (in->code != REPLI_OK)
+        return;
+    if (member->value.text == NULL)
+        in->code = repli__error(in->err, REPLI_EINVALID, "model", "%s%s is missing: expected %s",
+                                in->path, member->name, expected);
+    else
+        in->code =
+            repli__error(in->err, REPLI_EINVALID, "model", "%s%s must be %s, not %s", in->path,
+                         member->name, expected, repli__json_type_name(member->value));
 }
 
-static const char *reason_of(json_error_t *error) {
-    switch (json_error_code(error)) {
-    case json_error_premature_end_of_input: return "it ends too early";
-    case json_error_null_character: return "a string contains \\u0000, which is not supported";
-    case json_error_null_byte_in_key: return "a name contains \\u0000, which is not supported";
-    case json_error_numeric_overflow: return "a number is too large";
-    default: repli__utf8_clean(error->text); return error->text;
-    }
+void repli__json_refuse_word(repli__json_in *in, const repli__json_member *member,
+                             const char *expected, const char *word) {
+    if (in->code != REPLI_OK)
+        return;
+    char quote[REPLI__QUOTE_SIZE];
+    in->code = repli__error(in->err, REPLI_EINVALID, "model", "%s%s must be %s, not %s", in->path,
+                            member->name, expected, repli__utf8_quote(quote, word));
 }
 
-int32_t repli__json_load(const char *json, size_t size, size_t flags, size_t max_depth,
-                         const char *what, json_t **ret_root, repli_error *err) {
-    if (json == NULL || size == 0)
-        return repli__error(err, REPLI_EINVALID, "model", "%s is empty: expected JSON", what);
-    if (is_deeper(json, size, max_depth))
-        return repli__error(err, REPLI_EINVALID, "model", "%s is nested deeper than %zu levels",
-                            what, max_depth);
-    json_error_t error;
-    repli__locale locale;
-    repli__locale_enter(&locale);
-    json_t *root = json_loadb(json, size, flags | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    repli__locale_leave(&locale);
-    if (root == NULL && json_error_code(&error) == json_error_out_of_memory)
-        return repli__error_nomem(err, "model", "parsing JSON");
-    if (root == NULL)
-        return repli__error(err, REPLI_EINVALID, "model",
-                            "%s is not valid JSON: line %d, column %d: %s", what, error.line,
-                            error.column, reason_of(&error));
-    *ret_root = root;
-    return REPLI_OK;
+void repli__json_refuse_entry(repli__json_in *in, const repli__json_member *map,
+                              repli__json_span name, const char *expected, repli__json_span found) {
+    if (in->code != REPLI_OK)
+        return;
+    char text[REPLI__QUOTE_SIZE];
+    char quote[REPLI__QUOTE_SIZE];
+    repli__json_decode(name, text, sizeof(text));
+    in->code = repli__error(in->err, REPLI_EINVALID, "model", "%s.%s must be %s, not %s", map->name,
+                            repli__utf8_quote(quote, text), expected, repli__json_type_name(found));
 }
 
-int32_t repli__json_validate(const char *json, size_t size, size_t max, const char *what,
-                             repli_error *err) {
-    if (size > max)
-        return repli__error(err, REPLI_EINVALID, "model", "%s is longer than %zu bytes", what, max);
-    json_t *root = NULL;
-    const int32_t code = repli__json_load(json, size, REPLI__JSON_BIG_INTEGERS, REPLI__VALUE_DEPTH,
-                                          what, &root, err);
-    json_decref(root);
-    return code;
+void repli__json_within(repli__json_in *in, const char *where, size_t index) {
+    if (in->code != REPLI_OK)
+        repli__error_within(in->err, in->code, "%s[%zu]", where, index);
 }
 
 /* Members. */
 
-static const char *type_of(const json_t *value) {
-    switch (json_typeof(value)) {
-    case JSON_OBJECT: return "an object";
-    case JSON_ARRAY: return "an array";
-    case JSON_STRING: return "a string";
-    case JSON_INTEGER: return "an integer";
-    case JSON_REAL: return "a number";
-    case JSON_TRUE:
-    case JSON_FALSE: return "a boolean";
-    default: return "null";
-    }
+static void found(repli__json_in *in, repli__json_member *member, repli__json_span value) {
+    if (member->value.text != NULL && in->code == REPLI_OK)
+        in->code = repli__error(in->err, REPLI_EINVALID, "model", "%s%s is there twice", in->path,
+                                member->name);
+    member->value = value;
 }
 
-void repli__json_refuse(repli__json_in *in, const char *name, const char *expected,
-                        const json_t *found) {
-    if (in->code != REPLI_OK)
+void repli__json_members(repli__json_in *in, repli__json_span object, repli__json_member *members,
+                         size_t count) {
+    if (in->code != REPLI_OK || repli__json_type(object) != REPLI__JSON_OBJECT)
         return;
-    if (found == NULL)
-        in->code = repli__error(in->err, REPLI_EINVALID, "model", "%s%s is missing: expected %s",
-                                in->path, name, expected);
-    else
-        in->code = repli__error(in->err, REPLI_EINVALID, "model", "%s%s must be %s, not %s",
-                                in->path, name, expected, type_of(found));
+    repli__json_span name;
+    repli__json_span value;
+    size_t at = 0;
+    while (repli__json_next_member(object, &at, &name, &value)) {
+        for (size_t i = 0; i < count; i++) {
+            if (repli__json_string_is(name, members[i].name)) {
+                found(in, &members[i], value);
+                break;
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        if (in->code != REPLI_OK || repli__json_type(members[i].value) == REPLI__JSON_NULL)
+            members[i].value = none;
 }
 
-json_t *repli__json_get(repli__json_in *in, const json_t *object, const char *name) {
+static repli__json_span get(repli__json_in *in, const repli__json_member *member, int type,
+                            int required, const char *expected) {
     if (in->code != REPLI_OK)
-        return NULL;
-    json_t *value = json_object_get(object, name);
-    return json_is_null(value) ? NULL : value;
+        return none;
+    const int actual = repli__json_type(member->value);
+    if (actual == type || (actual == REPLI__JSON_NONE && !required))
+        return member->value;
+    repli__json_refuse(in, member, expected);
+    return none;
 }
 
-static json_t *get_typed(repli__json_in *in, const json_t *object, const char *name, int required,
-                         json_type type, const char *expected) {
-    json_t *value = repli__json_get(in, object, name);
-    if (value != NULL ? json_typeof(value) == type : !required)
-        return value;
-    repli__json_refuse(in, name, expected, value);
-    return NULL;
+repli__json_span repli__json_get_object(repli__json_in *in, const repli__json_member *member,
+                                        int required) {
+    return get(in, member, REPLI__JSON_OBJECT, required, "an object");
 }
 
-json_t *repli__json_get_object(repli__json_in *in, const json_t *object, const char *name,
-                               int required) {
-    return get_typed(in, object, name, required, JSON_OBJECT, "an object");
+repli__json_span repli__json_get_array(repli__json_in *in, const repli__json_member *member,
+                                       int required) {
+    return get(in, member, REPLI__JSON_ARRAY, required, "an array");
 }
 
-json_t *repli__json_get_array(repli__json_in *in, const json_t *object, const char *name,
-                              int required) {
-    return get_typed(in, object, name, required, JSON_ARRAY, "an array");
+static repli__json_span get_string(repli__json_in *in, const repli__json_member *member,
+                                   int required) {
+    return get(in, member, REPLI__JSON_STRING, required, "a string");
 }
 
-const json_t *repli__json_object_at(repli__json_in *in, const json_t *array, size_t index) {
-    const json_t *value = json_array_get(array, index);
-    if (json_is_object(value))
-        return value;
-    repli__json_refuse(in, "the item", "an object", value);
-    return NULL;
-}
-
-const char *repli__json_get_text(repli__json_in *in, const json_t *object, const char *name,
+const char *repli__json_get_text(repli__json_in *in, const repli__json_member *member,
                                  int required) {
-    const json_t *value = get_typed(in, object, name, required, JSON_STRING, "a string");
-    return value != NULL ? repli__json_copy_text(in, json_string_value(value)) : NULL;
+    const repli__json_span value = get_string(in, member, required);
+    return value.text != NULL ? repli__json_copy_string(in, value) : NULL;
 }
 
-int64_t repli__json_get_integer(repli__json_in *in, const json_t *object, const char *name) {
-    const json_t *value =
-        get_typed(in, object, name, REPLI__REQUIRED, JSON_INTEGER, "a 64-bit integer");
-    return value != NULL ? json_integer_value(value) : 0;
+const char *repli__json_get_uuid(repli__json_in *in, const repli__json_member *member,
+                                 int required) {
+    const char *text = repli__json_get_text(in, member, required);
+    char canonical[REPLI_UUID_SIZE];
+    if (text == NULL)
+        return NULL;
+    in->code = repli__uuid_canonical(text, canonical, in->err);
+    if (in->code != REPLI_OK) {
+        repli__error_within(in->err, in->code, "%s%s", in->path, member->name);
+        return NULL;
+    }
+    const char *copy = repli__arena_strdup(in->arena, canonical);
+    if (copy == NULL)
+        in->code = repli__error_nomem(in->err, "model", "reading JSON");
+    return copy;
 }
 
-int64_t repli__json_get_time(repli__json_in *in, const json_t *object, const char *name) {
-    const json_t *value = get_typed(in, object, name, REPLI__OPTIONAL, JSON_STRING, "a string");
-    if (value == NULL)
+int64_t repli__json_get_integer(repli__json_in *in, const repli__json_member *member) {
+    static const char expected[] = "a 64-bit integer";
+    const repli__json_span value = get(in, member, REPLI__JSON_INTEGER, REPLI__REQUIRED, expected);
+    int64_t number = 0;
+    if (value.text != NULL && !repli__json_to_integer(value, &number))
+        repli__json_refuse(in, member, expected);
+    return number;
+}
+
+int64_t repli__json_get_time(repli__json_in *in, const repli__json_member *member) {
+    const repli__json_span value = get_string(in, member, REPLI__OPTIONAL);
+    if (value.text == NULL)
         return REPLI_TIME_NONE;
+    /* Longer than any time, so that a cut one is refused. */
+    char text[2 * REPLI_TIME_SIZE];
     int64_t time_ns = REPLI_TIME_NONE;
-    in->code = repli_time_parse(json_string_value(value), &time_ns, in->err);
+    repli__json_decode(value, text, sizeof(text));
+    in->code = repli_time_parse(text, &time_ns, in->err);
     if (in->code != REPLI_OK)
-        repli__error_within(in->err, in->code, "%s%s", in->path, name);
+        repli__error_within(in->err, in->code, "%s%s", in->path, member->name);
     return time_ns;
 }
 
-const char *repli__json_get_uuid(repli__json_in *in, const json_t *object, const char *name,
-                                 int required) {
-    const json_t *value = get_typed(in, object, name, required, JSON_STRING, "a string");
-    if (value == NULL)
+const char *repli__json_get_json(repli__json_in *in, const repli__json_member *member) {
+    if (in->code != REPLI_OK || member->value.text == NULL)
         return NULL;
-    char canonical[REPLI_UUID_SIZE];
-    in->code = repli__uuid_canonical(json_string_value(value), canonical, in->err);
-    if (in->code != REPLI_OK) {
-        repli__error_within(in->err, in->code, "%s%s", in->path, name);
-        return NULL;
-    }
-    return repli__json_copy_text(in, canonical);
+    char *copy = repli__json_new_array(in, member->value.size + 1, 1);
+    if (copy != NULL)
+        copy[repli__json_compact(copy, member->value)] = '\0';
+    return copy;
 }
 
-static void *check_memory(repli__json_in *in, void *memory) {
+int repli__json_get_word(repli__json_in *in, repli__json_span value,
+                         char ret_word[REPLI__WORD_SIZE]) {
+    if (in->code != REPLI_OK || repli__json_type(value) != REPLI__JSON_STRING)
+        return 0;
+    repli__json_decode(value, ret_word, REPLI__WORD_SIZE);
+    return 1;
+}
+
+repli__json_span repli__json_next_object(repli__json_in *in, repli__json_span array, size_t *at) {
+    repli__json_member item = {.name = "the item", .value = none};
+    repli__json_next_item(array, at, &item.value);
+    return repli__json_get_object(in, &item, REPLI__REQUIRED);
+}
+
+/* Copies. */
+
+void *repli__json_new_array(repli__json_in *in, size_t count, size_t size) {
+    void *memory = repli__arena_calloc(in->arena, count, size);
     if (memory == NULL && in->code == REPLI_OK)
         in->code = repli__error_nomem(in->err, "model", "reading JSON");
     return memory;
 }
 
-const char *repli__json_copy_text(repli__json_in *in, const char *text) {
-    return check_memory(in, repli__arena_strdup(in->arena, text));
-}
-
-void *repli__json_copy_array(repli__json_in *in, size_t count, size_t size) {
-    return check_memory(in, repli__arena_calloc(in->arena, count, size));
-}
-
-const char *repli__json_copy_value(repli__json_in *in, repli__json_span value) {
-    if (in->code != REPLI_OK || value.text == NULL || value.text[0] == 'n')
+const char *repli__json_copy_string(repli__json_in *in, repli__json_span string) {
+    if (in->code != REPLI_OK)
         return NULL;
-    char *copy = check_memory(in, repli__arena_alloc(in->arena, value.size + 1));
-    if (copy != NULL)
-        copy[repli__json_compact(copy, value.text, value.size)] = '\0';
-    return copy;
+    char *text = repli__json_new_array(in, string.size, 1);
+    if (text != NULL)
+        repli__json_decode(string, text, string.size);
+    return text;
 }
 
 /* Documents. */
 
-static int32_t read_root(const repli__json_source *source, const json_t *root, repli_doc *doc,
+static int32_t read_root(repli__json_span root, const char *what, repli_doc *doc,
                          repli__json_read_fn read, void *record, repli_error *err) {
-    if (!json_is_object(root))
-        return repli__error(err, REPLI_EINVALID, "model", "%s must be an object, not %s",
-                            source->what, type_of(root));
+    if (repli__json_type(root) != REPLI__JSON_OBJECT)
+        return repli__error(err, REPLI_EINVALID, "model", "%s must be an object, not %s", what,
+                            repli__json_type_name(root));
     repli__json_in in = {.arena = &doc->arena, .err = err, .path = ""};
-    read(&in, root, (repli__json_span){source->json, source->size}, record);
-    return in.code == REPLI_OK ? in.code : repli__error_within(err, in.code, "%s", source->what);
+    read(&in, root, record);
+    return in.code == REPLI_OK ? in.code : repli__error_within(err, in.code, "%s", what);
 }
 
-int32_t repli__json_read(const repli__json_source *source, const repli__mem *mem,
+int32_t repli__json_read(const repli__mem *mem, const char *json, size_t size, const char *what,
                          size_t record_size, repli__json_read_fn read, repli_doc **ret_doc,
                          const void **ret_record, repli_error *err) {
-    json_t *root = NULL;
-    int32_t code = repli__json_load(source->json, source->size, source->flags,
-                                    REPLI__DOCUMENT_DEPTH, source->what, &root, err);
+    int32_t code = repli__json_check(json, size, REPLI__DOCUMENT_DEPTH, what, err);
     if (code != REPLI_OK)
         return code;
     repli_doc *doc = repli__doc_new(mem);
     void *record = doc != NULL ? repli__arena_calloc(&doc->arena, 1, record_size) : NULL;
-    code = record != NULL ? read_root(source, root, doc, read, record, err)
-                          : repli__error_nomem(err, "model", "reading JSON");
-    json_decref(root);
+    if (record != NULL)
+        code = read_root(repli__json_root(json, size), what, doc, read, record, err);
+    else
+        code = repli__error_nomem(err, "model", "reading JSON");
     if (code != REPLI_OK) {
         repli_doc_free(doc);
         return code;

@@ -1,7 +1,5 @@
 #include <string.h>
 
-#include "base/error.h"
-#include "base/utf8.h"
 #include "model/json_attribute.h"
 #include "model/json_documents.h"
 #include "model/record.h"
@@ -115,77 +113,77 @@ int32_t repli_node_to_json(const repli_node *node, repli_buf *ret_json, repli_er
 
 /* From text. */
 
-static void read_addresses(repli__json_in *in, const json_t *root, repli_node *node) {
-    json_t *map = repli__json_get_object(in, root, "address", REPLI__REQUIRED);
-    const size_t count = json_object_size(map);
-    repli_address *addresses = NULL;
-    if (count > 0)
-        addresses = repli__json_copy_array(in, count, sizeof(*addresses));
+static void read_addresses(repli__json_in *in, const repli__json_member *member, repli_node *node) {
+    const repli__json_span map = repli__json_get_object(in, member, REPLI__REQUIRED);
+    const size_t count = repli__json_count(map);
+    if (count == 0)
+        return;
+    repli_address *addresses = repli__json_new_array(in, count, sizeof(*addresses));
+    repli__json_span name;
+    repli__json_span value;
     size_t used = 0;
-    const char *name;
-    json_t *value;
-    json_object_foreach(map, name, value) {
-        if (in->code != REPLI_OK)
-            return;
-        if (json_is_null(value))
+    size_t at = 0;
+    while (in->code == REPLI_OK && repli__json_next_member(map, &at, &name, &value)) {
+        const int type = repli__json_type(value);
+        if (type == REPLI__JSON_NULL)
             continue;
-        if (!json_is_string(value)) {
-            char quote[REPLI__QUOTE_SIZE];
-            in->path = "address.";
-            repli__json_refuse(in, repli__utf8_quote(quote, name), "a string or null", value);
-            in->path = "";
+        if (type != REPLI__JSON_STRING) {
+            repli__json_refuse_entry(in, member, name, "a string or null", value);
             return;
         }
         addresses[used] = (repli_address)REPLI_ADDRESS_INIT;
-        addresses[used].name = repli__json_copy_text(in, name);
-        addresses[used].address = repli__json_copy_text(in, json_string_value(value));
+        addresses[used].name = repli__json_copy_string(in, name);
+        addresses[used].address = repli__json_copy_string(in, value);
         used++;
     }
-    node->addresses = used > 0 ? addresses : NULL;
+    node->addresses = addresses;
     node->address_count = used;
 }
 
-static void read_agent_version(repli__json_in *in, const json_t *root,
+static void read_agent_version(repli__json_in *in, const repli__json_member *member,
                                repli_agent_version *version) {
-    const json_t *object = repli__json_get_object(in, root, "agent_version", REPLI__REQUIRED);
+    enum { CHECKOUT, NUMBER, TAINT, COUNT };
+    repli__json_member m[COUNT] = {{.name = "checkout"}, {.name = "number"}, {.name = "taint"}};
+    const repli__json_span object = repli__json_get_object(in, member, REPLI__REQUIRED);
     in->path = "agent_version.";
+    repli__json_members(in, object, m, COUNT);
     version->struct_size = sizeof(*version);
-    version->number = repli__json_get_text(in, object, "number", REPLI__REQUIRED);
-    version->checkout = or_unknown(repli__json_get_text(in, object, "checkout", REPLI__OPTIONAL));
-    version->taint = or_unknown(repli__json_get_text(in, object, "taint", REPLI__OPTIONAL));
+    version->number = repli__json_get_text(in, &m[NUMBER], REPLI__REQUIRED);
+    version->checkout = or_unknown(repli__json_get_text(in, &m[CHECKOUT], REPLI__OPTIONAL));
+    version->taint = or_unknown(repli__json_get_text(in, &m[TAINT], REPLI__OPTIONAL));
     in->path = "";
 }
 
-static void read_status(repli__json_in *in, const json_t *root, repli_node *node) {
+static void read_status(repli__json_in *in, const repli__json_member *member, repli_node *node) {
     static const char expected[] = "a status such as \"HEALTHY\", or {\"UNKNOWN\": \"reason\"}";
-    const json_t *value = repli__json_get(in, root, "node_status");
-    if (json_is_string(value)) {
-        const char *word = json_string_value(value);
+    char word[REPLI__WORD_SIZE];
+    if (repli__json_get_word(in, member->value, word)) {
         node->status = repli__status_find(word);
-        if (node->status != 0 && node->status != REPLI_STATUS_UNKNOWN)
-            return;
-        char quote[REPLI__QUOTE_SIZE];
-        in->code = repli__error(in->err, REPLI_EINVALID, "model", "node_status must be %s, not %s",
-                                expected, repli__utf8_quote(quote, word));
+        if (node->status == 0 || node->status == REPLI_STATUS_UNKNOWN)
+            repli__json_refuse_word(in, member, expected, word);
         return;
     }
-    const json_t *reason = json_object_get(value, repli_status_name(REPLI_STATUS_UNKNOWN));
-    if (!json_is_string(reason)) {
-        repli__json_refuse(in, "node_status", expected, value);
+    repli__json_member reason = {.name = repli_status_name(REPLI_STATUS_UNKNOWN)};
+    repli__json_members(in, member->value, &reason, 1);
+    if (repli__json_type(reason.value) != REPLI__JSON_STRING) {
+        repli__json_refuse(in, member, expected);
         return;
     }
     node->status = REPLI_STATUS_UNKNOWN;
-    node->status_reason = repli__json_copy_text(in, json_string_value(reason));
+    node->status_reason = repli__json_copy_string(in, reason.value);
 }
 
-static void read_store_version(repli__json_in *in, const json_t *root,
+static void read_store_version(repli__json_in *in, const repli__json_member *member,
                                repli_store_version *version) {
-    const json_t *object = repli__json_get_object(in, root, "store_version", REPLI__REQUIRED);
+    enum { CHECKOUT, NUMBER, EXTRA, COUNT };
+    repli__json_member m[COUNT] = {{.name = "checkout"}, {.name = "number"}, {.name = "extra"}};
+    const repli__json_span object = repli__json_get_object(in, member, REPLI__REQUIRED);
     in->path = "store_version.";
+    repli__json_members(in, object, m, COUNT);
     version->struct_size = sizeof(*version);
-    version->number = repli__json_get_text(in, object, "number", REPLI__REQUIRED);
-    version->checkout = repli__json_get_text(in, object, "checkout", REPLI__OPTIONAL);
-    version->extra = repli__json_get_text(in, object, "extra", REPLI__OPTIONAL);
+    version->number = repli__json_get_text(in, &m[NUMBER], REPLI__REQUIRED);
+    version->checkout = repli__json_get_text(in, &m[CHECKOUT], REPLI__OPTIONAL);
+    version->extra = repli__json_get_text(in, &m[EXTRA], REPLI__OPTIONAL);
     in->path = "";
     if (version->number != NULL && strcmp(version->number, unknown_number) == 0)
         version->number = NULL;
@@ -202,17 +200,27 @@ static const char *reason_attribute(const repli_node *node) {
     return NULL;
 }
 
-static void read_node(repli__json_in *in, const json_t *root, repli__json_span text, void *record) {
-    (void)text;
+static void read_node(repli__json_in *in, repli__json_span root, void *record) {
+    enum { ADDRESS, AGENT_VERSION, ATTRIBUTES, NODE_ID, STATUS, STORE_ID, STORE_VERSION, COUNT };
+    repli__json_member m[COUNT] = {
+        [ADDRESS] = {.name = "address"},
+        [AGENT_VERSION] = {.name = "agent_version"},
+        [ATTRIBUTES] = {.name = "attributes"},
+        [NODE_ID] = {.name = "node_id"},
+        [STATUS] = {.name = "node_status"},
+        [STORE_ID] = {.name = "store_id"},
+        [STORE_VERSION] = {.name = "store_version"},
+    };
+    repli__json_members(in, root, m, COUNT);
     repli_node *node = record;
     node->struct_size = sizeof(*node);
-    read_addresses(in, root, node);
-    read_agent_version(in, root, &node->agent_version);
-    repli__attributes_get(in, root, &node->attributes, &node->attribute_count);
-    node->node_id = repli__json_get_text(in, root, "node_id", REPLI__REQUIRED);
-    read_status(in, root, node);
-    node->store_id = repli__json_get_text(in, root, "store_id", REPLI__REQUIRED);
-    read_store_version(in, root, &node->store_version);
+    read_addresses(in, &m[ADDRESS], node);
+    read_agent_version(in, &m[AGENT_VERSION], &node->agent_version);
+    repli__attributes_get(in, &m[ATTRIBUTES], &node->attributes, &node->attribute_count);
+    node->node_id = repli__json_get_text(in, &m[NODE_ID], REPLI__REQUIRED);
+    read_status(in, &m[STATUS], node);
+    node->store_id = repli__json_get_text(in, &m[STORE_ID], REPLI__REQUIRED);
+    read_store_version(in, &m[STORE_VERSION], &node->store_version);
     if (in->code == REPLI_OK && node->status_reason == NULL)
         node->status_reason = reason_attribute(node);
     if (in->code == REPLI_OK)
@@ -221,10 +229,9 @@ static void read_node(repli__json_in *in, const json_t *root, repli__json_span t
 
 int32_t repli__node_from_json(const repli__mem *mem, const char *json, size_t size,
                               repli_doc **ret_doc, const repli_node **ret_node, repli_error *err) {
-    const repli__json_source source = {json, size, 0, "the node"};
     const void *node = NULL;
-    const int32_t code =
-        repli__json_read(&source, mem, sizeof(repli_node), read_node, ret_doc, &node, err);
+    const int32_t code = repli__json_read(mem, json, size, "the node", sizeof(repli_node),
+                                          read_node, ret_doc, &node, err);
     if (code == REPLI_OK)
         *ret_node = node;
     return code;

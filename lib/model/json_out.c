@@ -175,7 +175,7 @@ void repli__json_verbatim(repli__json_out *out, const char *json) {
     put(out, json, size);
     if (out->code == REPLI_OK) {
         char *text = out->buf->data + out->buf->size - size;
-        out->buf->size -= size - repli__json_compact(text, text, size);
+        out->buf->size -= size - repli__json_compact(text, (repli__json_span){text, size});
         out->buf->data[out->buf->size] = '\0';
     }
 }

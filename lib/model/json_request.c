@@ -42,29 +42,32 @@ int32_t repli_request_to_json(const repli_request *request, repli_buf *ret_json,
     return repli__json_end(&out, err);
 }
 
-/* Merging two maps would have to choose between values, so only one may be given. */
-static void read_headers(repli__json_in *in, const json_t *root, repli_request *request) {
-    const int has_metadata = repli__json_get(in, root, "metadata") != NULL;
-    const int has_headers = repli__json_get(in, root, "headers") != NULL;
-    if (has_metadata && has_headers) {
-        in->code = repli__error(in->err, REPLI_EINVALID, "model",
-                                "metadata and its alias headers are both given: use one");
-        return;
-    }
-    repli__headers_get(in, root, has_headers ? "headers" : "metadata", &request->headers,
-                       &request->header_count);
-}
-
-static void read_request(repli__json_in *in, const json_t *root, repli__json_span text,
-                         void *record) {
+static void read_request(repli__json_in *in, repli__json_span root, void *record) {
+    enum { KIND, ARGS, CREATED, ID, METADATA, HEADERS, REQUESTER, COUNT };
+    repli__json_member m[COUNT] = {
+        [KIND] = {.name = "kind"},
+        [ARGS] = {.name = "args"},
+        [CREATED] = {.name = "created_time"},
+        [ID] = {.name = "id"},
+        [METADATA] = {.name = "metadata"},
+        [HEADERS] = {.name = "headers"},
+        [REQUESTER] = {.name = "requester"},
+    };
+    repli__json_members(in, root, m, COUNT);
     repli_request *request = record;
     request->struct_size = sizeof(*request);
-    request->kind = repli__json_get_text(in, root, "kind", REPLI__REQUIRED);
-    request->args_json = repli__json_copy_value(in, repli__json_member(text, "args"));
-    request->created_ns = repli__json_get_time(in, root, "created_time");
-    request->id = repli__json_get_uuid(in, root, "id", REPLI__OPTIONAL);
-    read_headers(in, root, request);
-    request->requester = repli__json_get_text(in, root, "requester", REPLI__OPTIONAL);
+    request->kind = repli__json_get_text(in, &m[KIND], REPLI__REQUIRED);
+    request->args_json = repli__json_get_json(in, &m[ARGS]);
+    request->created_ns = repli__json_get_time(in, &m[CREATED]);
+    request->id = repli__json_get_uuid(in, &m[ID], REPLI__OPTIONAL);
+    request->requester = repli__json_get_text(in, &m[REQUESTER], REPLI__OPTIONAL);
+    /* To merge them would be to choose between their values. */
+    const int has_headers = m[HEADERS].value.text != NULL;
+    if (in->code == REPLI_OK && has_headers && m[METADATA].value.text != NULL)
+        in->code = repli__error(in->err, REPLI_EINVALID, "model",
+                                "metadata and its alias headers are both given: use one");
+    repli__headers_get(in, has_headers ? &m[HEADERS] : &m[METADATA], &request->headers,
+                       &request->header_count);
     if (in->code == REPLI_OK)
         in->code = repli__request_check(request, in->err);
 }
@@ -72,10 +75,9 @@ static void read_request(repli__json_in *in, const json_t *root, repli__json_spa
 int32_t repli__request_from_json(const repli__mem *mem, const char *json, size_t size,
                                  repli_doc **ret_doc, const repli_request **ret_request,
                                  repli_error *err) {
-    const repli__json_source source = {json, size, REPLI__JSON_BIG_INTEGERS, "the request"};
     const void *request = NULL;
-    const int32_t code =
-        repli__json_read(&source, mem, sizeof(repli_request), read_request, ret_doc, &request, err);
+    const int32_t code = repli__json_read(mem, json, size, "the request", sizeof(repli_request),
+                                          read_request, ret_doc, &request, err);
     if (code == REPLI_OK)
         *ret_request = request;
     return code;

@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/utf8.h"
 #include "model/json_documents.h"
 #include "model/json_in.h"
 #include "model/json_out.h"
@@ -90,84 +89,87 @@ int32_t repli_shards_to_json(const repli_shards *shards, repli_buf *ret_json, re
 
 /* From text. */
 
-static const char *read_unit(repli__json_in *in, const json_t *amount) {
+static const char *read_unit(repli__json_in *in, const repli__json_member *member) {
     static const char expected[] = "\"seconds\", \"milliseconds\" or {\"unit\": \"any other\"}";
-    const json_t *value = repli__json_get(in, amount, "unit");
-    const char *unit =
-        json_string_value(json_is_object(value) ? json_object_get(value, "unit") : value);
-    if (unit == NULL) {
-        repli__json_refuse(in, "unit", expected, value);
+    char word[REPLI__WORD_SIZE];
+    if (repli__json_get_word(in, member->value, word)) {
+        if (!is_plain_unit(word))
+            repli__json_refuse_word(in, member, expected, word);
+        return repli__json_copy_string(in, member->value);
+    }
+    repli__json_member other = {.name = "unit"};
+    repli__json_members(in, member->value, &other, 1);
+    if (repli__json_type(other.value) != REPLI__JSON_STRING) {
+        repli__json_refuse(in, member, expected);
         return NULL;
     }
-    if (json_is_string(value) && !is_plain_unit(unit)) {
-        char quote[REPLI__QUOTE_SIZE];
-        in->code = repli__error(in->err, REPLI_EINVALID, "model", "%sunit must be %s, not %s",
-                                in->path, expected, repli__utf8_quote(quote, unit));
-        return NULL;
-    }
-    return repli__json_copy_text(in, unit);
+    return repli__json_copy_string(in, other.value);
 }
 
 /* An amount that is absent has no unit. */
-static void read_amount(repli__json_in *in, const json_t *shard, const char *name, const char *path,
+static void read_amount(repli__json_in *in, const repli__json_member *member, const char *path,
                         int64_t *ret_value, const char **ret_unit) {
-    const json_t *amount = repli__json_get_object(in, shard, name, REPLI__OPTIONAL);
-    if (amount == NULL)
+    enum { UNIT, VALUE, COUNT };
+    repli__json_member m[COUNT] = {{.name = "unit"}, {.name = "value"}};
+    const repli__json_span amount = repli__json_get_object(in, member, REPLI__OPTIONAL);
+    if (amount.text == NULL)
         return;
     in->path = path;
-    *ret_unit = read_unit(in, amount);
-    *ret_value = repli__json_get_integer(in, amount, "value");
+    repli__json_members(in, amount, m, COUNT);
+    *ret_unit = read_unit(in, &m[UNIT]);
+    *ret_value = repli__json_get_integer(in, &m[VALUE]);
     in->path = "";
 }
 
-static void read_role(repli__json_in *in, const json_t *object, repli_shard *shard) {
+static void read_role(repli__json_in *in, const repli__json_member *member, repli_shard *shard) {
     static const char expected[] =
         "\"Primary\", \"Secondary\", \"Recovering\" or {\"Other\": \"reason\"}";
-    const json_t *value = repli__json_get(in, object, "role");
-    if (json_is_string(value)) {
-        const char *word = json_string_value(value);
+    char word[REPLI__WORD_SIZE];
+    if (repli__json_get_word(in, member->value, word)) {
         shard->role = repli__role_find(word);
-        if (shard->role != 0 && shard->role != REPLI_ROLE_OTHER)
-            return;
-        char quote[REPLI__QUOTE_SIZE];
-        in->code = repli__error(in->err, REPLI_EINVALID, "model", "role must be %s, not %s",
-                                expected, repli__utf8_quote(quote, word));
+        if (shard->role == 0 || shard->role == REPLI_ROLE_OTHER)
+            repli__json_refuse_word(in, member, expected, word);
         return;
     }
-    const json_t *reason = json_object_get(value, repli_role_name(REPLI_ROLE_OTHER));
-    if (!json_is_string(reason)) {
-        repli__json_refuse(in, "role", expected, value);
+    repli__json_member reason = {.name = repli_role_name(REPLI_ROLE_OTHER)};
+    repli__json_members(in, member->value, &reason, 1);
+    if (repli__json_type(reason.value) != REPLI__JSON_STRING) {
+        repli__json_refuse(in, member, expected);
         return;
     }
     shard->role = REPLI_ROLE_OTHER;
-    shard->role_reason = repli__json_copy_text(in, json_string_value(reason));
+    shard->role_reason = repli__json_copy_string(in, reason.value);
 }
 
-static void read_shard(repli__json_in *in, const json_t *object, repli_shard *shard) {
+static void read_shard(repli__json_in *in, repli__json_span object, repli_shard *shard) {
+    enum { ID, ROLE, COMMIT_OFFSET, LAG, COUNT };
+    repli__json_member m[COUNT] = {
+        {.name = "id"}, {.name = "role"}, {.name = "commit_offset"}, {.name = "lag"}};
+    repli__json_members(in, object, m, COUNT);
     *shard = (repli_shard)REPLI_SHARD_INIT;
-    shard->id = repli__json_get_text(in, object, "id", REPLI__REQUIRED);
-    read_role(in, object, shard);
-    read_amount(in, object, "commit_offset", "commit_offset.", &shard->commit_offset,
+    shard->id = repli__json_get_text(in, &m[ID], REPLI__REQUIRED);
+    read_role(in, &m[ROLE], shard);
+    read_amount(in, &m[COMMIT_OFFSET], "commit_offset.", &shard->commit_offset,
                 &shard->commit_offset_unit);
-    read_amount(in, object, "lag", "lag.", &shard->lag, &shard->lag_unit);
+    read_amount(in, &m[LAG], "lag.", &shard->lag, &shard->lag_unit);
     if (in->code == REPLI_OK)
         in->code = repli__shard_check(shard, in->err);
 }
 
-static void read_shards(repli__json_in *in, const json_t *root, repli__json_span text,
-                        void *record) {
-    (void)text;
+static void read_shards(repli__json_in *in, repli__json_span root, void *record) {
+    repli__json_member list = {.name = "shards"};
+    repli__json_members(in, root, &list, 1);
     repli_shards *shards = record;
     shards->struct_size = sizeof(*shards);
-    const json_t *list = repli__json_get_array(in, root, "shards", REPLI__REQUIRED);
-    const size_t count = json_array_size(list);
+    const repli__json_span items = repli__json_get_array(in, &list, REPLI__REQUIRED);
+    const size_t count = repli__json_count(items);
     if (count == 0)
         return;
-    repli_shard *copies = repli__json_copy_array(in, count, sizeof(*copies));
-    for (size_t i = 0; i < count && in->code == REPLI_OK; i++) {
-        read_shard(in, repli__json_object_at(in, list, i), &copies[i]);
-        if (in->code != REPLI_OK)
-            repli__error_within(in->err, in->code, "shards[%zu]", i);
+    repli_shard *copies = repli__json_new_array(in, count, sizeof(*copies));
+    size_t at = 0;
+    for (size_t i = 0; in->code == REPLI_OK && i < count; i++) {
+        read_shard(in, repli__json_next_object(in, items, &at), &copies[i]);
+        repli__json_within(in, "shards", i);
     }
     shards->shards = copies;
     shards->shard_count = count;
@@ -176,10 +178,9 @@ static void read_shards(repli__json_in *in, const json_t *root, repli__json_span
 int32_t repli__shards_from_json(const repli__mem *mem, const char *json, size_t size,
                                 repli_doc **ret_doc, const repli_shards **ret_shards,
                                 repli_error *err) {
-    const repli__json_source source = {json, size, 0, "the list of shards"};
     const void *shards = NULL;
-    const int32_t code =
-        repli__json_read(&source, mem, sizeof(repli_shards), read_shards, ret_doc, &shards, err);
+    const int32_t code = repli__json_read(mem, json, size, "the list of shards",
+                                          sizeof(repli_shards), read_shards, ret_doc, &shards, err);
     if (code == REPLI_OK)
         *ret_shards = shards;
     return code;

@@ -2,26 +2,54 @@
 #define REPLI_MODEL_JSON_SPAN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
- * Finding values in JSON text that is known to be valid, to pass them on as they were written.
+ * Finding one's way in JSON text that repli__json_check() has accepted. Nothing is copied: a value
+ * is where it stands, as it was written.
  */
-
-/* A value within a text; text is NULL if there is none. */
 typedef struct repli__json_span {
-    const char *text;
+    const char *text; /* NULL: there is none */
     size_t size;
 } repli__json_span;
 
-/* The value of member name, of ASCII letters, in an object. No span, no object, no such member: no
- * span. */
-repli__json_span repli__json_member(repli__json_span object, const char *name);
+enum {
+    REPLI__JSON_NONE = 0,
+    REPLI__JSON_NULL,
+    REPLI__JSON_BOOLEAN,
+    REPLI__JSON_INTEGER, /* without point and exponent; of any size */
+    REPLI__JSON_REAL,
+    REPLI__JSON_STRING,
+    REPLI__JSON_ARRAY,
+    REPLI__JSON_OBJECT
+};
 
-/* The items of an array one after the other: *at is 0 at first. No span: there are no more. */
-repli__json_span repli__json_item(repli__json_span array, size_t *at);
+/* The value of a whole text: without the white space around it. */
+repli__json_span repli__json_root(const char *json, size_t size);
 
-/* Copy size bytes of JSON without white space between its tokens. to may be json itself, and has
- * room for size bytes. Returns the bytes written. */
-size_t repli__json_compact(char *to, const char *json, size_t size);
+int repli__json_type(repli__json_span value);
+/* The type with its article, for messages: "an object". */
+const char *repli__json_type_name(repli__json_span value);
+
+/* Items of an array, or members of an object. */
+size_t repli__json_count(repli__json_span value);
+/* One after the other; *at is 0 at first. 0 when there are no more. */
+int repli__json_next_item(repli__json_span array, size_t *at, repli__json_span *ret_item);
+int repli__json_next_member(repli__json_span object, size_t *at, repli__json_span *ret_name,
+                            repli__json_span *ret_value);
+
+/* Not 0 if a string is the given ASCII text. */
+int repli__json_string_is(repli__json_span string, const char *text);
+/* The text of a string, NUL-terminated, cut between characters if it does not fit. span.size bytes
+ * are always enough. Returns its length. */
+size_t repli__json_decode(repli__json_span string, char *to, size_t size);
+/* 0 if the integer does not fit. */
+int repli__json_to_integer(repli__json_span integer, int64_t *ret_number);
+/* Of an integer or a real. */
+double repli__json_to_real(repli__json_span number);
+
+/* Copy a value without the white space between its tokens. to may be where it stands, and has room
+ * for as many bytes. Returns the bytes written. */
+size_t repli__json_compact(char *to, repli__json_span value);
 
 #endif

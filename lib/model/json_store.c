@@ -22,13 +22,14 @@ int32_t repli_store_extras_to_json(const repli_store_extras *extras, repli_buf *
     return repli__json_end(&out, err);
 }
 
-static void read_extras(repli__json_in *in, const json_t *root, repli__json_span text,
-                        void *record) {
-    (void)text;
+static void read_extras(repli__json_in *in, repli__json_span root, void *record) {
+    enum { CLUSTER_ID, ATTRIBUTES, COUNT };
+    repli__json_member m[COUNT] = {{.name = "cluster_id"}, {.name = "attributes"}};
+    repli__json_members(in, root, m, COUNT);
     repli_store_extras *extras = record;
     extras->struct_size = sizeof(*extras);
-    extras->cluster_id = repli__json_get_text(in, root, "cluster_id", REPLI__REQUIRED);
-    repli__attributes_get(in, root, &extras->attributes, &extras->attribute_count);
+    extras->cluster_id = repli__json_get_text(in, &m[CLUSTER_ID], REPLI__REQUIRED);
+    repli__attributes_get(in, &m[ATTRIBUTES], &extras->attributes, &extras->attribute_count);
     if (in->code == REPLI_OK)
         in->code = repli__store_extras_check(extras, in->err);
 }
@@ -36,10 +37,10 @@ static void read_extras(repli__json_in *in, const json_t *root, repli__json_span
 int32_t repli__store_extras_from_json(const repli__mem *mem, const char *json, size_t size,
                                       repli_doc **ret_doc, const repli_store_extras **ret_extras,
                                       repli_error *err) {
-    const repli__json_source source = {json, size, 0, "the store's information"};
     const void *extras = NULL;
-    const int32_t code = repli__json_read(&source, mem, sizeof(repli_store_extras), read_extras,
-                                          ret_doc, &extras, err);
+    const int32_t code =
+        repli__json_read(mem, json, size, "the store's information", sizeof(repli_store_extras),
+                         read_extras, ret_doc, &extras, err);
     if (code == REPLI_OK)
         *ret_extras = extras;
     return code;
