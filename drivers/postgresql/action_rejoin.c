@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "datadir.h"
@@ -27,6 +28,23 @@ static int32_t saved_directory(const repli__pg_task *task, char *ret_path, size_
     return code ? code : repli__pg_path(task->pg, ret_path, size, work, saved, err);
 }
 
+/* A primary that runs gives way to a newer one only: the other way round is a mistake, and the end
+ * of all that was written since the promotion. */
+static int32_t compare(const repli__pg_task *task, const repli__pg_source *source,
+                       repli_error *err) {
+    const repli__pg_observation *seen = &task->pg->last;
+    const long own = seen->timeline ? strtol(seen->timeline, NULL, 10) : 0;
+    const long other = strtol(source->timeline, NULL, 10);
+    if (seen->in_recovery || other > own)
+        return REPLI_OK;
+    return repli__pg_fail(
+        task->pg, err, REPLI_ECONFLICT, NULL,
+        "this node is the primary of timeline %ld, and the source %s:%s is not on "
+        "a later one, but on %ld: promote the source first, or stop this server "
+        "if it is to give way all the same",
+        own, task->args.source_host, task->args.source_port, other);
+}
+
 static int32_t check(repli__pg_task *task, repli_error *err) {
     repli__pg *pg = task->pg;
     const char *directory = pg->config.data_directory;
@@ -44,13 +62,15 @@ static int32_t check(repli__pg_task *task, repli_error *err) {
     repli__pg_task_set(task, "slot", task->args.slot);
 
     repli_error ignored = REPLI_ERROR_INIT;
-    if (repli__pg_observe(pg, task->op, REPLI__PG_ASK_NODE, &ignored) == REPLI_OK &&
-        repli__pg_follows(task)) {
+    const int answers = repli__pg_observe(pg, task->op, REPLI__PG_ASK_NODE, &ignored) == REPLI_OK;
+    if (answers && repli__pg_follows(task)) {
         repli__pg_task_set(task, "timeline", pg->last.timeline ? pg->last.timeline : "");
         repli__pg_task_set(task, "system_identifier", pg->last.system_identifier);
         return repli__pg_task_done(task, err);
     }
     code = repli__pg_source_identify(task, &source, err);
+    if (code == REPLI_OK && answers)
+        code = compare(task, &source, err);
     return code ? code : repli__pg_task_go(task, "source", err);
 }
 

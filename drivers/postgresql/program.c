@@ -10,8 +10,10 @@
 #include "postgresql.h"
 #include "text.h"
 
-/* Messages are read by code in places. */
-const char *const repli__pg_environment[] = {"LC_ALL=C", "PGCONNECT_TIMEOUT=30", NULL};
+/* Messages are read by code in places. A password in the agent's environment is for its own
+ * account, and would win over the password file, even in a server that is started from here. */
+const char *const repli__pg_environment[] = {"LC_ALL=C", "PGCONNECT_TIMEOUT=30",
+                                             "PGPASSWORD=", NULL};
 
 /* Where packages put the programs of each major version. */
 static const struct {

@@ -107,10 +107,26 @@ END_TEST
 START_TEST(standby_is_no_source_and_stops_nothing) {
     repli_agent *agent = agent_start(1, NULL);
     assert_contains(must_fail(agent, REJOIN, "{\"source\":\"127.0.0.1:%d\"}", the_cluster.port + 2),
-                    "is a standby itself");
+                    "promote the source first");
     assert_contains(must_fail(agent, REJOIN, "{\"source\":\"127.0.0.1:%d\"}", the_cluster.port + 9),
                     "the source: cannot connect");
     assert_status(agent, REPLI_STATUS_HEALTHY, NULL);
+    cluster_do("stop", 1);
+    assert_contains(must_fail(agent, REJOIN, "{\"source\":\"127.0.0.1:%d\"}", the_cluster.port + 2),
+                    "is a standby itself");
+    agent_stop(agent);
+}
+END_TEST
+
+START_TEST(newer_primary_does_not_give_way) {
+    diverge();
+    repli_agent *agent = agent_start(2, NULL);
+    for (int source = 1; source <= 2; source++)
+        assert_contains(
+            must_fail(agent, REJOIN, "{\"source\":\"127.0.0.1:%d\"}", the_cluster.port + source),
+            "is not on a later one");
+    assert_status(agent, REPLI_STATUS_HEALTHY, NULL);
+    ck_assert_str_eq(cluster_sql(2, "SELECT answer FROM kept"), "42");
     agent_stop(agent);
 }
 END_TEST
@@ -143,6 +159,7 @@ static Suite *rejoin_suite(void) {
         {"even", primary_that_did_not_diverge_rejoins},
         {"interrupted", agent_is_stopped_at_every_turn_of_a_rejoin},
         {"standby", standby_is_no_source_and_stops_nothing},
+        {"newer", newer_primary_does_not_give_way},
         {"permission", account_that_may_not_rewind_is_reported},
     };
     /* Each with a cluster of its own, which it changes for good. */
