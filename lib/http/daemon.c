@@ -8,6 +8,10 @@
 #include "http/loop.h"
 #include "http/tls.h"
 
+/* For a request's line and headers, and for what is being read of its body. libmicrohttpd clears
+ * all of it after each request, so that more would cost time. */
+enum { CONNECTION_MEMORY = 8 * 1024 };
+
 /* Keeps the reason why libmicrohttpd does not start; later on it has nothing to say that the
  * operator could act on. */
 static void take_log(void *cls, const char *format, va_list args) {
@@ -49,7 +53,8 @@ static void start(repli__http_daemon *daemon, repli__http_loop *loop) {
         daemon, MHD_OPTION_NOTIFY_CONNECTION, repli__http_on_connection, loop,
         MHD_OPTION_URI_LOG_CALLBACK, repli__http_on_url, loop, MHD_OPTION_NOTIFY_COMPLETED,
         repli__http_on_completed, loop, MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT32_MAX,
-        MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY, items,
+        MHD_OPTION_END);
 }
 
 static int32_t make(repli__http_daemon *daemon, repli__http_loop *loop,

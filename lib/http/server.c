@@ -105,6 +105,8 @@ static int32_t start(repli_http_server *server, const repli_http_options *option
 
 int32_t repli_http_server_new(repli_agent *agent, const repli_http_options *options,
                               repli_http_server **ret_server, repli_error *err) {
+    if (agent == NULL)
+        return repli__error(err, REPLI_EINVALID, "http", "a server needs an agent");
     int32_t code = check(options, err);
     if (code != REPLI_OK)
         return code;
