@@ -41,6 +41,12 @@ int32_t repli__prose_validate(const char *text, size_t max, const char *what, re
 int32_t repli__json_validate(const char *json, size_t size, size_t max, const char *what,
                              repli_error *err);
 
+/* Headers out of a JSON object of strings, in the order of the text, into an arena. REPLI_OK,
+ * REPLI_ENOMEM or REPLI_EINVALID. */
+int32_t repli__headers_from_json(repli__arena *arena, const char *json, size_t size,
+                                 const repli_header **ret_headers, size_t *ret_count,
+                                 repli_error *err);
+
 /* What an action keeps as its error: {"error_msg", "error_cause"?}, appended to ret_json. cause may
  * be NULL. repli_error_from_json() reads it. REPLI_OK or REPLI_ENOMEM. */
 int32_t repli__failure_to_json(const char *message, const char *cause, repli_buf *ret_json,

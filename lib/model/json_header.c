@@ -1,5 +1,6 @@
 #include "model/json_header.h"
 
+#include "model/json_check.h"
 #include "model/record.h"
 
 void repli__headers_write(repli__json_out *out, const repli_header *headers, size_t count) {
@@ -39,4 +40,22 @@ void repli__headers_get(repli__json_in *in, const repli__json_member *member,
     }
     *ret_headers = headers;
     *ret_count = count;
+}
+
+int32_t repli__headers_from_json(repli__arena *arena, const char *json, size_t size,
+                                 const repli_header **ret_headers, size_t *ret_count,
+                                 repli_error *err) {
+    const int32_t code = repli__json_check(json, size, REPLI__VALUE_DEPTH, "metadata", err);
+    if (code != REPLI_OK)
+        return code;
+    const repli__json_member map = {.name = "metadata", .value = repli__json_root(json, size)};
+    repli__json_in in = {.arena = arena, .err = err, .path = ""};
+    const repli_header *headers = NULL;
+    size_t count = 0;
+    repli__headers_get(&in, &map, &headers, &count);
+    if (in.code != REPLI_OK)
+        return in.code;
+    *ret_headers = headers;
+    *ret_count = count;
+    return REPLI_OK;
 }

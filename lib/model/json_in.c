@@ -1,5 +1,7 @@
 #include "model/json_in.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
@@ -65,7 +67,7 @@ void repli__json_members(repli__json_in *in, repli__json_span object, repli__jso
     size_t at = 0;
     while (repli__json_next_member(object, &at, &name, &value)) {
         for (size_t i = 0; i < count; i++) {
-            if (repli__json_string_is(name, members[i].name)) {
+            if (repli__json_string_is(name, members[i].name, strlen(members[i].name))) {
                 found(in, &members[i], value);
                 break;
             }

@@ -205,20 +205,30 @@ static size_t encode(uint32_t c, char to[4]) {
     return 4;
 }
 
+/* The UTF-8 of the character at, and past it; returns the bytes it takes. */
+static size_t take_character(repli__json_span in, size_t *at, char ret_bytes[4]) {
+    if (in.text[*at] == '\\')
+        return encode(take_escape(in, at), ret_bytes);
+    size_t length = 0;
+    do {
+        ret_bytes[length++] = in.text[(*at)++];
+    } while (length < 4 && ((unsigned char)in.text[*at] & 0xC0) == 0x80);
+    return length;
+}
+
+size_t repli__json_length(repli__json_span string) {
+    char bytes[4];
+    size_t length = 0;
+    for (size_t at = 1; at < string.size - 1;)
+        length += take_character(string, &at, bytes);
+    return length;
+}
+
 size_t repli__json_decode(repli__json_span string, char *to, size_t size) {
-    const size_t end = string.size - 1;
+    char bytes[4];
     size_t used = 0;
-    size_t at = 1;
-    while (at < end) {
-        char bytes[4];
-        size_t length = 1;
-        if (string.text[at] == '\\') {
-            length = encode(take_escape(string, &at), bytes);
-        } else {
-            bytes[0] = string.text[at++];
-            while (length < 4 && at < end && ((unsigned char)string.text[at] & 0xC0) == 0x80)
-                bytes[length++] = string.text[at++];
-        }
+    for (size_t at = 1; at < string.size - 1;) {
+        const size_t length = take_character(string, &at, bytes);
         if (used + length >= size)
             break;
         memcpy(to + used, bytes, length);
@@ -228,16 +238,18 @@ size_t repli__json_decode(repli__json_span string, char *to, size_t size) {
     return used;
 }
 
-int repli__json_string_is(repli__json_span string, const char *text) {
-    const size_t end = string.size - 1;
-    size_t at = 1;
-    while (at < end) {
-        const uint32_t c =
-            string.text[at] == '\\' ? take_escape(string, &at) : (unsigned char)string.text[at++];
-        if (*text == '\0' || c != (unsigned char)*text++)
+int repli__json_string_is(repli__json_span string, const char *text, size_t size) {
+    if (memchr(string.text, '\\', string.size) == NULL)
+        return string.size - 2 == size && memcmp(string.text + 1, text, size) == 0;
+    char bytes[4];
+    size_t used = 0;
+    for (size_t at = 1; at < string.size - 1;) {
+        const size_t length = take_character(string, &at, bytes);
+        if (length > size - used || memcmp(text + used, bytes, length) != 0)
             return 0;
+        used += length;
     }
-    return *text == '\0';
+    return used == size;
 }
 
 /* Numbers. */

@@ -38,8 +38,10 @@ int repli__json_next_item(repli__json_span array, size_t *at, repli__json_span *
 int repli__json_next_member(repli__json_span object, size_t *at, repli__json_span *ret_name,
                             repli__json_span *ret_value);
 
-/* Not 0 if a string is the given ASCII text. */
-int repli__json_string_is(repli__json_span string, const char *text);
+/* Not 0 if a string is the given text of size bytes. */
+int repli__json_string_is(repli__json_span string, const char *text, size_t size);
+/* Bytes of the text of a string. */
+size_t repli__json_length(repli__json_span string);
 /* The text of a string, NUL-terminated, cut between characters if it does not fit. span.size bytes
  * are always enough. Returns its length. */
 size_t repli__json_decode(repli__json_span string, char *to, size_t size);

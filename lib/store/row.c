@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "model/doc.h"
 #include "model/record.h"
 
 static int hex_value(char c) {
@@ -89,39 +90,11 @@ int32_t repli__headers_encode(const repli_header *headers, size_t count, char **
     return REPLI_OK;
 }
 
-static int32_t copy_headers(repli__arena *arena, json_t *object, const repli_header **ret_headers,
-                            size_t *ret_count) {
-    repli_header *headers = repli__arena_calloc(arena, json_object_size(object), sizeof(*headers));
-    if (headers == NULL)
-        return REPLI_ENOMEM;
-    size_t count = 0;
-    const char *name;
-    json_t *value;
-    json_object_foreach(object, name, value) {
-        headers[count] = (repli_header)REPLI_HEADER_INIT;
-        headers[count].name = repli__arena_strdup(arena, name);
-        headers[count].value = repli__arena_strdup(arena, json_string_value(value));
-        if (headers[count].name == NULL || headers[count].value == NULL)
-            return json_is_string(value) ? REPLI_ENOMEM : REPLI_ECORRUPT;
-        count++;
-    }
-    *ret_headers = headers;
-    *ret_count = count;
-    return REPLI_OK;
-}
-
 int32_t repli__headers_decode(repli__arena *arena, const char *json,
                               const repli_header **ret_headers, size_t *ret_count) {
-    json_error_t problem;
-    json_t *object = json_loads(json, 0, &problem);
-    if (object == NULL)
-        return json_error_code(&problem) == json_error_out_of_memory ? REPLI_ENOMEM
-                                                                     : REPLI_ECORRUPT;
-    const int32_t code = json_is_object(object)
-                             ? copy_headers(arena, object, ret_headers, ret_count)
-                             : REPLI_ECORRUPT;
-    json_decref(object);
-    return code;
+    const int32_t code =
+        repli__headers_from_json(arena, json, strlen(json), ret_headers, ret_count, NULL);
+    return code == REPLI_EINVALID ? REPLI_ECORRUPT : code;
 }
 
 /* Copies a column; NULL stays NULL. Returns 0 when out of memory. */
