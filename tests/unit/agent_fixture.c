@@ -22,21 +22,24 @@ int64_t now_ms(void) {
 }
 
 void agent_fixture_setup(agent_fixture *fixture) {
-    agent_fixture_setup_with(fixture, NULL);
-}
-
-void agent_fixture_setup_with(agent_fixture *fixture, const repli_allocator *allocator) {
     *fixture = (agent_fixture){.directory = "/tmp/repli-agent-XXXXXX"};
     ck_assert_ptr_nonnull(mkdtemp(fixture->directory));
     snprintf(fixture->store, sizeof(fixture->store), "%s/agent.db", fixture->directory);
     snprintf(fixture->script, sizeof(fixture->script), "%s/script", fixture->directory);
     snprintf(fixture->calls, sizeof(fixture->calls), "%s/calls", fixture->directory);
-    ck_assert_int_eq(repli_config_new(allocator, &fixture->config, NULL), REPLI_OK);
+    ck_assert_int_eq(repli_config_new(NULL, &fixture->config, NULL), REPLI_OK);
     repli_config *config = fixture->config;
     ck_assert_int_eq(repli_config_set_str(config, "node_id", "node-1", NULL), REPLI_OK);
     ck_assert_int_eq(repli_config_set_str(config, "store_path", fixture->store, NULL), REPLI_OK);
     ck_assert_int_eq(repli_config_set_driver(config, repli_driver_fake_entry, NULL), REPLI_OK);
     agent_fixture_driver(fixture, "");
+}
+
+void agent_fixture_setup_quick(agent_fixture *fixture) {
+    agent_fixture_setup(fixture);
+    agent_fixture_set(fixture, "observe.interval_ms", 20);
+    agent_fixture_set(fixture, "observe.timeout_ms", 300);
+    agent_fixture_set(fixture, "observe.backoff_max_ms", 100);
 }
 
 void agent_fixture_teardown(agent_fixture *fixture) {
@@ -125,6 +128,13 @@ int32_t agent_fixture_await_end(agent_fixture *fixture, const char *id) {
     }
     ck_abort_msg("action %s did not end", id);
     return 0;
+}
+
+void await_count(atomic_int *count, int wanted) {
+    for (int64_t end = now_ms() + 10000; now_ms() < end; pause_ms(2))
+        if (atomic_load(count) >= wanted)
+            break;
+    ck_assert_int_eq(atomic_load(count), wanted);
 }
 
 void agent_fixture_schedule(agent_fixture *fixture, const char *kind, const char *args,

@@ -1,6 +1,8 @@
 #ifndef TESTS_AGENT_FIXTURE_H
 #define TESTS_AGENT_FIXTURE_H
 
+#include <stdatomic.h>
+
 #include <replicante/agent.h>
 
 /*
@@ -18,8 +20,8 @@ typedef struct agent_fixture {
 
 /* A directory, and a configuration with node_id, store_path and the driver. */
 void agent_fixture_setup(agent_fixture *fixture);
-/* The same with an allocator. */
-void agent_fixture_setup_with(agent_fixture *fixture, const repli_allocator *allocator);
+/* The same, and it observes often and loses patience soon. */
+void agent_fixture_setup_quick(agent_fixture *fixture);
 /* Frees the agent and the configuration and removes the directory. */
 void agent_fixture_teardown(agent_fixture *fixture);
 
@@ -45,6 +47,9 @@ void agent_fixture_schedule(agent_fixture *fixture, const char *kind, const char
 
 /* The value of a string attribute of the node, or NULL. */
 const char *node_attribute(const repli_snapshot *snapshot, const char *name);
+
+/* Wait up to 10 s until count is what is wanted, and check that it is not more. */
+void await_count(atomic_int *count, int wanted);
 
 void pause_ms(long ms);
 int64_t now_ms(void);
