@@ -58,7 +58,8 @@ struct repli_agent {
     repli__worker chore;
 
     /* Threads that did not return from the driver in time. What they use is never freed: the
-     * observer and its threads; the executor, the registry, the actor and the database; this. */
+     * observer and this in either case; the executor, what it was given and the database in the
+     * second. */
     int driver_lost;
     int executor_lost;
 

@@ -107,9 +107,10 @@ int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *er
 
 /* Free everything but what a lost thread uses. Any part may be missing. */
 static void free_parts(repli_agent *agent) {
-    if (agent->driver_lost) {
+    if (agent->driver_lost)
         repli__worker_forget(&agent->driver);
-    } else {
+    /* Either of them, when it returns, tells the observer so. */
+    if (!is_lost(agent)) {
         repli__observer_free(agent->observer);
         if (agent->driver.work != NULL)
             repli__worker_dispose(&agent->driver);

@@ -160,9 +160,11 @@ static void want_version(repli__observer *observer, int changed, uint64_t now_ns
 static void remember(repli__observer *observer) {
     const repli_sink *node = &observer->probe.answers[REPLI__ASK_NODE].sink;
     const repli__answer *store = &observer->probe.answers[REPLI__ASK_STORE];
+    /* What could not be written before is tried again at its own pace. */
+    const int waiting = repli__facts_changed(observer->facts);
     if (node->version.number != NULL)
         repli__facts_set_told(observer->facts, &node->version);
-    if (store->code == REPLI_OK && store->sink.cluster_id != NULL) {
+    if (store->code == REPLI_OK) {
         char previous[REPLI__ID_MAX + 1];
         if (repli__facts_set_cluster(observer->facts, store->sink.cluster_id, previous,
                                      sizeof(previous)))
@@ -171,7 +173,7 @@ static void remember(repli__observer *observer) {
                               "that was intended, the agent may be connected to the wrong store",
                               previous, store->sink.cluster_id);
     }
-    if (repli__facts_changed(observer->facts))
+    if (!waiting && repli__facts_changed(observer->facts))
         observer->hooks.record(observer->hooks.user_data);
 }
 
@@ -352,7 +354,7 @@ void repli__observer_close(repli__observer *observer) {
     observer->open = 0;
     observer->closed = 1;
     repli__port *port = NULL;
-    if (observer->flight == READY || observer->flight == RUNNING)
+    if (observer->flight == RUNNING)
         port = repli__port_ref(observer->probe.port);
     unlock(observer);
     if (port != NULL) {

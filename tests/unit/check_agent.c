@@ -217,7 +217,7 @@ END_TEST
 
 /* Drivers that do not come back. What their threads use is never freed, but it can be found, so
  * that no leak is seen where none was meant to be avoided. */
-static repli_agent *volatile lost[2];
+static repli_agent *volatile lost[3];
 
 START_TEST(a_stuck_observation_is_given_up) {
     agent_fixture_script(&fixture, "\"hang\": true");
@@ -250,6 +250,85 @@ static int32_t stuck_step(void *user_data, const repli_host *host, repli_op *op,
         pause_ms(1);
     return REPLI_OK;
 }
+
+/* A driver whose only step takes as long as the test wants. */
+
+static int32_t stuck_open(const repli_host *host, const char *config_json, size_t config_size,
+                          void **ret_self, repli_error *err) {
+    (void)config_json, (void)config_size, (void)err;
+    *ret_self = (void *)host;
+    return REPLI_OK;
+}
+
+static void stuck_close(void *self) {
+    (void)self;
+}
+
+static int32_t stuck_ask(void *self, repli_op *op, repli_sink *sink, repli_error *err) {
+    (void)op, (void)sink;
+    const repli_host *host = self;
+    return host->error(host, err, REPLI_EREFUSED, NULL, "there is no store", NULL);
+}
+
+static int32_t stuck_describe(void *self, repli_sink *sink, repli_error *err) {
+    (void)err;
+    repli_action_kind kind = REPLI_ACTION_KIND_INIT;
+    kind.kind = "example.com/stuck";
+    kind.summary = "Do not return";
+    return ((const repli_host *)self)->emit_action_kind(sink, &kind);
+}
+
+static int32_t stuck_validate(void *self, const char *kind, const char *args_json, size_t args_size,
+                              repli_error *err) {
+    (void)self, (void)kind, (void)args_json, (void)args_size, (void)err;
+    return REPLI_OK;
+}
+
+static int32_t stuck_driver_step(void *self, repli_op *op, const repli_step *step, repli_sink *sink,
+                                 repli_error *err) {
+    const repli_host *host = self;
+    repli_outcome outcome = REPLI_OUTCOME_INIT;
+    outcome.phase = REPLI_PHASE_DONE;
+    stuck_step(NULL, host, op, step, sink, err);
+    return host->emit_outcome(sink, &outcome);
+}
+
+static const repli_driver *stuck_entry(uint32_t host_abi) {
+    static const repli_driver driver = {.struct_size = sizeof(driver),
+                                        .abi_version = REPLI_DRIVER_ABI,
+                                        .name = "stuck",
+                                        .version = "1.0.0",
+                                        .store_id = "stuck",
+                                        .summary = "Does not return",
+                                        .open = stuck_open,
+                                        .close = stuck_close,
+                                        .node_info = stuck_ask,
+                                        .store_info = stuck_ask,
+                                        .shards = stuck_ask,
+                                        .actions_describe = stuck_describe,
+                                        .action_validate = stuck_validate,
+                                        .action_step = stuck_driver_step};
+    (void)host_abi;
+    return &driver;
+}
+
+START_TEST(a_stuck_step_of_the_driver_is_given_up) {
+    atomic_store(&released, 0);
+    ck_assert_int_eq(repli_config_set_driver(fixture.config, stuck_entry, &error), REPLI_OK);
+    agent_fixture_start(&fixture);
+    repli_snapshot_unref(agent_fixture_await(&fixture, REPLI_STATUS_UNAVAILABLE));
+    char id[REPLI_UUID_SIZE];
+    agent_fixture_schedule(&fixture, "example.com/stuck", NULL, id);
+    pause_ms(100);
+    ck_assert_int_eq(repli_agent_stop(fixture.agent, 100, &error), REPLI_ETIMEOUT);
+    lost[2] = fixture.agent;
+    repli_agent_free(fixture.agent);
+    fixture.agent = NULL;
+    /* That it returns disturbs nobody. */
+    atomic_store(&released, 1);
+    pause_ms(100);
+}
+END_TEST
 
 START_TEST(a_driver_that_returns_late_is_forgiven) {
     agent_fixture_script(&fixture, "\"hang\": true");
@@ -303,6 +382,7 @@ int main(void) {
     tcase_add_test(tcase, a_stuck_observation_is_given_up);
     tcase_add_test(tcase, a_driver_that_returns_late_is_forgiven);
     tcase_add_test(tcase, a_stuck_action_is_given_up);
+    tcase_add_test(tcase, a_stuck_step_of_the_driver_is_given_up);
     Suite *suite = suite_create("agent");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
