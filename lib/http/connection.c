@@ -313,7 +313,10 @@ void repli__http_on_completed(void *cls, struct MHD_Connection *mhd, void **requ
     connection->answered = 0;
     connection->failed = 0;
     connection->ready = 0;
-    if (connection->phase != REPLI__HTTP_CUT)
-        enter(connection, REPLI__HTTP_IDLE,
-              connection->loop->now_ns + connection->loop->settings.keep_alive_ns);
+    if (connection->phase == REPLI__HTTP_CUT)
+        return;
+    enter(connection, REPLI__HTTP_IDLE,
+          connection->loop->now_ns + connection->loop->settings.keep_alive_ns);
+    if (connection->loop->stopping) /* answered before that began, and so told to stay */
+        repli__http_connection_cut(connection);
 }

@@ -172,6 +172,13 @@ static int timeout_of(const repli__http_loop *loop) {
 
 /* Daemons. */
 
+static void push_daemon(repli__http_loop *loop, repli__http_daemon *daemon) {
+    if (daemon == NULL)
+        return;
+    daemon->next = loop->daemons;
+    loop->daemons = daemon;
+}
+
 static void run_daemon(repli__http_daemon *daemon) {
     if (!daemon->ready)
         return;
@@ -225,10 +232,7 @@ static void replace_tls(repli__http_loop *loop, repli__http_daemon *tls) {
     if (loop->tls != NULL)
         loop->tls->replaced = 1;
     loop->tls = tls;
-    if (tls != NULL) {
-        tls->next = loop->daemons;
-        loop->daemons = tls;
-    }
+    push_daemon(loop, tls);
 }
 
 static void obey(repli__http_loop *loop) {
@@ -311,8 +315,15 @@ int32_t repli__http_loop_init(repli__http_loop *loop, repli_agent *agent, repli_
     if (loop->epoll_fd < 0)
         return repli__error(err, REPLI_EIO, "http", "cannot make an epoll descriptor: %s",
                             strerror(errno));
-    const int32_t code = repli__http_mailbox_new(&loop->mailbox, err);
-    return code != REPLI_OK ? code : repli__http_daemon_new(loop, NULL, &loop->plain, err);
+    int32_t code = repli__http_mailbox_new(&loop->mailbox, err);
+    if (code == REPLI_OK)
+        code = repli__http_daemon_new(loop, NULL, &loop->plain, err);
+    push_daemon(loop, loop->plain);
+    return code;
+}
+
+void repli__http_loop_set_tls(repli__http_loop *loop, repli__http_daemon *tls) {
+    replace_tls(loop, tls);
 }
 
 static int32_t watch_all(repli__http_loop *loop, repli_error *err) {
@@ -332,8 +343,6 @@ static int32_t watch_all(repli__http_loop *loop, repli_error *err) {
 }
 
 int32_t repli__http_loop_start(repli__http_loop *loop, repli_error *err) {
-    loop->daemons = loop->plain;
-    loop->plain->next = loop->tls;
     int32_t code = watch_all(loop, err);
     if (code == REPLI_OK)
         code = repli__http_worker_start(&loop->worker, err);
@@ -349,26 +358,25 @@ static void end_thread(repli__http_loop *loop, uint64_t deadline_ns) {
     pthread_join(loop->thread, NULL);
 }
 
+static void free_daemons(repli__http_loop *loop) {
+    while (loop->daemons != NULL) {
+        repli__http_daemon *daemon = loop->daemons;
+        loop->daemons = daemon->next;
+        repli__http_daemon_free(daemon);
+    }
+}
+
 void repli__http_loop_dispose(repli__http_loop *loop, uint64_t deadline_ns) {
     if (loop->started)
         end_thread(loop, deadline_ns);
-    repli__http_listeners_close(&loop->listeners);
     loop->stopping = 1;
+    repli__http_listeners_close(&loop->listeners);
     for (repli__http_connection *at = loop->connections; at != NULL; at = at->next)
         repli__http_connection_abort(at);
     repli__http_worker_stop(&loop->worker);
     if (loop->mailbox != NULL)
         repli__http_mailbox_close(loop->mailbox);
-    repli__http_daemon *daemon = loop->started ? loop->daemons : NULL;
-    while (daemon != NULL) {
-        repli__http_daemon *next = daemon->next;
-        repli__http_daemon_free(daemon);
-        daemon = next;
-    }
-    if (!loop->started) {
-        repli__http_daemon_free(loop->plain);
-        repli__http_daemon_free(loop->tls);
-    }
+    free_daemons(loop);
     repli__http_replies_clear(&loop->replies);
     repli__http_lingerers_expire(&loop->lingerers, UINT64_MAX);
     repli__http_mailbox_unref(loop->mailbox);

@@ -152,7 +152,9 @@ struct repli__http_loop {
 
 /* On a zeroed loop, and to be disposed of even if it fails. */
 int32_t repli__http_loop_init(repli__http_loop *loop, repli_agent *agent, repli_error *err);
-/* Once settings, listeners and tls are set. */
+/* The daemon for the API from the start on, if that is not plain text. Takes it over. */
+void repli__http_loop_set_tls(repli__http_loop *loop, repli__http_daemon *tls);
+/* Once settings and listeners are set. */
 int32_t repli__http_loop_start(repli__http_loop *loop, repli_error *err);
 /* Watch a daemon that an order is going to install. */
 int32_t repli__http_loop_add(repli__http_loop *loop, repli__http_daemon *daemon, repli_error *err);

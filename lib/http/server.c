@@ -96,8 +96,10 @@ static int32_t start(repli_http_server *server, const repli_http_options *option
     repli__http_loop *loop = &server->loop;
     loop->settings = settings_of(options);
     int32_t code = keep_addresses(server, options, err);
+    repli__http_daemon *tls = NULL;
     if (code == REPLI_OK)
-        code = make_tls(loop, options, &loop->tls, err);
+        code = make_tls(loop, options, &tls, err);
+    repli__http_loop_set_tls(loop, tls);
     if (code == REPLI_OK)
         code = listen_all(server, options, err);
     return code != REPLI_OK ? code : repli__http_loop_start(loop, err);

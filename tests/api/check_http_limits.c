@@ -185,6 +185,25 @@ START_TEST(http_1_0_is_answered_and_closed) {
 }
 END_TEST
 
+START_TEST(a_client_that_only_listens_on_is_answered) {
+    static const char *const urls[] = {"/api/unstable/info/node", "/api/unstable/actions/queue",
+                                       "/api/unstable/info/node?max_age=0"};
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        const int fd = raw_connect(fixture.port);
+        char request[128];
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", urls[i]);
+        raw_text(fd, request);
+        ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+        char text[4096];
+        int end = 0;
+        raw_read(fd, text, sizeof(text), NULL, 5000, &end);
+        ck_assert_msg(strstr(text, " 200 OK") != NULL, "%s: %s", urls[i], text);
+        ck_assert_int_eq(end, 1);
+        close(fd);
+    }
+}
+END_TEST
+
 START_TEST(an_absolute_url_is_taken) {
     const int fd = raw_connect(fixture.port);
     raw_text(fd, "GET http://agent.example:8000/role/primary?x=1 HTTP/1.1\r\n"
@@ -453,6 +472,7 @@ int main(void) {
     tcase_add_test(tcase, a_get_may_have_a_body);
     tcase_add_test(tcase, pipelined_requests_are_answered_in_order);
     tcase_add_test(tcase, http_1_0_is_answered_and_closed);
+    tcase_add_test(tcase, a_client_that_only_listens_on_is_answered);
     tcase_add_test(tcase, an_absolute_url_is_taken);
     tcase_add_loop_test(tcase, rubbish_hurts_nobody, 0, sizeof(rubbish) / sizeof(rubbish[0]));
     tcase_add_test(tcase, random_bytes_hurt_nobody);

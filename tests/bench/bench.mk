@@ -2,7 +2,7 @@
 # that does the same, and is given a directory to work in. Other .c files are linked into each.
 # BENCH_STORE=1000000 also measures with that many finished actions.
 
-bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/bench/bench_*.c)))
+bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(filter-out $(if $(HTTP),,%/bench_http.c),$(wildcard tests/bench/bench_*.c))))
 bench_scripts  := $(sort $(wildcard tests/bench/bench_*.sh))
 bench_helpers  := $(filter-out $(B)/obj/tests/bench/bench_%,$(call objects,tests/bench))
 
