@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "hba.h"
 #include "postgresql.h"
@@ -38,16 +39,23 @@ static int32_t look(repli__pg_task *task, slot *ret_slot, repli_error *err) {
     return REPLI_OK;
 }
 
-/* Call a function of one argument with the account that acts. */
-static int32_t call(repli__pg_task *task, const char *statement, const char *argument,
-                    repli_error *err) {
-    const char *const parameters[] = {argument};
+static int32_t create(repli__pg_task *task, repli_error *err) {
+    const char *const parameters[] = {task->args.slot};
     repli__pg_link link = {NULL, ""};
-    int32_t code = repli__pg_admin(task, &link, err);
+    repli_error error = REPLI_ERROR_INIT;
+    int32_t code = repli__pg_admin(task, &link, &error);
     if (code == REPLI_OK)
-        code = repli__pg_execute(task->pg, task->op, &link, statement, 1, parameters, err);
+        code = repli__pg_execute(task->pg, task->op, &link,
+                                 "SELECT pg_create_physical_replication_slot($1)", 1, parameters,
+                                 &error);
     repli__pg_disconnect(&link);
-    return code;
+    if (code == REPLI_OK || code == REPLI_EDONE)
+        return REPLI_OK;
+    return repli__pg_pass(task->pg, err, &error,
+                          code == REPLI_EPERMISSION
+                              ? "missing privilege: the account that acts needs the REPLICATION "
+                                "attribute"
+                              : "making the slot");
 }
 
 static int32_t need_physical(const repli__pg_task *task, const slot *seen, repli_error *err) {
@@ -60,24 +68,13 @@ static int32_t need_physical(const repli__pg_task *task, const slot *seen, repli
 
 int32_t repli__pg_act_add(repli__pg_task *task, repli_error *err) {
     slot seen = {0};
-    repli_error error = REPLI_ERROR_INIT;
     int32_t code = repli__pg_need_primary(task, err);
     if (code == REPLI_OK)
         code = look(task, &seen, err);
     if (code == REPLI_OK)
         code = need_physical(task, &seen, err);
-    if (code == REPLI_OK && !seen.exists) {
-        code =
-            call(task, "SELECT pg_create_physical_replication_slot($1)", task->args.slot, &error);
-        if (code == REPLI_EPERMISSION)
-            code = repli__pg_pass(task->pg, err, &error,
-                                  "missing privilege: the account that acts needs the REPLICATION "
-                                  "attribute");
-        else if (code == REPLI_EDONE)
-            code = REPLI_OK;
-        else if (code != REPLI_OK)
-            code = repli__pg_pass(task->pg, err, &error, "making the slot");
-    }
+    if (code == REPLI_OK && !seen.exists)
+        code = create(task, err);
     if (code == REPLI_OK && *task->args.address)
         code = repli__pg_hba_admit(task, task->args.node, task->args.address, err);
     if (code != REPLI_OK)
@@ -94,11 +91,14 @@ static int32_t in_use(const repli__pg_task *task, const slot *seen, repli_error 
                           task->args.slot, (long long)seen->active_pid, seen->user_of_it);
 }
 
-static int32_t end_connection(repli__pg_task *task, const slot *seen, repli_error *err) {
-    char pid[24];
+static int32_t end_connection(repli__pg_task *task, repli__pg_link *link, repli_error *err) {
+    static const char statement[] =
+        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+        " WHERE slot_name = $1 AND active_pid IS NOT NULL";
+    const char *const parameters[] = {task->args.slot};
     repli_error error = REPLI_ERROR_INIT;
-    snprintf(pid, sizeof(pid), "%lld", (long long)seen->active_pid);
-    const int32_t code = call(task, "SELECT pg_terminate_backend($1::int)", pid, &error);
+    const int32_t code =
+        repli__pg_execute(task->pg, task->op, link, statement, 1, parameters, &error);
     if (code == REPLI_EPERMISSION)
         return repli__pg_pass(task->pg, err, &error,
                               "missing privilege: GRANT pg_signal_backend to the account that "
@@ -106,12 +106,20 @@ static int32_t end_connection(repli__pg_task *task, const slot *seen, repli_erro
     return code ? repli__pg_pass(task->pg, err, &error, "ending the connection") : REPLI_OK;
 }
 
-/* Drop the slot if nobody uses it; *ret_gone is not 0 when it is no longer there. */
-static int32_t drop(repli__pg_task *task, const slot *seen, int *ret_gone, repli_error *err) {
+/* Drop the slot. A node whose connection was ended is back before long, so that there is no time to
+ * lose: until the slot is free, it is tried again and again for a moment. */
+static int32_t drop(repli__pg_task *task, repli__pg_link *link, int patient, int *ret_gone,
+                    repli_error *err) {
+    const struct timespec pause = {0, 2 * 1000 * 1000};
+    const char *const parameters[] = {task->args.slot};
     repli_error error = REPLI_ERROR_INIT;
-    int32_t code = REPLI_OK;
-    if (seen->exists)
-        code = call(task, "SELECT pg_drop_replication_slot($1)", task->args.slot, &error);
+    int32_t code = REPLI_ECONFLICT;
+    for (int tries = patient ? 100 : 1; code == REPLI_ECONFLICT && tries > 0; tries--) {
+        code = repli__pg_execute(task->pg, task->op, link, "SELECT pg_drop_replication_slot($1)", 1,
+                                 parameters, &error);
+        if (code == REPLI_ECONFLICT && tries > 1)
+            nanosleep(&pause, NULL);
+    }
     *ret_gone = code == REPLI_OK || code == REPLI_ENOTFOUND;
     if (*ret_gone || code == REPLI_ECONFLICT)
         return REPLI_OK;
@@ -122,6 +130,22 @@ static int32_t drop(repli__pg_task *task, const slot *seen, int *ret_gone, repli
                               : "dropping the slot");
 }
 
+/* *ret_gone is not 0 when the slot is no longer there. */
+static int32_t remove_slot(repli__pg_task *task, const slot *seen, int *ret_gone,
+                           repli_error *err) {
+    *ret_gone = !seen->exists;
+    if (!seen->exists)
+        return REPLI_OK;
+    repli__pg_link link = {NULL, ""};
+    int32_t code = repli__pg_admin(task, &link, err);
+    if (code == REPLI_OK && seen->active_pid > 0)
+        code = end_connection(task, &link, err);
+    if (code == REPLI_OK)
+        code = drop(task, &link, seen->active_pid > 0, ret_gone, err);
+    repli__pg_disconnect(&link);
+    return code;
+}
+
 int32_t repli__pg_act_remove(repli__pg_task *task, repli_error *err) {
     slot seen = {0};
     int gone = 0;
@@ -130,13 +154,10 @@ int32_t repli__pg_act_remove(repli__pg_task *task, repli_error *err) {
         code = look(task, &seen, err);
     if (code == REPLI_OK)
         code = need_physical(task, &seen, err);
-    if (code == REPLI_OK && seen.active_pid > 0) {
-        if (!task->args.force)
-            return in_use(task, &seen, err);
-        code = end_connection(task, &seen, err);
-    }
+    if (code == REPLI_OK && seen.active_pid > 0 && !task->args.force)
+        return in_use(task, &seen, err);
     if (code == REPLI_OK)
-        code = drop(task, &seen, &gone, err);
+        code = remove_slot(task, &seen, &gone, err);
     if (code != REPLI_OK)
         return code;
     if (!gone) {

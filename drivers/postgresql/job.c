@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "files.h"
 #include "postgresql.h"
@@ -48,6 +49,15 @@ static int read_line(const repli__pg *pg, const repli__pg_job *job, const char *
     return whole;
 }
 
+/* Whether something that the process started outlives it. The number of a process group is not
+ * given to a new process while the group has members; if there is such a process, the group is its
+ * own. */
+static int left_children(const repli_process *process) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%lld", (long long)process->pid);
+    return access(path, F_OK) != 0 && kill((pid_t)-process->pid, 0) == 0;
+}
+
 int32_t repli__pg_job_look(const repli__pg *pg, const repli__pg_job *job,
                            repli__pg_job_state *ret_state, repli_error *err) {
     repli__pg_job_state state = {REPLI__PG_JOB_NONE, 0, REPLI_PROCESS_INIT};
@@ -68,7 +78,8 @@ int32_t repli__pg_job_look(const repli__pg *pg, const repli__pg_job *job,
         code = pg->host->process_poll(pg->host, &state.process, err);
         if (code != REPLI_OK)
             return code;
-        const int runs = state.process.state == REPLI_PROCESS_RUNNING;
+        const int runs =
+            state.process.state == REPLI_PROCESS_RUNNING || left_children(&state.process);
         if (runs || ours)
             state.state = !ours  ? REPLI__PG_JOB_OTHERS
                           : runs ? REPLI__PG_JOB_RUNNING
@@ -88,7 +99,8 @@ int32_t repli__pg_job_look(const repli__pg *pg, const repli__pg_job *job,
     return REPLI_OK;
 }
 
-void repli__pg_job_forget(const repli__pg *pg, const repli__pg_job *job) {
+/* Remove the files of an earlier run. */
+static void forget(const repli__pg *pg, const repli__pg_job *job) {
     static const char *const endings[] = {"pid", "status", "log"};
     for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
         char name[80];
@@ -131,7 +143,7 @@ int32_t repli__pg_job_start(const repli__pg *pg, const repli__pg_job *job, const
         code = repli__pg_path(pg, log_path, sizeof(log_path), work, log, err);
     if (code != REPLI_OK)
         return code;
-    repli__pg_job_forget(pg, job);
+    forget(pg, job);
 
     const char *full[BEFORE + MOST] = {"/bin/sh", "-c", wrapper, "repliagent", job->owner, files};
     size_t count = 0;

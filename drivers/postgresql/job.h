@@ -38,7 +38,5 @@ int32_t repli__pg_job_kill(const repli__pg *pg, const repli__pg_job_state *state
 /* The end of what it wrote, as one line. */
 void repli__pg_job_words(const repli__pg *pg, const repli__pg_job *job, char *ret_text,
                          size_t size);
-/* Remove its files, once its end has been dealt with. */
-void repli__pg_job_forget(const repli__pg *pg, const repli__pg_job *job);
 
 #endif

@@ -160,6 +160,24 @@ START_TEST(restart_runs_the_configured_command) {
 }
 END_TEST
 
+START_TEST(restart_finds_settings_that_are_elsewhere) {
+    char more[256];
+    cluster_do("stop", 2);
+    shell("cd %s/n2 && mkdir etc && mv data/postgresql.conf data/local.conf etc",
+          the_cluster.directory);
+    snprintf(more, sizeof(more), ",\"config_file\":\"%s/n2/etc/postgresql.conf\"",
+             the_cluster.directory);
+    const options given = {.more = more};
+    repli_agent *agent = agent_start(2, &given);
+    must_do(agent, RESTART, "{\"timeout_seconds\":30}");
+    restart_and_check(agent, 2);
+    cluster_do("stop", 2);
+    shell("cd %s/n2 && mv etc/* data && rmdir etc", the_cluster.directory);
+    cluster_do("start", 2);
+    agent_stop(agent);
+}
+END_TEST
+
 START_TEST(restart_tells_why_the_server_does_not_come_back) {
     repli_agent *agent = agent_start(2, NULL);
     shell("cd %s/n2 && cp data/local.conf saved.conf && echo 'max_connections = 1' "
@@ -267,6 +285,7 @@ static Suite *actions_suite(void) {
     tcase_add_test(pair, bad_arguments_are_refused_before_anything_is_recorded);
     tcase_add_test(pair, restart_brings_a_new_server_each_time);
     tcase_add_test(pair, restart_runs_the_configured_command);
+    tcase_add_test(pair, restart_finds_settings_that_are_elsewhere);
     tcase_add_test(pair, restart_tells_why_the_server_does_not_come_back);
     tcase_add_test(pair, promote_makes_a_primary_and_then_has_nothing_to_do);
     suite_add_tcase(suite, pair);

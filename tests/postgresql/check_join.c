@@ -153,6 +153,29 @@ START_TEST(copy_that_was_killed_is_begun_anew) {
 }
 END_TEST
 
+START_TEST(copy_that_lost_its_parent_is_not_joined_by_another) {
+    repli_agent *agent = agent_start(2, NULL);
+    char id[REPLI_UUID_SIZE];
+    snprintf(id, sizeof(id), "%s", schedule(agent, JOIN, SLOW_JOIN, source_port()));
+    const long pid = wait_for_process(agent, id);
+    const char *backups = "SELECT count(*) FROM pg_stat_progress_basebackup";
+    cluster_sql_until(1, "1", backups);
+    kill((pid_t)pid, SIGKILL);
+    repli_doc *doc = NULL;
+    const repli_action *action = NULL;
+    for (int ended = 0; !ended;) {
+        ck_assert_int_le(atoi(cluster_sql(1, "%s", backups)), 1);
+        ck_assert_int_eq(repli_agent_action(agent, id, &doc, &action, NULL), REPLI_OK);
+        ended = action->phase != REPLI_PHASE_RUNNING;
+        ck_assert_msg(action->phase != REPLI_PHASE_FAILED, "%s", action->error_json);
+        repli_doc_free(doc);
+    }
+    assert_follows(agent);
+    agent_stop(agent);
+    forget_node_2();
+}
+END_TEST
+
 START_TEST(copy_that_fails_leaves_the_node_as_it_was) {
     repli_agent *agent = agent_start(2, NULL);
     char id[REPLI_UUID_SIZE];
@@ -233,6 +256,7 @@ static Suite *join_suite(void) {
     tcase_add_test(tcase, node_is_joining_while_the_copy_runs);
     tcase_add_test(tcase, copy_outlives_the_agent_and_is_taken_up_again);
     tcase_add_test(tcase, copy_that_was_killed_is_begun_anew);
+    tcase_add_test(tcase, copy_that_lost_its_parent_is_not_joined_by_another);
     tcase_add_test(tcase, copy_that_fails_leaves_the_node_as_it_was);
     tcase_add_test(tcase, what_an_interrupted_join_left_behind_is_removed);
     tcase_add_test(tcase, directory_that_is_not_ours_is_refused);
