@@ -28,6 +28,9 @@ int client_ask(struct client *client, const char *method, const char *path, cons
 int client_get(struct client *client, const char *path, struct reply *ret_reply);
 void client_reply_free(struct reply *reply);
 
+/* Not 0 if the last call may have had its effect although it failed: it was sent, or may have been.
+ */
+int client_maybe_done(const struct client *client);
 /* Why the last call failed, for people. */
 const char *client_message(const struct client *client);
 /* Print it. Returns status. */

@@ -19,6 +19,7 @@ struct client {
     struct curl_slist *headers;
     struct address address;
     char *message;
+    int maybe_done;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -97,6 +98,7 @@ static void set_message(struct client *client, char *message) {
 }
 
 static int unreachable(struct client *client, CURLcode code) {
+    client->maybe_done = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST;
     const char *reason = client->error[0] != '\0' ? client->error : curl_easy_strerror(code);
     const char *hint = code == CURLE_COULDNT_CONNECT ? "; does it run there?" : "";
     set_message(client, text_printf("cannot reach the agent at %s: %s%s", client->address.shown,
@@ -123,6 +125,7 @@ int client_ask(struct client *client, const char *method, const char *path, cons
     *ret_reply = (struct reply){0, text_alloc(1), 0};
     char *url = text_printf("%s/api/unstable%s", client->address.base, path);
     client->error[0] = '\0';
+    client->maybe_done = 0;
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_reply);
     curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
@@ -154,6 +157,10 @@ int client_get(struct client *client, const char *path, struct reply *ret_reply)
 void client_reply_free(struct reply *reply) {
     free(reply->body);
     reply->body = NULL;
+}
+
+int client_maybe_done(const struct client *client) {
+    return client->maybe_done;
 }
 
 const char *client_message(const struct client *client) {

@@ -58,17 +58,23 @@ static int check_arguments(const char *text) {
     return EXITS_OK;
 }
 
-static int make_request(const struct options *options, const char *arguments, repli_buf *ret_json) {
+/* The id is made here if none was given, so that a request without an answer can be repeated. */
+static int make_request(const struct options *options, const char *arguments,
+                        char id[REPLI_UUID_SIZE], repli_buf *ret_json) {
+    repli_error err = REPLI_ERROR_INIT;
+    if (options->id == NULL && repli_uuid_generate(id, &err) != REPLI_OK)
+        return options_misused("%s", err.message);
     repli_request request = REPLI_REQUEST_INIT;
     request.kind = options->arguments[0];
     request.args_json = arguments;
-    request.id = options->id;
+    request.id = options->id != NULL ? options->id : id;
     request.requester = options->requester;
     request.headers = options->metadata;
     request.header_count = options->metadata_count;
-    repli_error err = REPLI_ERROR_INIT;
     if (repli_request_to_json(&request, ret_json, &err) != REPLI_OK)
         return options_misused("%s", err.message);
+    if (options->id != NULL)
+        snprintf(id, REPLI_UUID_SIZE, "%s", options->id);
     return EXITS_OK;
 }
 
@@ -81,15 +87,18 @@ static char *id_of(const struct reply *reply) {
     return copy;
 }
 
-static int schedule(struct client *client, const struct options *options, const char *request) {
+static int schedule(struct client *client, const struct options *options, const char *asked_id,
+                    const char *request) {
     struct reply reply;
     int status = client_ask(client, "POST", "/action", request, &reply);
     char *id = status == EXITS_OK ? id_of(&reply) : NULL;
     if (status != EXITS_OK) {
         client_complain(client, status);
-        /* Whether it got there is not known, and asking again must not do the work twice. */
-        if (status == EXITS_UNREACHABLE && options->id != NULL)
-            fprintf(stderr, "repliagent: it is safe to try again with --id %s\n", options->id);
+        if (client_maybe_done(client))
+            fprintf(stderr,
+                    "repliagent: it may have been scheduled; it is safe to repeat this with "
+                    "--id %s\n",
+                    asked_id);
     } else if (id == NULL) {
         status = client_nonsense(client, "it has no id");
     } else if (options->json && !options->wait) {
@@ -108,11 +117,12 @@ static int schedule(struct client *client, const struct options *options, const 
 static int send_request(const struct options *options, const char *arguments) {
     repli_buf request = REPLI_BUF_INIT;
     struct client *client = NULL;
-    int status = make_request(options, arguments, &request);
+    char id[REPLI_UUID_SIZE];
+    int status = make_request(options, arguments, id, &request);
     if (status == EXITS_OK)
         status = client_open(options, &client);
     if (status == EXITS_OK)
-        status = schedule(client, options, request.data);
+        status = schedule(client, options, id, request.data);
     client_close(client);
     repli_buf_dispose(&request);
     return status;

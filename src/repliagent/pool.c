@@ -7,6 +7,7 @@
 
 struct pool_piece {
     struct pool_piece *next;
+    size_t size;
     max_align_t data[];
 };
 
@@ -15,6 +16,7 @@ void *pool_alloc(struct pool *pool, size_t size) {
     if (piece == NULL)
         return NULL;
     piece->next = pool->pieces;
+    piece->size = size;
     pool->pieces = piece;
     return piece->data;
 }
@@ -54,6 +56,8 @@ void pool_dispose(struct pool *pool) {
     while (pool->pieces != NULL) {
         struct pool_piece *piece = pool->pieces;
         pool->pieces = piece->next;
+        /* Secrets do not stay behind. */
+        explicit_bzero(piece->data, piece->size);
         free(piece);
     }
 }

@@ -23,8 +23,20 @@ static void check_fixed(const struct config *old, const struct config *fresh,
     }
 }
 
-static void complain(struct problems *problems, const char *what, const repli_error *err) {
-    problems_error(problems, (struct mark){0, 0}, "%s: %s%s%s", what, err->message,
+/* The library's messages about a setting begin with its name in quotes. */
+static struct mark place_of(const struct config *config, const char *message) {
+    for (size_t i = 0; i < config->count; i++) {
+        const char *name = config->settings[i].name;
+        const size_t size = strlen(name);
+        if (message[0] == '"' && strncmp(message + 1, name, size) == 0 && message[size + 1] == '"')
+            return config->settings[i].at;
+    }
+    return (struct mark){0, 0};
+}
+
+static void complain(struct problems *problems, const struct config *config, const char *what,
+                     const repli_error *err) {
+    problems_error(problems, place_of(config, err->message), "%s: %s%s%s", what, err->message,
                    err->cause[0] != '\0' ? ": " : "", err->cause);
 }
 
@@ -33,14 +45,14 @@ static int use(struct service *service, struct config *fresh, struct problems *p
     repli_error err = REPLI_ERROR_INIT;
     if (service_set_log(service, fresh, &err) != REPLI_OK ||
         repli_http_server_reload(service->server, &fresh->http, &err) != REPLI_OK) {
-        complain(problems, "the listeners cannot use it", &err);
+        complain(problems, fresh, "the listeners cannot use it", &err);
         return -1;
     }
     if (repli_agent_reload(service->agent, fresh->agent, &err) == REPLI_OK)
         return 0;
-    complain(problems, "the agent cannot use it", &err);
+    complain(problems, fresh, "the agent cannot use it", &err);
     if (repli_http_server_reload(service->server, &service->config->http, &err) != REPLI_OK)
-        complain(problems, "the listeners cannot be set back, restart the agent", &err);
+        complain(problems, fresh, "the listeners cannot be set back, restart the agent", &err);
     return -1;
 }
 

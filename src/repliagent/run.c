@@ -7,21 +7,15 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "commands.h"
 #include "exits.h"
 #include "service.h"
 
 /* Requests that have begun are answered within this, however long stopping may take. */
 enum { ANSWER_MS = 5000, PROGRESS_MS = 5000, GRACE_S = 5 };
-
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int check(const struct options *options, const struct config *config) {
     if (options->print_config)
@@ -86,6 +80,11 @@ static void log_listeners(struct service *service) {
         logsink_printf(&service->log, REPLI_LOG_INFO, "listening on http://%.*s:%d for health",
                        host_size(http->health_bind), http->health_bind,
                        (int)repli_http_server_health_port(service->server));
+    if (http->writes == REPLI_HTTP_WRITES_ALWAYS && http->bind != NULL &&
+        http->tls_client_ca_pem == NULL)
+        logsink_printf(&service->log, REPLI_LOG_WARNING,
+                       "http.writes is always: whoever can connect to %s may schedule actions",
+                       http->bind);
 }
 
 static void log_warning(void *user_data, int is_error, const char *line) {
@@ -156,14 +155,14 @@ static int serve(struct service *service, int signals) {
     int64_t interval = PROGRESS_MS;
     if (service->notify.watchdog_ms > 0 && service->notify.watchdog_ms / 3 < interval)
         interval = service->notify.watchdog_ms / 3 + 1;
-    int64_t next = now_ms();
+    int64_t next = clock_now_ms();
     for (;;) {
-        if (now_ms() >= next) {
+        if (clock_now_ms() >= next) {
             service_progress(service);
-            next = now_ms() + interval;
+            next = clock_now_ms() + interval;
         }
         struct pollfd wait = {.fd = signals, .events = POLLIN};
-        const int64_t left = next - now_ms();
+        const int64_t left = next - clock_now_ms();
         poll(&wait, 1, left > 0 ? (int)left : 0);
         struct signalfd_siginfo info;
         if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
@@ -186,7 +185,7 @@ static void allow_signals(int64_t timeout_ms) {
 }
 
 static int stop(struct service *service, int signal_number) {
-    const int64_t timeout = service->config->stop_timeout_ms, deadline = now_ms() + timeout;
+    const int64_t timeout = service->config->stop_timeout_ms, deadline = clock_now_ms() + timeout;
     notify_send(&service->notify, "STOPPING=1\nSTATUS=stopping");
     logsink_printf(&service->log, REPLI_LOG_INFO, "stopping because of %s",
                    signal_number == SIGINT ? "SIGINT" : "SIGTERM");
@@ -194,7 +193,7 @@ static int stop(struct service *service, int signal_number) {
     repli_http_server_free(service->server, timeout / 2 < ANSWER_MS ? timeout / 2 : ANSWER_MS);
     service->server = NULL;
     repli_error err = REPLI_ERROR_INIT;
-    const int64_t left = deadline - now_ms();
+    const int64_t left = deadline - clock_now_ms();
     if (repli_agent_stop(service->agent, left > 0 ? left : 0, &err) != REPLI_OK) {
         log_error(service, "stopped, but not cleanly", &err);
         /* A thread of the driver's still runs: nothing may be taken down under its feet. */
@@ -204,12 +203,15 @@ static int stop(struct service *service, int signal_number) {
     return EXITS_OK;
 }
 
+static int cannot_prepare(void) {
+    perror("repliagent: cannot prepare the process");
+    return EXITS_NEGATIVE;
+}
+
 static int run(struct service *service, struct problems *warnings) {
     const int signals = prepare_signals();
-    if (prepare_descriptors() != 0 || signals < 0) {
-        perror("repliagent: cannot prepare the process");
-        return EXITS_NEGATIVE;
-    }
+    if (signals < 0)
+        return cannot_prepare();
     /* The database and the socket are nobody else's business. */
     umask(0077);
     int status = EXITS_NEGATIVE;
@@ -240,6 +242,8 @@ static int use(const struct options *options, struct service *service, struct pr
 int cmd_run(const struct options *options) {
     if (options->config == NULL)
         return options_misused("run needs -c FILE");
+    if (prepare_descriptors() != 0)
+        return cannot_prepare();
     struct service service = {.live = 1};
     notify_open(&service.notify);
     struct problems problems;

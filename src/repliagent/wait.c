@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <replicante/model.h>
 
+#include "clock.h"
 #include "exits.h"
 #include "show.h"
 #include "table.h"
@@ -24,21 +24,10 @@ struct progress {
     int64_t seen;  /* when the agent answered last */
 };
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void pause_ms(int64_t ms) {
-    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&time, NULL);
-}
-
 /* Takes line over. */
 static void show_line(struct progress *progress, char *line) {
     if (progress->in_place) {
-        char *span = text_duration(now_ms() - progress->since);
+        char *span = text_duration(clock_now_ms() - progress->since);
         char *shown = text_printf("%s  %s", span, line);
         /* A line that wraps could not be taken back. */
         terminal_cut(shown, terminal_columns(STDERR_FILENO) - 1);
@@ -119,7 +108,7 @@ static int ask(struct client *client, struct progress *progress, const char *pat
                int *ret_ended) {
     struct reply reply;
     int status = client_ask(client, "GET", path, NULL, &reply);
-    const int64_t now = now_ms();
+    const int64_t now = clock_now_ms();
     if (status == EXITS_OK) {
         progress->seen = now;
         status = look(client, progress, &reply, json, ret_ended);
@@ -136,14 +125,14 @@ static int ask(struct client *client, struct progress *progress, const char *pat
 }
 
 int wait_for_action(struct client *client, const char *id, int64_t timeout_ms, int json) {
-    const int64_t begin = now_ms();
+    const int64_t begin = clock_now_ms();
     struct progress progress = {.in_place = isatty(STDERR_FILENO), .since = begin, .seen = begin};
     char *path = text_printf("/action/%s", id);
     int64_t pause = PAUSE_MIN_MS;
     int status, ended;
     for (;;) {
         status = ask(client, &progress, path, json, &ended);
-        const int64_t spent = now_ms() - begin;
+        const int64_t spent = clock_now_ms() - begin;
         if (ended)
             break;
         if (timeout_ms >= 0 && spent >= timeout_ms) {
@@ -154,7 +143,7 @@ int wait_for_action(struct client *client, const char *id, int64_t timeout_ms, i
         }
         /* Often at first, since most actions are short. */
         pause = spent / 4 > PAUSE_MAX_MS ? PAUSE_MAX_MS : spent / 4 > pause ? spent / 4 : pause;
-        pause_ms(timeout_ms >= 0 && timeout_ms - spent < pause ? timeout_ms - spent : pause);
+        clock_pause_ms(timeout_ms >= 0 && timeout_ms - spent < pause ? timeout_ms - spent : pause);
     }
     free(path);
     free(progress.shown);

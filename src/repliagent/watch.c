@@ -8,6 +8,7 @@
 #include <replicante/model.h>
 
 #include "client.h"
+#include "clock.h"
 #include "commands.h"
 #include "exits.h"
 #include "show.h"
@@ -152,8 +153,6 @@ int cmd_watch(const struct options *options) {
         return status;
     signal(SIGINT, end_watching);
     const int terminal = isatty(STDOUT_FILENO), colour = terminal_colour(STDOUT_FILENO);
-    const struct timespec interval = {options->interval_ms / 1000,
-                                      options->interval_ms % 1000 * 1000000};
     for (int64_t looks = 0; !ferror(stdout);) {
         struct look look;
         take_look(client, &look);
@@ -166,7 +165,7 @@ int cmd_watch(const struct options *options) {
         dispose(&look);
         if (++looks == options->count)
             break;
-        nanosleep(&interval, NULL);
+        clock_pause_ms(options->interval_ms);
     }
     client_close(client);
     return status;

@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -330,6 +334,67 @@ START_TEST(watch_an_agent_that_is_away) {
 }
 END_TEST
 
+/* Somebody else at the agent's address: answers one request with this text. */
+static pid_t answer_once(const char *answer) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", agent.socket);
+    unlink(agent.socket);
+    const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        char request[4096];
+        const int fd = accept(listener, NULL, NULL);
+        const int good = read(fd, request, sizeof(request)) > 0 &&
+                         write(fd, answer, strlen(answer)) == (ssize_t)strlen(answer);
+        _exit(good ? 0 : 1);
+    }
+    close(listener);
+    return pid;
+}
+
+START_TEST(answers_of_something_else) {
+    static const struct {
+        const char *answer, *message;
+        int status;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "makes no sense: ", 5},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\noops", "makes no sense: ", 5},
+        {"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "status 302: that is no agent\n", 5},
+        {"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\noops", "refused: status 404", 4},
+        {"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", "the agent failed: status 503", 5},
+        {"220 mail.example.com\r\n", "cannot reach the agent", 3},
+        {"", "cannot reach the agent", 3},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const pid_t pid = answer_once(cases[i].answer);
+        ck_assert_int_eq(ASK("node"), cases[i].status);
+        expect_in(output.err, cases[i].message);
+        ck_assert_str_eq(output.out, "");
+        waitpid(pid, NULL, 0);
+    }
+}
+END_TEST
+
+START_TEST(an_unknown_outcome_can_be_asked_for_again) {
+    const pid_t pid = answer_once("");
+    ck_assert_int_eq(ASK("schedule", "fake.test/echo"), 3);
+    waitpid(pid, NULL, 0);
+    const char *at = strstr(output.err, "it is safe to repeat this with --id ");
+    ck_assert_ptr_nonnull(at);
+    char *id = strndup(at + strlen("it is safe to repeat this with --id "), 36);
+    unlink(agent.socket);
+    program_agent_start(&agent);
+    ck_assert_int_eq(ASK("schedule", "fake.test/echo", "--id", id), 0);
+    ck_assert_int_eq(strncmp(output.out, id, 36), 0);
+    free(id);
+    /* What was never sent has no outcome. */
+    ck_assert_int_eq(RUN("schedule", "fake.test/echo", "-a", "unix:/none"), 3);
+    ck_assert_ptr_null(strstr(output.err, "--id"));
+}
+END_TEST
+
 START_TEST(the_address) {
     /* From the environment, from the configuration, and without a scheme. */
     setenv("REPLIAGENT_URL", agent.address, 1);
@@ -468,6 +533,8 @@ int main(void) {
     tcase_add_checked_fixture(alone, setup_stopped, teardown);
     tcase_set_timeout(alone, 60);
     tcase_add_test(alone, watch_an_agent_that_is_away);
+    tcase_add_test(alone, answers_of_something_else);
+    tcase_add_test(alone, an_unknown_outcome_can_be_asked_for_again);
     tcase_add_test(alone, misuse);
     tcase_add_test(alone, help);
     tcase_add_test(alone, drivers);

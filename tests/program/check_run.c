@@ -249,7 +249,7 @@ START_TEST(a_reload_that_needs_a_restart) {
     memcpy(strstr(text, "test-1"), "test-2", 6);
     program_write_file(agent.config, text);
     kill(agent.pid, SIGHUP);
-    expect_log("the agent cannot use it: ");
+    expect_log("agent.yaml:1:10: the agent cannot use it: ");
     program_agent_expect(&agent, "not reloaded: the old configuration stays in use", 2);
     ck_assert_int_eq(ASK("node"), 0);
     expect_in(output.out, "test-1");
@@ -412,6 +412,16 @@ START_TEST(may_forbid_writes) {
 }
 END_TEST
 
+START_TEST(warns_of_open_writes) {
+    program_agent_configure(&agent, text_with_directory("http:\n"
+                                                        "  bind: 127.0.0.1:0\n"
+                                                        "  writes: always\n"
+                                                        "  unix_socket: \"%s/agent.sock\"\n"));
+    program_agent_start(&agent);
+    expect_log("http.writes is always: whoever can connect to 127.0.0.1:0 may schedule actions");
+}
+END_TEST
+
 /* The service manager. */
 
 static int manager;
@@ -459,6 +469,22 @@ START_TEST(notifies) {
     kill(agent.pid, SIGTERM);
     expect_message("STOPPING=1\n");
     ck_assert_int_eq(program_agent_stop(&agent, 0, 10000), 0);
+    close_manager();
+}
+END_TEST
+
+START_TEST(notifies_without_any_descriptor) {
+    open_manager();
+    const pid_t pid = fork();
+    if (pid == 0) {
+        for (int fd = 0; fd <= 2; fd++)
+            close(fd);
+        execl(program_build_path("bin/repliagent"), "repliagent", "run", "-c", agent.config, NULL);
+        _exit(127);
+    }
+    agent.pid = pid;
+    expect_message("READY=1");
+    ck_assert_int_eq(program_agent_stop(&agent, SIGTERM, 10000), 0);
     close_manager();
 }
 END_TEST
@@ -550,7 +576,9 @@ int main(void) {
     tcase_add_test(tcase, serves_tls);
     tcase_add_test(tcase, serves_mutual_tls);
     tcase_add_test(tcase, may_forbid_writes);
+    tcase_add_test(tcase, warns_of_open_writes);
     tcase_add_test(tcase, notifies);
+    tcase_add_test(tcase, notifies_without_any_descriptor);
     tcase_add_test(tcase, shows_signs_of_life);
     tcase_add_test(tcase, keeps_the_socket_to_itself);
     tcase_add_test(tcase, files_are_private);
