@@ -24,7 +24,13 @@ typedef struct repli_doc repli_doc;
 /** Free a document and every record that came with it. NULL is fine. */
 REPLI_API void repli_doc_free(repli_doc *doc);
 
-/* Validation: REPLI_OK, or REPLI_EINVALID with the reason. */
+/*
+ * Validation: REPLI_OK, or REPLI_EINVALID with the reason.
+ *
+ * Names, units and requesters have 255 bytes at most, ids and addresses 1024: UTF-8 without control
+ * characters. Reasons and values of attributes and headers are any UTF-8 of 64 KiB at most. A node
+ * has at most 256 addresses, an action at most 256 headers.
+ */
 
 /** Semantic version 2.0.0, such as "1.2.3-rc.1+build". */
 REPLI_API int32_t repli_semver_validate(const char *text, repli_error *err);
@@ -57,7 +63,8 @@ REPLI_API const char *repli_phase_name(int32_t phase);
 /** Nanoseconds since 1970 to RFC 3339 in UTC, such as "2026-01-02T03:04:05.678Z": with 0, 3, 6 or
  *  9 digits of the second, as few as lose nothing. */
 REPLI_API int32_t repli_time_format(int64_t time_ns, char *ret_text, size_t size, repli_error *err);
-/** RFC 3339 in UTC ("Z" or "+00:00") to nanoseconds since 1970. Another offset, a date that does
+/** RFC 3339 in UTC ("Z", "+00:00" or "-00:00") to nanoseconds since 1970. Digits after the ninth
+ *  are dropped; a leap second is the first second of the next day. Another offset, a date that does
  *  not exist and a year outside 1678 to 2261 are REPLI_EINVALID. */
 REPLI_API int32_t repli_time_parse(const char *text, int64_t *ret_time_ns, repli_error *err);
 
@@ -67,9 +74,17 @@ REPLI_API int32_t repli_time_parse(const char *text, int64_t *ret_time_ns, repli
 /** A new UUID of version 7: ordered by the time of its making within this process. */
 REPLI_API int32_t repli_uuid_generate(char ret_text[REPLI_UUID_SIZE], repli_error *err);
 
-/* JSON: to text. */
-/* The record is validated first. The text is appended to ret_json, compact, without newline. */
+/*
+ * JSON: to text.
+ *
+ * The record is validated first. The text is appended to ret_json, compact, without newline; on
+ * failure ret_json is as it was. Members that are JSON text themselves (arguments, payload, error)
+ * are passed on as they are, but for white space: no number loses a digit.
+ */
 
+/** A store version that is not known is written as "0.0.0-unknown", since clients need a semantic
+ *  version. The reason of a status is written for UNKNOWN only: give the others as the attribute
+ *  "agent.replicante.io/status.reason", which repli_node_from_json() reads back. */
 REPLI_API int32_t repli_node_to_json(const repli_node *node, repli_buf *ret_json, repli_error *err);
 REPLI_API int32_t repli_store_extras_to_json(const repli_store_extras *extras, repli_buf *ret_json,
                                              repli_error *err);
@@ -81,9 +96,14 @@ REPLI_API int32_t repli_action_summaries_to_json(const repli_action_summary *sum
                                                  size_t count, repli_buf *ret_json,
                                                  repli_error *err);
 
-/* JSON: from text. */
-/* Unknown members are ignored. *ret_x is borrowed from *ret_doc, which the caller frees. Bad JSON
- * and bad values are REPLI_EINVALID, and the message names the member. */
+/*
+ * JSON: from text.
+ *
+ * Unknown members are ignored. *ret_x is borrowed from *ret_doc, which the caller frees. Bad JSON
+ * and bad values are REPLI_EINVALID, and the message names the place or the member. So are a member
+ * that is there twice, \u0000, integers of ours beyond 64 bits, and nesting of more than 100 levels
+ * in a value or 110 in all. Arguments, payload and error have 1 MiB at most each.
+ */
 
 REPLI_API int32_t repli_node_from_json(const char *json, size_t size, repli_doc **ret_doc,
                                        const repli_node **ret_node, repli_error *err);
@@ -119,14 +139,16 @@ typedef struct repli_request {
 
 REPLI_API int32_t repli_request_to_json(const repli_request *request, repli_buf *ret_json,
                                         repli_error *err);
-/** Reads "metadata" and its alias "headers". */
+/** Reads "metadata" or its alias "headers", but not both. The id becomes lower-case. */
 REPLI_API int32_t repli_request_from_json(const char *json, size_t size, repli_doc **ret_doc,
                                           const repli_request **ret_request, repli_error *err);
 
-/** The body of an error answer: {"error": true, "error_msg", "error_cause"?}. */
+/** The body of an error answer: {"error": true, "error_msg", "error_cause"?}. What is not UTF-8 in
+ *  the error is replaced, so that only memory can be lacking. */
 REPLI_API int32_t repli_error_to_json(const repli_error *error, repli_buf *ret_json,
                                       repli_error *err);
-/** The message and cause out of an error answer. Fills *ret_error with code REPLI_EINTERNAL. */
+/** The message and cause out of an error answer, or out of the error of an action. Fills *ret_error
+ *  with code REPLI_EINTERNAL; messages in between, of an "error_trail", follow the first. */
 REPLI_API int32_t repli_error_from_json(const char *json, size_t size, repli_error *ret_error,
                                         repli_error *err);
 
