@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 enum { LINE_SIZE = 1024 };
 
 void repli__log_init(repli__log *log) {
@@ -39,6 +41,8 @@ void repli__log_printf(repli__log *log, int32_t level, const char *origin, const
     va_end(args);
     if (size < 0)
         return;
+    if ((size_t)size >= sizeof(line))
+        line[repli__utf8_cut(line, sizeof(line) - 1)] = '\0';
     for (char *c = line; *c != '\0'; c++)
         if (*c == '\n' || *c == '\r')
             *c = ' ';

@@ -55,6 +55,13 @@ size_t repli__utf8_check(const char *text, size_t size) {
     return at;
 }
 
+size_t repli__utf8_cut(const char *text, size_t size) {
+    size_t last = size > 0 ? size - 1 : 0;
+    while (last > 0 && size - last < 4 && ((unsigned char)text[last] & 0xC0) == 0x80)
+        last--;
+    return repli__utf8_next(text + last, size - last, NULL) == size - last ? size : last;
+}
+
 int repli__utf8_is_control(uint32_t c) {
     return c < 0x20 || (c >= 0x7F && c < 0xA0);
 }

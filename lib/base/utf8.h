@@ -12,6 +12,9 @@ size_t repli__utf8_next(const char *text, size_t size, uint32_t *ret_c);
 /* Offset of the first byte that is not valid UTF-8; size if all is. */
 size_t repli__utf8_check(const char *text, size_t size);
 
+/* Where to cut text of size bytes so that no character is cut in half: size, or up to 3 less. */
+size_t repli__utf8_cut(const char *text, size_t size);
+
 /* C0, DEL and C1: what makes a terminal do things. */
 int repli__utf8_is_control(uint32_t c);
 

@@ -83,7 +83,7 @@ static int32_t check_value(const repli_attribute *attribute, repli_error *err) {
     }
 }
 
-int32_t repli__attribute_check(const repli_attribute *attribute, repli_error *err) {
+static int32_t check_attribute(const repli_attribute *attribute, repli_error *err) {
     int32_t code = repli_scoped_name_validate(attribute->name, err);
     if (code != REPLI_OK)
         return repli__error_within(err, code, "attribute");
@@ -96,7 +96,7 @@ int32_t repli__attribute_check(const repli_attribute *attribute, repli_error *er
 int32_t repli__attribute_validate(const repli_attribute *attribute, repli_error *err) {
     repli_attribute local;
     const int32_t code = repli__attribute_read(&local, attribute, err);
-    return code == REPLI_OK ? repli__attribute_check(&local, err) : code;
+    return code == REPLI_OK ? check_attribute(&local, err) : code;
 }
 
 static int32_t check_attributes(const repli_attribute *attributes, size_t count, repli_error *err) {
@@ -106,7 +106,7 @@ static int32_t check_attributes(const repli_attribute *attributes, size_t count,
         repli_attribute attribute;
         int32_t code = repli__attribute_read(&attribute, next, err);
         if (code == REPLI_OK)
-            code = repli__attribute_check(&attribute, err);
+            code = check_attribute(&attribute, err);
         if (code != REPLI_OK)
             return code;
         if (before != NULL && strcmp(before, attribute.name) >= 0)
@@ -120,7 +120,7 @@ static int32_t check_attributes(const repli_attribute *attributes, size_t count,
     return REPLI_OK;
 }
 
-int32_t repli__address_check(const repli_address *address, repli_error *err) {
+static int32_t check_address(const repli_address *address, repli_error *err) {
     int32_t code = repli__text_validate(address->name, REPLI__NAME_MAX, "the name", err);
     if (code != REPLI_OK)
         return repli__error_within(err, code, "address");
@@ -133,7 +133,7 @@ int32_t repli__address_check(const repli_address *address, repli_error *err) {
 int32_t repli__address_validate(const repli_address *address, repli_error *err) {
     repli_address local;
     const int32_t code = repli__address_read(&local, address, err);
-    return code == REPLI_OK ? repli__address_check(&local, err) : code;
+    return code == REPLI_OK ? check_address(&local, err) : code;
 }
 
 static int32_t check_addresses(const repli_address *addresses, size_t count, repli_error *err) {
@@ -143,7 +143,7 @@ static int32_t check_addresses(const repli_address *addresses, size_t count, rep
         repli_address address;
         int32_t code = repli__address_read(&address, next, err);
         if (code == REPLI_OK)
-            code = repli__address_check(&address, err);
+            code = check_address(&address, err);
         if (code == REPLI_OK)
             code = repli__names_add(&names, address.name, err);
         if (code != REPLI_OK)

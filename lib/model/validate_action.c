@@ -49,7 +49,7 @@ static int32_t check_time(int64_t time_ns, const char *what, repli_error *err) {
     return code == REPLI_OK ? code : repli__error_within(err, code, "%s", what);
 }
 
-int32_t repli__header_check(const repli_header *header, repli_error *err) {
+static int32_t check_header(const repli_header *header, repli_error *err) {
     int32_t code = repli__text_validate(header->name, REPLI__NAME_MAX, "a name", err);
     if (code != REPLI_OK)
         return code;
@@ -68,7 +68,7 @@ static int32_t check_headers(const repli_header *headers, size_t count, repli_er
         repli_header header;
         int32_t code = repli__header_read(&header, next, err);
         if (code == REPLI_OK)
-            code = repli__header_check(&header, err);
+            code = check_header(&header, err);
         if (code == REPLI_OK)
             code = repli__names_add(&names, header.name, err);
         if (code != REPLI_OK)
@@ -78,7 +78,7 @@ static int32_t check_headers(const repli_header *headers, size_t count, repli_er
     return REPLI_OK;
 }
 
-int32_t repli__transition_check(const repli_transition *transition, repli_error *err) {
+static int32_t check_transition(const repli_transition *transition, repli_error *err) {
     int32_t code = check_phase(transition->phase, err);
     if (code == REPLI_OK)
         code = check_time(transition->time_ns, "time", err);
@@ -95,7 +95,7 @@ static int32_t check_history(const repli_transition *history, size_t count, repl
         repli_transition transition;
         int32_t code = repli__transition_read(&transition, next, err);
         if (code == REPLI_OK)
-            code = repli__transition_check(&transition, err);
+            code = check_transition(&transition, err);
         if (code != REPLI_OK)
             return repli__error_within(err, code, "history[%zu]", i);
         next = repli__record_next(next);

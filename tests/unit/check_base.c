@@ -324,10 +324,15 @@ START_TEST(log_writes_what_is_asked_for) {
     ck_assert_str_eq(to.message, "line 1 line 2");
     repli__log_printf(&log, REPLI_LOG_INFO, "store", "%2000d", 1);
     ck_assert_uint_eq(strlen(to.message), 1023);
+    char text[1100] = "";
+    for (size_t i = 0; i + 2 < sizeof(text); i += 2)
+        memcpy(text + i, "ž", 3);
+    repli__log_printf(&log, REPLI_LOG_INFO, "store", "%s", text);
+    ck_assert_uint_eq(strlen(to.message), 1022);
 
     repli__log_set(&log, REPLI_LOG_DEBUG, NULL, NULL);
     repli__log_printf(&log, REPLI_LOG_ERROR, "store", "silent again");
-    ck_assert_int_eq(to.count, 2);
+    ck_assert_int_eq(to.count, 3);
     repli__log_dispose(&log);
 }
 END_TEST

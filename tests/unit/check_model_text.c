@@ -82,6 +82,14 @@ START_TEST(utf8_quotes_are_safe_to_print) {
 }
 END_TEST
 
+START_TEST(utf8_cuts_between_characters) {
+    static const char text[] = "a\xC5\xBE\xE2\x82\xAC\xF0\x9F\x90\x98";
+    static const size_t cuts[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10};
+    for (size_t size = 0; size < sizeof(text); size++)
+        ck_assert_uint_eq(repli__utf8_cut(text, size), cuts[size]);
+}
+END_TEST
+
 START_TEST(utf8_clean_keeps_the_length) {
     char text[] = "a\nž\xFF\xC2\x85z";
     repli__utf8_clean(text);
@@ -435,6 +443,7 @@ int main(void) {
     tcase_add_loop_test(utf8, utf8_characters, 0, COUNT(characters));
     tcase_add_test(utf8, utf8_of_nothing);
     tcase_add_test(utf8, utf8_quotes_are_safe_to_print);
+    tcase_add_test(utf8, utf8_cuts_between_characters);
     tcase_add_test(utf8, utf8_clean_keeps_the_length);
     suite_add_tcase(suite, utf8);
     TCase *semver = tcase_create("semver");
