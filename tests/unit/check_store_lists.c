@@ -2,7 +2,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "store/internal.h"
 #include "store_fixture.h"
 
 /* Finished actions: how they are listed, and how they go. */
@@ -142,6 +144,30 @@ START_TEST(a_purge_takes_the_history_too) {
 }
 END_TEST
 
+/* A million finished actions cost nothing because no question looks at more than it answers. */
+static void expect_index(sqlite3 *db, const char *sql) {
+    char text[1024];
+    snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
+    sqlite3_stmt *plan;
+    ck_assert_int_eq(sqlite3_prepare_v2(db, text, -1, &plan, NULL), SQLITE_OK);
+    while (sqlite3_step(plan) == SQLITE_ROW) {
+        const char *detail = (const char *)sqlite3_column_text(plan, 3);
+        ck_assert_msg(strstr(detail, "TEMP B-TREE") == NULL, "%s: %s", sql, detail);
+        ck_assert_msg(strstr(detail, "SCAN") == NULL ||
+                          strstr(detail, "actions_unfinished") != NULL,
+                      "%s: %s", sql, detail);
+    }
+    sqlite3_finalize(plan);
+}
+
+START_TEST(every_question_has_its_index) {
+    for (size_t i = 0; i < REPLI__SQL_WRITES; i++)
+        expect_index(fixture.store->writer.db, repli__sql_writes[i]);
+    for (size_t i = 0; i < REPLI__SQL_READS; i++)
+        expect_index(fixture.store->reader.db, repli__sql_reads[i]);
+}
+END_TEST
+
 int main(void) {
     TCase *tcase = tcase_create("store lists");
     tcase_set_timeout(tcase, 60);
@@ -151,6 +177,7 @@ int main(void) {
     tcase_add_test(tcase, the_default_list_covers_an_hour_and_a_hundred);
     tcase_add_test(tcase, a_purge_takes_the_oldest_and_stops_at_its_limit);
     tcase_add_test(tcase, a_purge_takes_the_history_too);
+    tcase_add_test(tcase, every_question_has_its_index);
     Suite *suite = suite_create("store lists");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
