@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "action/registry.h"
-#include "store_fixture.h"
+#include "failing.h"
 
 static repli__registry *registry;
 
@@ -137,16 +137,15 @@ START_TEST(the_loop_checks_its_target) {
 END_TEST
 
 START_TEST(want_of_memory_changes_nothing) {
-    failing_memory memory;
-    failing_memory_init(&memory);
+    failing memory;
+    failing_init(&memory);
     int32_t code = REPLI_ENOMEM;
-    for (long fail_at = 0; code != REPLI_OK; fail_at++) {
-        ck_assert_int_lt(fail_at, 100);
-        memory.calls = 0;
-        memory.fail_at = fail_at;
+    for (size_t fail_at = 1; code != REPLI_OK; fail_at++) {
+        ck_assert_uint_lt(fail_at, 100);
+        failing_arm(&memory, fail_at, 1);
         repli__registry *limited = NULL;
         repli_error error = REPLI_ERROR_INIT;
-        code = repli__registry_new(&memory.mem, &limited, &error);
+        code = repli__registry_new(&memory.allocator, &limited, &error);
         if (code == REPLI_OK)
             code = repli__registry_add_tests(limited, &error);
         ck_assert(code == REPLI_OK || code == REPLI_ENOMEM);
@@ -155,7 +154,7 @@ START_TEST(want_of_memory_changes_nothing) {
             for (size_t i = 0; i < repli__registry_count(limited); i++)
                 ck_assert_ptr_nonnull(repli__registry_at(limited, i)->kind.kind);
         repli__registry_free(limited);
-        ck_assert_int_eq(memory.live, 0);
+        ck_assert_uint_eq(atomic_load(&memory.live), 0);
     }
 }
 END_TEST

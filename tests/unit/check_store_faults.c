@@ -485,110 +485,6 @@ START_TEST(what_was_acknowledged_survives_being_killed) {
 }
 END_TEST
 
-/* Memory. */
-
-static failing_memory memory;
-
-static int32_t try_insert(repli_error *err) {
-    return insert(2, err);
-}
-
-static int32_t try_insert_async(repli_error *err) {
-    answer noted = {0};
-    char id[REPLI_UUID_SIZE];
-    repli_request request = test_request(2, id);
-    repli_header header = REPLI_HEADER_INIT;
-    header.name = "name";
-    header.value = "value";
-    request.headers = &header;
-    request.header_count = 1;
-    const int32_t code =
-        repli__store_insert_async(fixture.store, &request, note_answer, &noted, err);
-    ck_assert_int_eq(noted.calls, code == REPLI_OK);
-    return code == REPLI_OK ? noted.code : code;
-}
-
-static int32_t try_action(repli_error *err) {
-    char id[REPLI_UUID_SIZE];
-    test_id(1, id);
-    repli_doc *doc = NULL;
-    const repli_action *action = NULL;
-    const int32_t code = repli__store_action(fixture.store, id, &doc, &action, err);
-    ck_assert_int_eq(doc != NULL, code == REPLI_OK);
-    if (code == REPLI_OK)
-        ck_assert_uint_eq(action->history_count, 22);
-    repli_doc_free(doc);
-    return code;
-}
-
-static int32_t try_queue(repli_error *err) {
-    repli_doc *doc = NULL;
-    const repli_action_summary *summaries;
-    size_t count;
-    const int32_t code = repli__store_queue(fixture.store, &doc, &summaries, &count, err);
-    ck_assert_int_eq(doc != NULL, code == REPLI_OK);
-    repli_doc_free(doc);
-    return code;
-}
-
-static int32_t try_take(repli_error *err) {
-    repli__claim claim = {0};
-    const int32_t code = repli__store_take(fixture.store, &claim, err);
-    ck_assert_int_eq(claim.doc != NULL, code == REPLI_OK);
-    repli_doc_free(claim.doc);
-    return code;
-}
-
-static int32_t try_advance(repli_error *err) {
-    return repli__store_advance(fixture.store, 1, REPLI_PHASE_DONE, NULL, NULL, err);
-}
-
-/* Let ever later allocations fail until the operation works. */
-static void starve(int32_t (*operation)(repli_error *err)) {
-    int32_t code = REPLI_ENOMEM;
-    for (long fail_at = 0; code != REPLI_OK; fail_at++) {
-        ck_assert_int_lt(fail_at, 200);
-        memory.calls = 0;
-        memory.fail_at = fail_at;
-        repli_error error = REPLI_ERROR_INIT;
-        code = operation(&error);
-        ck_assert_msg(code == REPLI_OK || code == REPLI_ENOMEM, "%s", error.message);
-        ck_assert_int_eq(error.code, code);
-    }
-    memory.fail_at = -1;
-}
-
-START_TEST(want_of_memory_loses_nothing) {
-    store_fixture_close(&fixture);
-    failing_memory_init(&memory);
-    fixture.mem = &memory.mem;
-    store_fixture_open(&fixture);
-    test_insert(fixture.store, 1);
-    /* The claim is made without memory, and read when there is some again. */
-    memory.fail_at = 0;
-    memory.calls = 0;
-    ck_assert_int_eq(repli__store_claims_on(fixture.store, ignore_claim, NULL, NULL), REPLI_OK);
-    starve(try_take);
-    for (int step = 0; step < 20; step++) {
-        char payload[16];
-        snprintf(payload, sizeof(payload), "%d", step);
-        ck_assert_int_eq(
-            repli__store_advance(fixture.store, 1, REPLI_PHASE_RUNNING, payload, NULL, NULL),
-            REPLI_OK);
-    }
-    starve(try_action);
-    starve(try_queue);
-    starve(try_insert_async);
-    ck_assert_uint_eq(queued(), 2);
-    memory.fail_at = 0;
-    ck_assert_int_eq(try_insert(NULL), REPLI_ECONFLICT);
-    ck_assert_int_eq(try_advance(NULL), REPLI_OK);
-    starve(try_take);
-    store_fixture_close(&fixture);
-    ck_assert_int_eq(memory.live, 0);
-}
-END_TEST
-
 int main(void) {
     TCase *tcase = tcase_create("store faults");
     tcase_set_timeout(tcase, 300);
@@ -600,7 +496,6 @@ int main(void) {
     tcase_add_test(tcase, threads_share_commits_and_keep_their_order);
     tcase_add_test(tcase, schedules_claims_and_purges_go_on_at_once);
     tcase_add_test(tcase, what_was_acknowledged_survives_being_killed);
-    tcase_add_test(tcase, want_of_memory_loses_nothing);
     Suite *suite = suite_create("store faults");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

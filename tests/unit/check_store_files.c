@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "base/mem.h"
+#include "failing.h"
 #include "store/schema.h"
 #include "store_fixture.h"
 
@@ -431,22 +432,21 @@ END_TEST
 
 START_TEST(want_of_memory_leaves_nothing_open) {
     store_fixture_close(&fixture);
-    failing_memory memory;
-    failing_memory_init(&memory);
-    fixture.mem = &memory.mem;
+    failing memory;
+    failing_init(&memory);
+    fixture.mem = &memory.allocator;
     int32_t code = REPLI_ENOMEM;
-    for (long fail_at = 0; code != REPLI_OK; fail_at++) {
-        ck_assert_int_lt(fail_at, 100);
-        memory.calls = 0;
-        memory.fail_at = fail_at;
+    for (size_t fail_at = 1; code != REPLI_OK; fail_at++) {
+        ck_assert_uint_lt(fail_at, 100);
+        failing_arm(&memory, fail_at, 1);
         repli_error error = REPLI_ERROR_INIT;
         code = store_fixture_try(&fixture, &error);
         ck_assert(code == REPLI_OK || code == REPLI_ENOMEM);
         if (code != REPLI_OK)
-            ck_assert_int_eq(memory.live, 0);
+            ck_assert_uint_eq(atomic_load(&memory.live), 0);
     }
     store_fixture_close(&fixture);
-    ck_assert_int_eq(memory.live, 0);
+    ck_assert_uint_eq(atomic_load(&memory.live), 0);
 }
 END_TEST
 
