@@ -29,14 +29,22 @@ static int is_private(int fd, char why[SECRETS_WHY_SIZE]) {
     return 0;
 }
 
+/* Twice the room for a text of size bytes. */
+static char *enlarge(struct pool *pool, const char *text, size_t size, size_t *capacity) {
+    *capacity = *capacity > 0 ? 2 * *capacity : 4096;
+    char *larger = pool_alloc(pool, *capacity);
+    if (larger != NULL && size > 0)
+        memcpy(larger, text, size);
+    return larger;
+}
+
 static char *read_all(struct pool *pool, int fd, size_t max, char why[SECRETS_WHY_SIZE]) {
-    /* One byte more than allowed, to notice a file that is too long. */
-    char *text = pool_alloc(pool, max + 2);
-    if (text == NULL)
-        return fail(why, "out of memory");
-    size_t size = 0;
-    while (size <= max) {
-        const ssize_t got = read(fd, text + size, max + 1 - size);
+    char *text = NULL;
+    size_t size = 0, capacity = 0;
+    for (;;) {
+        if (size + 1 >= capacity && (text = enlarge(pool, text, size, &capacity)) == NULL)
+            return fail(why, "out of memory");
+        const ssize_t got = read(fd, text + size, capacity - 1 - size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -44,10 +52,10 @@ static char *read_all(struct pool *pool, int fd, size_t max, char why[SECRETS_WH
         if (got == 0)
             break;
         size += (size_t)got;
-    }
-    if (size > max) {
-        snprintf(why, SECRETS_WHY_SIZE, "it has more than %zu bytes", max);
-        return NULL;
+        if (size > max) {
+            snprintf(why, SECRETS_WHY_SIZE, "it has more than %zu bytes", max);
+            return NULL;
+        }
     }
     if (memchr(text, '\0', size) != NULL)
         return fail(why, "it holds a NUL character, so it is not a text");

@@ -489,6 +489,26 @@ START_TEST(a_client_reads_its_part_only) {
 }
 END_TEST
 
+/* Whatever stands in the file: a configuration, or reasons why there is none. */
+START_TEST(survives_rubbish) {
+    static const char pieces[] = "\n\t :-~#&*!|>'\"[]{},?%@`\\0a\xC3\xFF\x01";
+    unsigned chance = 1;
+    for (int i = 0; i < 1000; i++) {
+        char *yaml = with_head("http:\n  bind: \"a:1\"\n  tls: {enabled: false}\n"
+                               "version:\n  command: [cat, 'a b']\n"
+                               "fake: {offset: -5, password: |\n  text\n}\n");
+        const size_t size = strlen(yaml);
+        for (int j = rand_r(&chance) % 6; j >= 0; j--)
+            yaml[(size_t)rand_r(&chance) % size] =
+                pieces[(size_t)rand_r(&chance) % (sizeof(pieces) - 1)];
+        char *problems;
+        config_free(load(yaml, &problems));
+        free(problems);
+        free(yaml);
+    }
+}
+END_TEST
+
 START_TEST(counts_mistakes) {
     ck_assert_uint_eq(config_keys_distance("", ""), 0);
     ck_assert_uint_eq(config_keys_distance("abc", "abc"), 0);
@@ -503,6 +523,7 @@ END_TEST
 int main(void) {
     TCase *tcase = tcase_create("config");
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, names_the_mistake, 0, sizeof(mistakes) / sizeof(mistakes[0]));
     tcase_add_test(tcase, names_what_is_missing);
     tcase_add_test(tcase, names_what_is_no_section);
@@ -518,6 +539,7 @@ int main(void) {
     tcase_add_test(tcase, prints_what_could_be_read_again);
     tcase_add_test(tcase, prints_no_secret);
     tcase_add_test(tcase, a_client_reads_its_part_only);
+    tcase_add_test(tcase, survives_rubbish);
     tcase_add_test(tcase, counts_mistakes);
     Suite *suite = suite_create("config");
     suite_add_tcase(suite, tcase);
