@@ -75,8 +75,10 @@ int32_t repli__pg_stop(repli__pg_task *task, const char *next, repli_error *err)
         return repli__pg_fail(pg, err, REPLI_EINVALID, NULL,
                               "whether the server runs cannot be told: the driver's configuration "
                               "has neither data_directory, nor service.status, nor service.unit");
-    if (state == REPLI__PG_SERVICE_STOPPED)
+    if (state == REPLI__PG_SERVICE_STOPPED) {
+        repli__pg_task_set(task, "stopping", "");
         return repli__pg_task_go(task, next, err);
+    }
     if (repli__pg_task_late(task))
         return repli__pg_fail(pg, err, REPLI_ETIMEOUT, NULL,
                               "the server was asked to stop and still runs; does it hang?");

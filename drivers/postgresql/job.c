@@ -1,13 +1,12 @@
 #include "job.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "files.h"
 #include "postgresql.h"
@@ -49,13 +48,37 @@ static int read_line(const repli__pg *pg, const repli__pg_job *job, const char *
     return whole;
 }
 
-/* Whether something that the process started outlives it. The number of a process group is not
- * given to a new process while the group has members; if there is such a process, the group is its
- * own. */
+/* The process group of a process, or 0 if there is no such process or it is only waiting to be
+ * buried. Its name may hold anything, so the fields begin after the last parenthesis. */
+static long live_group_of(const char *pid) {
+    char name[64], stat[512];
+    snprintf(name, sizeof(name), "/proc/%.20s", pid);
+    repli__pg_read_tail(name, "stat", stat, sizeof(stat));
+    const char *fields = strrchr(stat, ')');
+    char state = 'Z';
+    long parent = 0, group = 0;
+    if (!fields || sscanf(fields + 1, " %c %ld %ld", &state, &parent, &group) != 3)
+        return 0;
+    return state == 'Z' || state == 'X' ? 0 : group;
+}
+
+/* Whether something that a process started outlives it. Its number is not given to a new process
+ * while the group has members; so if it has been, there are none. */
 static int left_children(const repli_process *process) {
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%lld", (long long)process->pid);
-    return access(path, F_OK) != 0 && kill((pid_t)-process->pid, 0) == 0;
+    DIR *processes = opendir("/proc");
+    int members = 0, is_given_away = 0;
+    for (const struct dirent *entry; processes && (entry = readdir(processes));) {
+        const long pid = strtol(entry->d_name, NULL, 10);
+        if (pid <= 0 || live_group_of(entry->d_name) != (long)process->pid)
+            continue;
+        if (pid == (long)process->pid)
+            is_given_away = 1;
+        else
+            members = 1;
+    }
+    if (processes)
+        closedir(processes);
+    return members && !is_given_away;
 }
 
 int32_t repli__pg_job_look(const repli__pg *pg, const repli__pg_job *job,

@@ -129,7 +129,7 @@ int32_t repli__pg_task_wait(repli__pg_task *task, int64_t milliseconds,
 }
 
 int32_t repli__pg_task_done(repli__pg_task *task, repli_error *err) {
-    static const char *const inner[] = {"stopping", "attempt", "progress"};
+    static const char *const inner[] = {"attempt", "progress"};
     for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++)
         repli__pg_task_set(task, inner[i], "");
     return emit(task, REPLI_PHASE_DONE, -1, "", NULL, err);
