@@ -259,22 +259,29 @@ static int64_t slowest_ms_of_a_thousand(void) {
     return slowest_us / 1000;
 }
 
+/* Other programs may hold up one of a thousand requests, but not each time; a request that waits
+ * for the store is held up each time. */
+static void expect_no_slower_than(int64_t healthy_ms) {
+    int64_t slowest_ms = INT64_MAX;
+    for (int i = 0; i < 5 && slowest_ms > healthy_ms + SLACK_MS; i++)
+        slowest_ms = slowest_ms_of_a_thousand();
+    ck_assert_int_le(slowest_ms, healthy_ms + SLACK_MS);
+}
+
 START_TEST(a_store_that_hangs_slows_nobody) {
     serve("127.0.0.1:0");
     const int64_t healthy_ms = slowest_ms_of_a_thousand();
     http_fixture_script(&fixture, "{\"hang\": true}");
-    const int64_t hanging_ms = slowest_ms_of_a_thousand();
-    ck_assert_int_le(hanging_ms, healthy_ms + SLACK_MS);
+    expect_no_slower_than(healthy_ms);
     http_fixture_wait_status(&fixture, REPLI_STATUS_UNAVAILABLE);
-    const int64_t known_ms = slowest_ms_of_a_thousand();
-    ck_assert_int_le(known_ms, healthy_ms + SLACK_MS);
+    expect_no_slower_than(healthy_ms);
     /* Nor do those who insist on news. */
     int insistent[8];
     for (int i = 0; i < 8; i++) {
         insistent[i] = raw_connect(fixture.port);
         raw_text(insistent[i], "GET /api/unstable/info/node?max_age=0 HTTP/1.1\r\nHost: x\r\n\r\n");
     }
-    ck_assert_int_le(slowest_ms_of_a_thousand(), healthy_ms + SLACK_MS);
+    expect_no_slower_than(healthy_ms);
     for (int i = 0; i < 8; i++)
         close(insistent[i]);
 }
