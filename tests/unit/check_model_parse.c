@@ -205,6 +205,7 @@ static const char *const invalid[] = {
     "\"\\ud800\\n\"",
     "\"\\ud800\\ud800\"",
     "\"\\udc00\"",
+    "\"\\udc00\\udc00\"",
     "\"\n\"",
     "\"\t\"",
     "\"\x1F\"",

@@ -114,6 +114,7 @@ static const struct {
     {"2026-01-02T03:04:60Z", "no such time of day"},
     {"2026-01-02T23:59:60Z", "no such time of day"},
     {"2016-12-31T22:59:60Z", "no such time of day"},
+    {"2016-12-31T23:58:60Z", "no such time of day"},
     {"2016-12-31T23:59:61Z", "no such time of day"},
     {"1677-12-31T23:59:59Z", "out of range"},
     {"0000-01-01T00:00:00Z", "out of range"},
