@@ -15,7 +15,9 @@ extern "C" {
  *
  * Text is UTF-8 and NUL-terminated. Whoever fills a record sets struct_size to its sizeof first
  * (the *_INIT macros do) and keeps ownership of everything it points to: the receiver copies.
- * Records only grow at their end.
+ * Records only grow at their end. Those that stand in arrays or inside other records do not grow as
+ * long as the soname stays, so that what the library hands out can be indexed; a new fact about
+ * them gets a function of its own.
  */
 
 /** Status of the node, as far as the agent can tell. */
