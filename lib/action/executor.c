@@ -348,13 +348,13 @@ static void *run_thread(void *argument) {
     return NULL;
 }
 
-/* Called by the store, on whichever thread commits. */
+/* Called by the store, on whichever thread commits. Only the executor's thread waits for it. */
 static void on_claim(void *user_data) {
     repli__executor *executor = user_data;
     pthread_mutex_lock(&executor->mutex);
     executor->claimed = 1;
-    pthread_cond_broadcast(&executor->wake);
     pthread_mutex_unlock(&executor->mutex);
+    pthread_cond_signal(&executor->wake);
 }
 
 /* Life. */

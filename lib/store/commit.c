@@ -72,6 +72,12 @@ static int32_t fail_batch(repli__store *store, repli__change *batch, int code) {
     return error.code;
 }
 
+static void log_recovery(repli__store *store) {
+    if (store->stats.last_code != REPLI_OK)
+        repli__log_printf(store->log, REPLI_LOG_WARNING, "store",
+                          "the database %s can be written again", store->path);
+}
+
 /* wrote: a transaction that changed nothing does not tell whether the disk works. */
 static void publish(repli__store *store, int32_t code, int wrote, uint64_t count, uint64_t ns) {
     repli__store_stats *stats = &store->stats;
@@ -84,11 +90,8 @@ static void publish(repli__store *store, int32_t code, int wrote, uint64_t count
         return;
     }
     stats->changes += count;
-    if (wrote && stats->last_code != REPLI_OK) {
+    if (wrote)
         stats->last_code = REPLI_OK;
-        repli__log_printf(store->log, REPLI_LOG_WARNING, "store",
-                          "the database %s can be written again", store->path);
-    }
     const repli__state before = store->state;
     store->state = store->draft;
     if (repli__claim_is_new(&before, &store->state))
@@ -114,6 +117,8 @@ static repli__change *commit_batch(repli__store *store) {
     const int32_t failure = code != SQLITE_OK ? fail_batch(store, batch, code) : REPLI_OK;
     const int wrote = sqlite3_total_changes(store->writer.db) != before;
     const uint64_t ns = repli__mono_ns() - since;
+    if (code == SQLITE_OK && wrote)
+        log_recovery(store);
     if (code == SQLITE_OK)
         repli__writer_checkpoint(store);
     pthread_mutex_lock(&store->mutex);

@@ -39,7 +39,7 @@ int32_t repli__sql_error(const repli__sql *sql, int code, const char *tried, rep
     if (disk_is_full(code, system_error))
         result = repli__error(err, REPLI_EFULL, "store",
                               "%s %s: no space is left for it on its disk; nothing was changed, "
-                              "and it goes on by itself once there is space again",
+                              "and it works again as soon as there is some",
                               tried, path);
     else
         switch (code & 0xff) {

@@ -20,7 +20,7 @@
 #include "plain.h"
 #include "store/internal.h"
 
-#define ROUND_NS ((uint64_t)(400 * REPLI__NS_PER_MS))
+#define ROUND_NS ((uint64_t)(100 * REPLI__NS_PER_MS))
 
 static char our_path[600];
 static char plain_path[600];
@@ -279,8 +279,8 @@ static void bench_drain(void) {
     figures both = {0};
     open_both(&it, &other);
     for (int i = 0; i < FIGURES_ROUNDS; i++) {
-        const double ours = our_drain(&it, 1500);
-        figures_add(&both, ours, plain_drain(&other, 1500));
+        const double ours = our_drain(&it, 400);
+        figures_add(&both, ours, plain_drain(&other, 400));
     }
     figures_print(&both, "a full queue, 1 commit each", "actions/s");
     close_both(&it, &other);
@@ -340,7 +340,7 @@ static void bench_finished(uint64_t count) {
     for (int i = 0; i < 10; i++)
         schedule(it.store);
     const double next_us = time_next(&it);
-    const double actions = our_drain(&it, 1500);
+    const double actions = our_drain(&it, 400);
     printf("  %9" PRIu64 " of them: next to execute found in %.1f µs, a full queue done at %.0f "
            "actions/s, opened in %.0f ms\n",
            count, next_us, actions, opening_ms);
