@@ -319,7 +319,7 @@ static void start_without(void) {
 START_TEST(starting_server_is_unhealthy) {
     repli_agent *agent = agent_start(2, NULL);
     start_with("restore_command = 'sleep 3; false'");
-    repli_snapshot *seen = look_for(agent, REPLI_STATUS_UNHEALTHY, 3);
+    repli_snapshot *seen = look_for(agent, REPLI_STATUS_UNHEALTHY, 6);
     repli_error error = REPLI_ERROR_INIT;
     assert_reason(seen, "PostgreSQL does not accept connections");
     assert_reason(seen, "the database system is starting up");
