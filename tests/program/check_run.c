@@ -157,9 +157,23 @@ START_TEST(stops_while_an_action_runs) {
 }
 END_TEST
 
-START_TEST(stops_although_the_driver_hangs) {
-    program_agent_configure(&agent, "stop_timeout: 1\nfake: {hang: true}\n");
+/* Start an agent whose driver does not return from its first call, once it is in there. */
+static void start_hanging(int stop_timeout) {
+    char calls[128], text[256];
+    snprintf(calls, sizeof(calls), "%s/calls", agent.directory);
+    snprintf(text, sizeof(text), "stop_timeout: %d\nfake: {hang: true, calls_file: \"%s\"}\n",
+             stop_timeout, calls);
+    program_agent_configure(&agent, text);
     program_agent_start(&agent);
+    const long begin = program_now_ms();
+    while (access(calls, R_OK) != 0) {
+        ck_assert_int_lt(program_now_ms() - begin, 10000);
+        program_pause_ms(5);
+    }
+}
+
+START_TEST(stops_although_the_driver_hangs) {
+    start_hanging(1);
     const long begin = program_now_ms();
     ck_assert_int_eq(program_agent_stop(&agent, SIGTERM, 6000), 1);
     ck_assert_int_lt(program_now_ms() - begin, 6000);
@@ -168,8 +182,7 @@ START_TEST(stops_although_the_driver_hangs) {
 END_TEST
 
 START_TEST(a_second_signal_ends_it) {
-    program_agent_configure(&agent, "stop_timeout: 60\nfake: {hang: true}\n");
-    program_agent_start(&agent);
+    start_hanging(60);
     kill(agent.pid, SIGTERM);
     expect_log("stopping because of SIGTERM");
     program_pause_ms(200);
