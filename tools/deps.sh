@@ -21,8 +21,14 @@ program            pkg:yaml-0.1            libyaml-dev         libyaml-devel    
 program            pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
 driver-postgresql  pkg:libpq               libpq-dev           libpq-devel         libpq-dev         postgresql-libs libpq
 server-postgresql  server:postgresql       postgresql          postgresql-server,postgresql-contrib postgresql postgresql postgresql
+server-postgresql  cmd:bash                bash                bash                bash              bash            bash
+server-postgresql  cmd:setpriv             util-linux          util-linux          setpriv           util-linux      util-linux
+server-postgresql  cmd:ps                  procps              procps-ng           procps            procps-ng       -
 test               pkg:check               check               check-devel         check-dev         check           check
 test               pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
+test               cmd:bash                bash                bash                bash              bash            bash
+test               cmd:ps                  procps              procps-ng           procps            procps-ng       -
+manual             cmd:mandoc              mandoc              mandoc              mandoc            mandoc          mandoc
 compilers          cmd:g++                 g++                 gcc-c++             g++               gcc             gcc
 compilers          cmd:clang               clang               clang               clang             clang           llvm
 configure          cmd:autoconf            autoconf            autoconf            autoconf          autoconf        autoconf
@@ -59,7 +65,7 @@ EOT
 
 # The packages of all that is missing, as manager number $1 (1 apt ... 5 brew) names them.
 packages() {
-    printf '%s' "$missing" | awk -v n="$1" '{ print $(n + 1) }' | tr ',' '\n' | sort -u | tr '\n' ' '
+    printf '%s' "$missing" | awk -v n="$1" '{ print $(n + 1) }' | tr ',' '\n' | grep -v '^-' | sort -u | tr '\n' ' '
 }
 
 install_command() {
