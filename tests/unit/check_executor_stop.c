@@ -132,6 +132,16 @@ START_TEST(an_executor_that_never_started_stops) {
 }
 END_TEST
 
+START_TEST(nothing_is_claimed_for_an_executor_that_stopped) {
+    executor_start();
+    executor_schedule(1, "agent.replicante.io/test.success", "null");
+    executor_wait_for_end(1);
+    executor_stop();
+    executor_schedule(2, "agent.replicante.io/test.success", "null");
+    ck_assert_int_eq(test_phase(exec.database.store, 2), REPLI_PHASE_NEW);
+}
+END_TEST
+
 /* Pausing. */
 
 static int32_t step_shortly(const repli_host *table, repli_op *op, const repli_step *step,
@@ -241,6 +251,7 @@ int main(void) {
     tcase_add_test(tcase, an_interrupted_action_is_told_so_once);
     tcase_add_test(tcase, a_step_that_does_not_return_is_given_up);
     tcase_add_test(tcase, an_executor_that_never_started_stops);
+    tcase_add_test(tcase, nothing_is_claimed_for_an_executor_that_stopped);
     tcase_add_test(tcase, no_step_is_in_progress_during_a_pause);
     tcase_add_test(tcase, an_outcome_is_recorded_sooner_or_later_and_the_step_not_repeated);
     tcase_add_test(tcase, stopping_does_not_wait_for_a_broken_database);
