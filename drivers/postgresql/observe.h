@@ -39,6 +39,10 @@ typedef struct repli__pg_observation {
     const char *timeline;      /* or NULL */
 } repli__pg_observation;
 
+/* All there is to know, in one round trip; the same text for a primary and a standby of every
+ * version since 13. $1 is the replication account. */
+extern const char repli__pg_statement[];
+
 /* Look at the server, or take the look that was just made for another question. The observation is
  * pg->last; its code is returned. */
 int32_t repli__pg_observe(repli__pg *pg, const repli_op *op, uint32_t question, repli_error *err);

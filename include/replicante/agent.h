@@ -102,8 +102,8 @@ REPLI_API int32_t repli_agent_start(repli_agent *agent, repli_error *err);
 /**
  * Stop: no new action is picked up, the running step is cancelled and waited for, up to
  * timeout_ms. An action that still runs is resumed by the next start. REPLI_ETIMEOUT: the driver
- * did not return. It may be waited for again; repli_agent_free() gives its thread up and leaves what
- * that thread uses.
+ * did not return. It may be waited for again; repli_agent_free() gives its thread up and leaves
+ * what that thread uses.
  */
 REPLI_API int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *err);
 /** Stop if need be (without patience) and free. NULL is fine. The last call on an agent. */

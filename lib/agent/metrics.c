@@ -138,6 +138,29 @@ static void write_node(repli__prometheus *out, const repli_snapshot *snapshot) {
         repli__prometheus_count(out, name, LABELS({"status", repli_status_name(i)}), i == status);
 }
 
+/* What a driver says in numbers, such as the clients that are connected, without knowing what. */
+static void write_attributes(repli__prometheus *out, const char *map,
+                             const repli_attribute *attributes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const repli_attribute *attribute = &attributes[i];
+        const repli__label *labels = LABELS({"map", map}, {"name", attribute->name});
+        if (attribute->type == REPLI_VALUE_INTEGER || attribute->type == REPLI_VALUE_BOOLEAN)
+            repli__prometheus_integer(out, "repliagent_attribute", labels, attribute->integer);
+        else if (attribute->type == REPLI_VALUE_REAL)
+            repli__prometheus_real(out, "repliagent_attribute", labels, attribute->real);
+    }
+}
+
+static void write_all_attributes(repli__prometheus *out, const repli_snapshot *snapshot) {
+    repli__prometheus_metric(out, "repliagent_attribute", "gauge",
+                             "Attributes that are numbers or, as 0 and 1, truth values.");
+    const repli_node *node = repli_snapshot_node(snapshot);
+    write_attributes(out, "node", node->attributes, node->attribute_count);
+    const repli_store_extras *store = repli_snapshot_store(snapshot, NULL);
+    if (store != NULL)
+        write_attributes(out, "store", store->attributes, store->attribute_count);
+}
+
 static void write_roles(repli__prometheus *out, const repli_shards *shards) {
     const char *name = "repliagent_shards";
     repli__prometheus_metric(out, name, "gauge", "Shards on the node, by its role for them.");
@@ -191,6 +214,7 @@ int32_t repli_agent_metrics(repli_agent *agent, repli_buf *ret_text, repli_error
     write_driver(&out, agent);
     repli_snapshot *snapshot = repli__observer_latest(agent->observer);
     write_node(&out, snapshot);
+    write_all_attributes(&out, snapshot);
     const repli_shards *shards = repli_snapshot_shards(snapshot, NULL);
     if (shards != NULL) {
         write_roles(&out, shards);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/locale.h"
 
 static void put(repli__prometheus *out, const char *text) {
     if (out->code == REPLI_OK)
@@ -69,6 +70,16 @@ void repli__prometheus_integer(repli__prometheus *out, const char *name, const r
                                int64_t value) {
     char text[24];
     snprintf(text, sizeof(text), "%" PRId64, value);
+    put_sample(out, name, labels, text);
+}
+
+void repli__prometheus_real(repli__prometheus *out, const char *name, const repli__label *labels,
+                            double value) {
+    char text[40];
+    repli__locale locale;
+    repli__locale_enter(&locale);
+    snprintf(text, sizeof(text), "%.17g", value);
+    repli__locale_leave(&locale);
     put_sample(out, name, labels, text);
 }
 

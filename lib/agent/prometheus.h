@@ -30,6 +30,9 @@ void repli__prometheus_count(repli__prometheus *out, const char *name, const rep
                              uint64_t value);
 void repli__prometheus_integer(repli__prometheus *out, const char *name, const repli__label *labels,
                                int64_t value);
+/* value is finite. */
+void repli__prometheus_real(repli__prometheus *out, const char *name, const repli__label *labels,
+                            double value);
 /* Nanoseconds, as seconds. */
 void repli__prometheus_seconds(repli__prometheus *out, const char *name, const repli__label *labels,
                                uint64_t value_ns);

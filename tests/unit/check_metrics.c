@@ -30,12 +30,14 @@ START_TEST(numbers_are_the_same_everywhere) {
     repli__prometheus_seconds(&out, "d", NULL, UINT64_MAX);
     repli__prometheus_count(&out, "e", NULL, UINT64_MAX);
     repli__prometheus_integer(&out, "f", NULL, INT64_MIN);
+    repli__prometheus_real(&out, "g", NULL, -1.5);
     ck_assert_str_eq(text.data, "a 0\n"
                                 "b 0.000000001\n"
                                 "c 1.5\n"
                                 "d 18446744073.709551615\n"
                                 "e 18446744073709551615\n"
-                                "f -9223372036854775808\n");
+                                "f -9223372036854775808\n"
+                                "g -1.5\n");
 }
 END_TEST
 
@@ -144,6 +146,8 @@ START_TEST(an_agent_counts) {
     assert_has("\nrepliagent_shard_role{shard=\"shard-1\",role=\"Secondary\"} 1\n");
     assert_has("\nrepliagent_shard_commit_offset{shard=\"shard-0\",unit=\"bytes\"} 100\n");
     assert_has("\nrepliagent_shard_lag{shard=\"shard-0\",unit=\"milliseconds\"} 7\n");
+    assert_has("\nrepliagent_attribute{map=\"store\",name=\"fake.test/shards\"} 2\n");
+    ck_assert_ptr_null(strstr(text.data, "fake.test/kind"));
 
     /* Too many shards are counted only. */
     agent_fixture_script(&fixture, "\"shard_count\": 1001");
