@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sized.h"
 #include "base/utf8.h"
 #include "model/doc.h"
 #include "model/validate.h"
@@ -217,9 +218,9 @@ static repli_config *config_alloc(const repli__mem *mem) {
 
 int32_t repli_config_new(const repli_allocator *allocator, repli_config **ret_config,
                          repli_error *err) {
-    if (allocator != NULL &&
-        (allocator->struct_size < sizeof(repli_allocator) || allocator->malloc_fn == NULL ||
-         allocator->realloc_fn == NULL || allocator->free_fn == NULL))
+    if (allocator != NULL && (allocator->struct_size < REPLI__SIZE_TO(repli_allocator, user_data) ||
+                              allocator->malloc_fn == NULL || allocator->realloc_fn == NULL ||
+                              allocator->free_fn == NULL))
         return repli__error(err, REPLI_EINVALID, "agent",
                             "an allocator needs its struct_size and all three functions");
     repli__mem mem;
@@ -269,7 +270,6 @@ static int32_t add_action(repli_config *config, const repli__config_action *from
                     config->action_count, sizeof(*config->actions)) != REPLI_OK)
         return REPLI_ENOMEM;
     repli__config_action copy = *from;
-    copy.kind.struct_size = (uint32_t)sizeof(copy.kind);
     copy.kind.reserved = 0;
     copy.kind.kind = repli__strdup(&config->mem, from->kind.kind);
     copy.kind.summary = repli__strdup(&config->mem, from->kind.summary);
@@ -286,8 +286,8 @@ static int32_t add_action(repli_config *config, const repli__config_action *from
 int32_t repli_config_add_action(repli_config *config, const repli_action_kind *kind,
                                 repli_action_validate_fn validate, repli_action_step_fn step,
                                 void *user_data, repli_error *err) {
-    if (kind == NULL || kind->struct_size < sizeof(repli_action_kind) || kind->kind == NULL ||
-        step == NULL)
+    if (kind == NULL || kind->struct_size < REPLI__SIZE_TO(repli_action_kind, arguments) ||
+        kind->kind == NULL || step == NULL)
         return repli__error(err, REPLI_EINVALID, "agent",
                             "an action needs a kind with its struct_size, and a step function");
     int32_t code = repli_scoped_name_validate(kind->kind, err);
@@ -304,8 +304,8 @@ int32_t repli_config_add_action(repli_config *config, const repli_action_kind *k
         if (strcmp(config->actions[i].kind.kind, kind->kind) == 0)
             return repli__error(err, REPLI_ECONFLICT, "agent", "the action \"%s\" was added before",
                                 kind->kind);
-    const repli__config_action action = {
-        .kind = *kind, .validate = validate, .step = step, .user_data = user_data};
+    repli__config_action action = {.validate = validate, .step = step, .user_data = user_data};
+    repli__sized_copy(&action.kind, sizeof(action.kind), kind);
     code = add_action(config, &action);
     return code != REPLI_OK ? nomem(err) : REPLI_OK;
 }

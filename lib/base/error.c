@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
+
 /* Cut text at size - 1 bytes, but never within a UTF-8 character. */
 static void copy_text(char *to, size_t size, const char *from) {
     size_t length = strnlen(from, size);
@@ -16,9 +18,9 @@ static void copy_text(char *to, size_t size, const char *from) {
     to[length] = '\0';
 }
 
-/* A caller that was compiled against a smaller repli_error gets nothing it has no room for. */
+/* One that was never initialised has no size. */
 static int usable(const repli_error *err) {
-    return err != NULL && err->struct_size >= sizeof(repli_error);
+    return err != NULL && err->struct_size >= REPLI__SIZE_TO(repli_error, cause);
 }
 
 int32_t repli__error(repli_error *err, int32_t code, const char *origin, const char *format, ...) {
@@ -69,11 +71,8 @@ int32_t repli__error_nomem(repli_error *err, const char *origin, const char *wha
 }
 
 int32_t repli__error_copy(repli_error *err, const repli_error *from) {
-    if (usable(err) && err != from) {
-        uint32_t struct_size = err->struct_size;
-        *err = *from;
-        err->struct_size = struct_size;
-    }
+    if (usable(err) && err != from)
+        repli__sized_fill(err, from, sizeof(*from));
     return from->code;
 }
 

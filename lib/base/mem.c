@@ -6,6 +6,8 @@
 
 #include <replicante/error.h>
 
+#include "base/sized.h"
+
 static void *libc_malloc(size_t size, void *user_data) {
     (void)user_data;
     return malloc(size);
@@ -29,7 +31,7 @@ const repli__mem repli__mem_default = {
 };
 
 void repli__mem_init(repli__mem *mem, const repli_allocator *allocator) {
-    *mem = allocator != NULL ? *allocator : repli__mem_default;
+    repli__sized_copy(mem, sizeof(*mem), allocator != NULL ? allocator : &repli__mem_default);
 }
 
 void *repli__alloc(const repli__mem *mem, size_t size) {

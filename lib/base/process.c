@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "base/spawn.h"
 
 #define ORIGIN "process"
@@ -22,28 +23,22 @@ enum { REAP_MS = 500 };
 /* More than a pipe holds, so one turn takes all that an ended process has written. */
 enum { TURN_BYTES = 128 * 1024 };
 
-#define V1_SIZE(type, last) (offsetof(type, last) + sizeof(((type *)NULL)->last))
-
-/* Copy as much of a struct as both sides know, zeroes for the rest. */
 static int32_t take_struct(void *to, uint32_t size, const void *from, size_t least,
                            const char *what, repli_error *err) {
     if (from == NULL)
         return repli__error(err, REPLI_EINVALID, ORIGIN, "no %s was given", what);
-    uint32_t known;
-    memcpy(&known, from, sizeof(known));
-    if (known < least)
+    if (repli__sized(from) < least)
         return repli__error(err, REPLI_EINVALID, ORIGIN,
                             "struct_size of the %s is %u, at least %zu is needed: initialise it "
                             "with its REPLI_…_INIT",
-                            what, (unsigned)known, least);
-    memset(to, 0, size);
-    memcpy(to, from, known < size ? known : size);
+                            what, (unsigned)repli__sized(from), least);
+    repli__sized_copy(to, size, from);
     return REPLI_OK;
 }
 
 static int32_t take_command(repli_command *to, const repli_command *from, repli_error *err) {
-    const int32_t code =
-        take_struct(to, sizeof(*to), from, V1_SIZE(repli_command, output_path), "command", err);
+    const int32_t code = take_struct(to, sizeof(*to), from,
+                                     REPLI__SIZE_TO(repli_command, output_path), "command", err);
     if (code != REPLI_OK)
         return code;
     if (to->argv == NULL || to->argv[0] == NULL || to->argv[0][0] == '\0')
@@ -248,7 +243,7 @@ static int32_t read_stat(int64_t pid, char *ret_state, uint64_t *ret_start_time,
 
 static int32_t take_process(repli_process *to, const repli_process *from, repli_error *err) {
     const int32_t code =
-        take_struct(to, sizeof(*to), from, V1_SIZE(repli_process, reserved), "process", err);
+        take_struct(to, sizeof(*to), from, REPLI__SIZE_TO(repli_process, reserved), "process", err);
     if (code != REPLI_OK)
         return code;
     if (to->pid <= 1 || to->pid > INT32_MAX)
@@ -257,20 +252,14 @@ static int32_t take_process(repli_process *to, const repli_process *from, repli_
     return REPLI_OK;
 }
 
-static void give_process(repli_process *to, repli_process from) {
-    const uint32_t known = to->struct_size;
-    from.struct_size = known;
-    memcpy(to, &from, known < sizeof(from) ? known : sizeof(from));
-}
-
 int32_t repli__process_start(const repli_command *command, repli_process *ret_process,
                              repli_error *err) {
     repli_command known;
     repli_process process;
     int32_t code = take_command(&known, command, err);
     if (code == REPLI_OK)
-        code = take_struct(&process, sizeof(process), ret_process, V1_SIZE(repli_process, reserved),
-                           "process", err);
+        code = take_struct(&process, sizeof(process), ret_process,
+                           REPLI__SIZE_TO(repli_process, reserved), "process", err);
     if (code != REPLI_OK)
         return code;
     int input = -1;
@@ -292,7 +281,7 @@ int32_t repli__process_start(const repli_command *command, repli_process *ret_pr
      * can have been faster. */
     if (read_stat(pid, &state, &process.start_time, NULL) != REPLI_OK)
         process.state = REPLI_PROCESS_GONE;
-    give_process(ret_process, process);
+    repli__sized_fill(ret_process, &process, sizeof(process));
     return REPLI_OK;
 }
 
@@ -339,7 +328,7 @@ int32_t repli__process_poll(repli_process *process, repli_error *err) {
             known.state = REPLI_PROCESS_RUNNING;
         }
     }
-    give_process(process, known);
+    repli__sized_fill(process, &known, sizeof(known));
     return REPLI_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <replicante/model.h>
 
 #include "base/error.h"
+#include "base/sized.h"
 #include "base/utf8.h"
 #include "driver/instance.h"
 #include "model/doc.h"
@@ -182,9 +183,7 @@ int32_t repli__driver_check(const repli_driver *driver, const char *name,
         return code;
 
     repli__driver_table table = {0};
-    const size_t known = driver->struct_size;
-    memcpy(&table.driver, driver, known < sizeof(table.driver) ? known : sizeof(table.driver));
-    table.driver.struct_size = sizeof(table.driver);
+    repli__sized_copy(&table.driver, sizeof(table.driver), driver);
 
     code = check_name(&table.driver, name, err);
     if (code == REPLI_OK)

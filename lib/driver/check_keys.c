@@ -8,10 +8,11 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/sized.h"
 #include "base/utf8.h"
 
 #define ORIGIN "driver"
-#define V1_SIZE (offsetof(repli_config_key, summary) + sizeof(const char *))
+#define V1_SIZE REPLI__SIZE_TO(repli_config_key, summary)
 
 enum { KEYS_MAX = 256, NAME_MAX_BYTES = 64 };
 

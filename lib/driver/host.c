@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "base/sized.h"
 #include "base/text.h"
 #include "driver/instance.h"
 
@@ -98,7 +99,7 @@ static int32_t host_process_signal(const repli_host *table, const repli_process 
 }
 
 int32_t repli__host_origin(const repli_host *table, int32_t code, repli_error *err) {
-    if (code != REPLI_OK && err != NULL && err->struct_size >= sizeof(*err))
+    if (code != REPLI_OK && err != NULL && err->struct_size >= REPLI__SIZE_TO(repli_error, origin))
         memcpy(err->origin, context_of(table)->origin, sizeof(err->origin));
     return code;
 }

@@ -7,6 +7,7 @@
 #include <replicante/model.h>
 
 #include "base/error.h"
+#include "base/sized.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "driver/host.h"
@@ -16,9 +17,6 @@
 #include "model/validate.h"
 
 #define ORIGIN "driver"
-
-/* The part of a record that every driver of ABI 1 fills. */
-#define V1_SIZE(type, last) (offsetof(type, last) + sizeof(((type *)NULL)->last))
 
 void repli__sink_init(repli_sink *sink, int32_t takes, const repli__mem *mem) {
     *sink = (repli_sink){.takes = takes,
@@ -76,22 +74,17 @@ static int32_t enter(repli_sink *sink, const char *what, int32_t takes, int32_t 
     return REPLI_OK;
 }
 
-/* For records that are no part of the model: copy as much as both sides know, zeroes for the rest.
- */
+/* For records that are no part of the model. */
 static int32_t take_record(repli_sink *sink, const char *what, void *to, uint32_t size,
                            const void *from, size_t least) {
     if (from == NULL)
         return refuse(sink, REPLI_EINVALID, "%s was given NULL", what);
-    uint32_t known;
-    memcpy(&known, from, sizeof(known));
-    if (known < least)
+    if (repli__sized(from) < least)
         return refuse(sink, REPLI_EINVALID,
                       "%s was given a record with struct_size %u where at least %zu is needed: "
                       "initialise it with its REPLI_…_INIT",
-                      what, (unsigned)known, least);
-    memset(to, 0, size);
-    memcpy(to, from, known < size ? known : size);
-    memcpy(to, &size, sizeof(size));
+                      what, (unsigned)repli__sized(from), least);
+    repli__sized_copy(to, size, from);
     return REPLI_OK;
 }
 
@@ -294,7 +287,7 @@ static int32_t emit_action_kind(repli_sink *sink, const repli_action_kind *kind)
         return code;
     repli_action_kind record;
     code = take_record(sink, "emit_action_kind", &record, sizeof(record), kind,
-                       V1_SIZE(repli_action_kind, arguments));
+                       REPLI__SIZE_TO(repli_action_kind, arguments));
     if (code == REPLI_OK)
         code = check_kind(sink, &record);
     if (code == REPLI_OK)
@@ -336,7 +329,7 @@ static int32_t emit_outcome(repli_sink *sink, const repli_outcome *outcome) {
         return code;
     repli_outcome record;
     code = take_record(sink, "emit_outcome", &record, sizeof(record), outcome,
-                       V1_SIZE(repli_outcome, next_step_ms));
+                       REPLI__SIZE_TO(repli_outcome, next_step_ms));
     if (code == REPLI_OK)
         code = check_outcome(sink, &record);
     if (code == REPLI_OK)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sized.h"
 
 enum {
     HEALTH = 1 << 0,  /* also on a health listener; OPTIONS asks as GET does, as proxies use it */
@@ -164,12 +165,15 @@ void repli__http_call_answer(const repli__http_call *call, repli__http_asker ask
 int32_t repli_http_handle(repli_agent *agent, const repli_http_request *request,
                           repli_http_respond_fn respond, void *user_data, repli_error *err) {
     if (agent == NULL || respond == NULL || request == NULL ||
-        request->struct_size < sizeof(repli_http_request) || request->method == NULL ||
-        request->target == NULL || (request->body == NULL && request->body_size > 0))
+        request->struct_size < REPLI__SIZE_TO(repli_http_request, peer) ||
+        request->method == NULL || request->target == NULL ||
+        (request->body == NULL && request->body_size > 0))
         return repli__error(err, REPLI_EINVALID, "http",
                             "a request needs its struct_size, a method and a target");
+    repli_http_request known;
+    repli__sized_copy(&known, sizeof(known), request);
     repli__http_call call;
-    repli__http_call_init(&call, agent, request);
+    repli__http_call_init(&call, agent, &known);
     repli__http_call_answer(&call, (repli__http_asker){.respond = respond, .user_data = user_data});
     return REPLI_OK;
 }

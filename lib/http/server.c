@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "http/loop.h"
 #include "http/tls.h"
 
@@ -25,13 +26,14 @@ struct repli_http_server {
     char *health_bind;
 };
 
-static int32_t check(const repli_http_options *options, repli_error *err) {
-    if (options == NULL || options->struct_size < sizeof(repli_http_options))
+static int32_t take(repli_http_options *to, const repli_http_options *options, repli_error *err) {
+    if (options == NULL || options->struct_size < REPLI__SIZE_TO(repli_http_options, max_body))
         return repli__error(err, REPLI_EINVALID, "http",
                             "the server's options must begin with REPLI_HTTP_OPTIONS_INIT");
-    if (options->writes < REPLI_HTTP_WRITES_AUTO || options->writes > REPLI_HTTP_WRITES_NEVER)
+    repli__sized_copy(to, sizeof(*to), options);
+    if (to->writes < REPLI_HTTP_WRITES_AUTO || to->writes > REPLI_HTTP_WRITES_NEVER)
         return repli__error(err, REPLI_EINVALID, "http", "writes is none of REPLI_HTTP_WRITES_*");
-    return repli__http_tls_check(options, err);
+    return repli__http_tls_check(to, err);
 }
 
 static repli__http_settings settings_of(const repli_http_options *options) {
@@ -109,7 +111,8 @@ int32_t repli_http_server_new(repli_agent *agent, const repli_http_options *opti
                               repli_http_server **ret_server, repli_error *err) {
     if (agent == NULL)
         return repli__error(err, REPLI_EINVALID, "http", "a server needs an agent");
-    int32_t code = check(options, err);
+    repli_http_options known;
+    int32_t code = take(&known, options, err);
     if (code != REPLI_OK)
         return code;
     repli_http_server *server = repli__calloc(&repli__mem_default, 1, sizeof(*server));
@@ -118,7 +121,7 @@ int32_t repli_http_server_new(repli_agent *agent, const repli_http_options *opti
     server->owner = getpid();
     code = repli__http_loop_init(&server->loop, agent, err);
     if (code == REPLI_OK)
-        code = start(server, options, err);
+        code = start(server, &known, err);
     if (code != REPLI_OK) {
         repli_http_server_free(server, 0);
         return code;
@@ -147,23 +150,24 @@ int32_t repli_http_server_reload(repli_http_server *server, const repli_http_opt
                                  repli_error *err) {
     if (server->owner != getpid())
         return repli__error(err, REPLI_EFORK, "http", "the server belongs to the parent process");
-    int32_t code = check(options, err);
+    repli_http_options known;
+    int32_t code = take(&known, options, err);
     if (code == REPLI_OK)
-        code = check_same("bind", options->bind, server->bind, err);
+        code = check_same("bind", known.bind, server->bind, err);
     if (code == REPLI_OK)
-        code = check_same("unix_path", options->unix_path, server->unix_path, err);
+        code = check_same("unix_path", known.unix_path, server->unix_path, err);
     if (code == REPLI_OK)
-        code = check_same("health_bind", options->health_bind, server->health_bind, err);
+        code = check_same("health_bind", known.health_bind, server->health_bind, err);
     repli__http_daemon *tls = NULL;
     if (code == REPLI_OK)
-        code = make_tls(&server->loop, options, &tls, err);
+        code = make_tls(&server->loop, &known, &tls, err);
     if (code == REPLI_OK && tls != NULL)
         code = repli__http_loop_add(&server->loop, tls, err);
     if (code != REPLI_OK) {
         repli__http_daemon_free(tls);
         return code;
     }
-    const repli__http_settings settings = settings_of(options);
+    const repli__http_settings settings = settings_of(&known);
     const repli__http_order order = {.settings = &settings, .tls = tls};
     repli__http_loop_order(&server->loop, &order);
     return REPLI_OK;

@@ -1,32 +1,25 @@
 #include "model/record.h"
 
-#include <stddef.h>
-#include <string.h>
-
 #include "base/error.h"
+#include "base/sized.h"
 
 static int32_t read_record(void *to, size_t size, size_t least, const void *from, const char *what,
                            repli_error *err) {
     if (from == NULL)
         return repli__error(err, REPLI_EINVALID, "model", "the %s is missing", what);
-    uint32_t from_size;
-    memcpy(&from_size, from, sizeof(from_size));
-    if (from_size < least)
+    if (repli__sized(from) < least)
         return repli__error(err, REPLI_EINVALID, "model",
                             "the %s has struct_size %u, but at least %zu is needed: set it to the "
                             "sizeof of the record",
-                            what, (unsigned)from_size, least);
-    const uint32_t own_size = (uint32_t)size;
-    memset(to, 0, size);
-    memcpy(to, from, from_size < size ? from_size : size);
-    memcpy(to, &own_size, sizeof(own_size));
+                            what, (unsigned)repli__sized(from), least);
+    repli__sized_copy(to, (uint32_t)size, from);
     return REPLI_OK;
 }
 
 /* last is the last member that the record had in the first release. Never change it. */
 #define READER(name, last, what)                                                                   \
     int32_t repli__##name##_read(repli_##name *to, const void *from, repli_error *err) {           \
-        const size_t least = offsetof(repli_##name, last) + sizeof(to->last);                      \
+        const size_t least = REPLI__SIZE_TO(repli_##name, last);                                   \
         return read_record(to, sizeof(*to), least, from, what, err);                               \
     }
 
@@ -45,7 +38,5 @@ READER(request, header_count, "request")
 READER(error, cause, "error")
 
 const void *repli__record_next(const void *record) {
-    uint32_t size;
-    memcpy(&size, record, sizeof(size));
-    return (const char *)record + size;
+    return (const char *)record + repli__sized(record);
 }
