@@ -24,6 +24,19 @@ check() {
 # same FILE FILE: the same lines, and at least one.
 same() { diff -u "$1" "$2" && [ -s "$1" ]; }
 
+# without_comments FILE...: C without its comments.
+without_comments() {
+    awk '{ text = text $0 "\n" }
+        END {
+            while ((start = index(text, "/*")) > 0) {
+                printf "%s", substr(text, 1, start - 1)
+                text = substr(text, start)
+                text = substr(text, index(text, "*/") + 2)
+            }
+            printf "%s", text
+        }' "$@"
+}
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # summary: the last command of a script.

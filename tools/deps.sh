@@ -31,6 +31,9 @@ test               cmd:ps                  procps              procps-ng        
 manual             cmd:mandoc              mandoc              mandoc              mandoc            mandoc          mandoc
 compilers          cmd:g++                 g++                 gcc-c++             g++               gcc             gcc
 compilers          cmd:clang               clang               clang               clang             clang           llvm
+abi                cmd:abidw               abigail-tools       libabigail          -                 -               -
+bindings           cmd:bindgen             bindgen             bindgen-cli         rust-bindgen      rust-bindgen    bindgen
+bindings           py:cffi                 python3-cffi        python3-cffi        py3-cffi          python-cffi     cffi
 configure          cmd:autoconf            autoconf            autoconf            autoconf          autoconf        autoconf
 valgrind           cmd:valgrind            valgrind            valgrind            valgrind          valgrind        valgrind
 fuzz               cmd:clang               clang               clang,compiler-rt   clang,compiler-rt clang,compiler-rt llvm
@@ -39,6 +42,7 @@ fuzz               cmd:clang               clang               clang,compiler-rt
 present() {
     case $1 in
     cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
+    py:*) python3 -c "import ${1#py:}" 2>/dev/null || /usr/bin/python3 -c "import ${1#py:}" 2>/dev/null ;;
     pkg:*) $PKG_CONFIG --exists "${1#pkg:}" 2>/dev/null ;;
     server:postgresql) "$tools/pg-bindir.sh" >/dev/null 2>&1 ;;
     esac
@@ -94,13 +98,21 @@ apt_postgresql() {
     apt install "$@"
 }
 
+# What this release of the system lacks must not keep the rest out.
+available() {
+    for package in "$@"; do
+        ! apt-cache show "$package" >/dev/null 2>&1 || printf '%s ' "$package"
+    done
+}
+
 look "$@"
 if [ -n "$missing" ] && [ "$DEPS" != no ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing $(packages 1)" >&2
     apt update
-    case " $(packages 1)" in
-    *' postgresql '*) (apt_postgresql $(packages 1)) ;;
-    *) apt install $(packages 1) ;;
+    wanted=$(available $(packages 1))
+    case " $wanted " in
+    *' postgresql '*) (apt_postgresql $wanted) ;;
+    *) apt install $wanted ;;
     esac
     look "$@"
 fi
