@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +41,31 @@ static double rate(uint64_t count, uint64_t since_ns) {
 
 /* Our side. */
 
+static atomic_ullong stepped_at_ns;
+static uint64_t ended;
+static pthread_mutex_t ended_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t one_ended = PTHREAD_COND_INITIALIZER;
+
+/* The log tells when an action is done, without anybody having to ask. */
+static void note_end(int32_t level, const char *origin, const char *message, void *user_data) {
+    (void)level;
+    (void)origin;
+    (void)user_data;
+    if (strstr(message, " is DONE") == NULL)
+        return;
+    pthread_mutex_lock(&ended_mutex);
+    ended++;
+    pthread_cond_signal(&one_ended);
+    pthread_mutex_unlock(&ended_mutex);
+}
+
+static void wait_for_end(uint64_t number) {
+    pthread_mutex_lock(&ended_mutex);
+    while (ended < number)
+        pthread_cond_wait(&one_ended, &ended_mutex);
+    pthread_mutex_unlock(&ended_mutex);
+}
+
 typedef struct subject {
     repli__store *store;
     repli__log log;
@@ -57,6 +81,7 @@ static void open_store(subject *it) {
                                           .mem = &repli__mem_default,
                                           .log = &it->log};
     repli__log_init(&it->log);
+    repli__log_set(&it->log, REPLI_LOG_INFO, note_end, NULL);
     repli_error error = REPLI_ERROR_INIT;
     need(repli__store_open(&options, &it->store, &error), &error);
     need(repli__store_start(it->store, &error), &error);
@@ -173,11 +198,6 @@ static void bench_callers(int threads) {
 
 /* Whole actions. */
 
-static atomic_ullong stepped_at_ns;
-static atomic_ullong steps;
-static pthread_mutex_t step_mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t step_done = PTHREAD_COND_INITIALIZER;
-
 static int32_t step_once(void *user_data, const repli_host *host, repli_op *op,
                          const repli_step *step, repli_sink *sink, repli_error *err) {
     (void)user_data;
@@ -185,20 +205,9 @@ static int32_t step_once(void *user_data, const repli_host *host, repli_op *op,
     (void)step;
     (void)err;
     atomic_store(&stepped_at_ns, repli__mono_ns());
-    pthread_mutex_lock(&step_mutex);
-    atomic_fetch_add(&steps, 1);
-    pthread_cond_signal(&step_done);
-    pthread_mutex_unlock(&step_mutex);
     repli_outcome outcome = REPLI_OUTCOME_INIT;
     outcome.phase = REPLI_PHASE_DONE;
     return host->emit_outcome(sink, &outcome);
-}
-
-static void wait_for_step(uint64_t number) {
-    pthread_mutex_lock(&step_mutex);
-    while (atomic_load(&steps) < number)
-        pthread_cond_wait(&step_done, &step_mutex);
-    pthread_mutex_unlock(&step_mutex);
 }
 
 static void start_executor(subject *it) {
@@ -208,7 +217,7 @@ static void start_executor(subject *it) {
     handler.kind.kind = "example.com/work";
     repli_error error = REPLI_ERROR_INIT;
     const repli__mem *mem = &repli__mem_default;
-    atomic_store(&steps, 0);
+    ended = 0;
     need(repli__registry_new(mem, &it->registry, &error), &error);
     need(repli__registry_add(it->registry, REPLI__OWNER_HOST, &handler, &error), &error);
     need(repli__host_new("bench", mem, &it->log, &it->host, &error), &error);
@@ -225,18 +234,10 @@ static void stop_executor(subject *it) {
     repli__registry_free(it->registry);
 }
 
-static uint64_t done_count(subject *it) {
-    repli__executor_stats stats;
-    repli__executor_stats_get(it->executor, &stats);
-    return stats.done;
-}
-
 /* Schedule, and when it is done the next; number counts from 1. */
 static void do_action(subject *it, uint64_t number) {
     schedule(it->store);
-    wait_for_step(number);
-    while (done_count(it) < number)
-        sched_yield();
+    wait_for_end(number);
 }
 
 static void bench_actions(void) {
@@ -266,8 +267,7 @@ static double our_drain(subject *it, uint64_t count) {
         schedule(it->store);
     start_executor(it);
     const uint64_t since = repli__mono_ns();
-    while (done_count(it) < count)
-        usleep(200);
+    wait_for_end(count);
     const double actions = rate(count, since);
     stop_executor(it);
     return actions;
