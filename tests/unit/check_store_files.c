@@ -386,8 +386,9 @@ START_TEST(a_path_that_leads_nowhere_is_named) {
     snprintf(fixture.path, sizeof(fixture.path), "%s/absent/agent.db", fixture.directory);
     expect_refusal(REPLI_EIO, "No such file or directory");
     ck_assert_int_eq(mkdir(path, 0700) != 0 && errno == EEXIST, 1);
-    strcpy(fixture.path, fixture.directory);
-    expect_refusal(REPLI_EIO, fixture.directory);
+    snprintf(fixture.path, sizeof(fixture.path), "%s/inner", fixture.directory);
+    ck_assert_int_eq(mkdir(fixture.path, 0700), 0);
+    expect_refusal(REPLI_EIO, fixture.path);
     strcpy(fixture.path, "");
     expect_refusal(REPLI_EIO, "cannot find");
     strcpy(fixture.path, path);
