@@ -54,16 +54,16 @@ old_dir() {
     . "$DIR/env"
 }
 
-# as USER COMMAND...: as that account, if we are root and may choose.
-as() {
-    local user=$1
+# as USER COMMAND...: as that account, if we are root and may choose. In DIR, since the account may
+# have no access to where we are.
+as() (
+    user=$1
     shift
-    if [ "$(id -u)" = 0 ]; then
-        setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups "$@"
-    else
-        "$@"
-    fi
-}
+    cd "$DIR"
+    [ "$(id -u)" != 0 ] ||
+        set -- setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups "$@"
+    exec "$@"
+)
 # own USER PATH...: give the account what it is to write to.
 own() {
     local user=$1
