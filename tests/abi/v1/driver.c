@@ -98,7 +98,10 @@ static int32_t run_processes(const v1_host *host, const v1_op *op, v1_error *err
     const char *const echo[] = {"echo", "done", NULL};
     const char *const sleeper[] = {"sleep", "60", NULL};
     v1_command command = {.struct_size = sizeof(command), .argv = echo};
-    v1_process process = {.struct_size = sizeof(process)};
+    struct {
+        v1_process it;
+        uint64_t guard[8]; /* is not the host's to write to */
+    } process = {.it = {.struct_size = sizeof(process.it)}, .guard = {1, 2, 3, 4, 5, 6, 7, 8}};
     char output[16];
     int32_t exit_code;
     int32_t code = host->process_run(host, op, &command, output, sizeof(output), &exit_code, err);
@@ -108,12 +111,15 @@ static int32_t run_processes(const v1_host *host, const v1_op *op, v1_error *err
         return host->error(host, err, V1_EINVALID, NULL, "the echo is wrong", output);
     command.argv = sleeper;
     if (code == 0)
-        code = host->process_start(host, &command, &process, err);
+        code = host->process_start(host, &command, &process.it, err);
     if (code == 0)
-        code = host->process_signal(host, &process, 9, err);
-    while (code == 0 && process.state == V1_PROCESS_RUNNING && !host->cancelled(op))
-        code = host->process_poll(host, &process, err);
-    if (code == 0 && process.exit_code != 128 + 9)
+        code = host->process_signal(host, &process.it, 9, err);
+    while (code == 0 && process.it.state == V1_PROCESS_RUNNING && !host->cancelled(op))
+        code = host->process_poll(host, &process.it, err);
+    for (uint64_t i = 0; code == 0 && i < 8; i++)
+        if (process.guard[i] != i + 1)
+            return host->error(host, err, V1_EINVALID, NULL, "the guard was overwritten", NULL);
+    if (code == 0 && process.it.exit_code != 128 + 9)
         return host->error(host, err, V1_EINVALID, NULL, "the process was not killed", NULL);
     return code;
 }

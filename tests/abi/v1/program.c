@@ -14,25 +14,30 @@
  */
 
 /* What is behind a structure that the library fills must not be touched. */
-#define GUARDED(type, name, ...)                                                                   \
-    struct {                                                                                       \
-        type it;                                                                                   \
-        unsigned char guard[256];                                                                  \
-    } name = {.it = __VA_ARGS__}
-#define CHECK_GUARD(name)                                                                          \
-    do {                                                                                           \
-        for (size_t i = 0; i < sizeof((name).guard); i++)                                          \
-            if ((name).guard[i] != 0)                                                              \
-                fail("what is behind " #name " was overwritten");                                  \
-    } while (0)
+typedef struct guarded_error {
+    v1_error it;
+    unsigned char guard[256];
+} guarded_error;
 
-static GUARDED(v1_error, err, {.struct_size = sizeof(v1_error)});
+static guarded_error err;
 static atomic_int allocations;
 static atomic_int logged;
 
 static void fail(const char *what) {
     fprintf(stderr, "%s: %s: %s\n", what, err.it.origin, err.it.message);
     _exit(1);
+}
+
+static void guard(guarded_error *error) {
+    memset(error, 0, sizeof(*error));
+    error->it.struct_size = sizeof(error->it);
+    memset(error->guard, 0xA5, sizeof(error->guard));
+}
+
+static void check_guard(const guarded_error *error) {
+    for (size_t i = 0; i < sizeof(error->guard); i++)
+        if (error->guard[i] != 0xA5)
+            fail("what is behind an error was overwritten");
 }
 
 static void must(int32_t code, const char *what) {
@@ -207,14 +212,15 @@ static void show_json(void) {
                           0,
                           attributes,
                           2};
-    GUARDED(v1_error, read, {.struct_size = sizeof(v1_error)});
+    guarded_error read;
+    guard(&read);
     v1_buf json = {NULL, 0, 0, NULL};
     must(repli_node_to_json(&node, &json, &err.it), "repli_node_to_json");
     printf("attributes %d\n", strstr(json.data, "{\"a.test/a\":\"first\",\"b.test/b\":2}") != NULL);
     repli_buf_dispose(&json);
     must(repli_error_from_json(text, sizeof(text) - 1, &read.it, &err.it), "error_from_json");
     printf("error %s (%s)\n", read.it.message, read.it.cause);
-    CHECK_GUARD(read);
+    check_guard(&read);
 }
 
 #ifdef WITH_HTTP
@@ -248,6 +254,7 @@ static void show_http(v1_agent *agent) {
 #endif
 
 int main(int argc, char **argv) {
+    guard(&err);
     if (argc != 3)
         fail("usage: program DRIVER DATABASE");
     v1_config *config = configure(argv[1], argv[2]);
@@ -263,7 +270,7 @@ int main(int argc, char **argv) {
 #endif
     must(repli_agent_stop(agent, 10000, &err.it), "repli_agent_stop");
     repli_agent_free(agent);
-    CHECK_GUARD(err);
+    check_guard(&err);
     printf("logged %d, %d allocations left\n", atomic_load(&logged), atomic_load(&allocations));
     return 0;
 }
