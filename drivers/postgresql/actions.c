@@ -142,14 +142,15 @@ static void read_source(reader *in, repli__pg_args *args) {
     else
         port = "5432";
     const size_t digits = strspn(port, "0123456789");
-    if (!*host || strlen(host) >= sizeof(args->source_host) || digits == 0 || port[digits] ||
+    const size_t length = strlen(host);
+    if (length == 0 || length >= sizeof(args->source_host) || digits == 0 || port[digits] ||
         digits > 5) {
         in->code = repli__pg_fail(in->pg, in->err, REPLI_EINVALID, NULL,
                                   "the argument \"source\" must be \"host:port\" of the server to "
                                   "follow");
         return;
     }
-    snprintf(args->source_host, sizeof(args->source_host), "%s", host);
+    memcpy(args->source_host, host, length + 1);
     snprintf(args->source_port, sizeof(args->source_port), "%.7s", port);
 }
 
