@@ -28,6 +28,7 @@ test               pkg:check               check               check-devel      
 test               pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
 test               cmd:bash                bash                bash                bash              bash            bash
 test               cmd:ps                  procps              procps-ng           procps            procps-ng       -
+test               pkg:zlib                zlib1g-dev          zlib-devel          zlib-dev          zlib            zlib
 manual             cmd:mandoc              mandoc              mandoc              mandoc            mandoc          mandoc
 compilers          cmd:g++                 g++                 gcc-c++             g++               gcc             gcc
 compilers          cmd:clang               clang               clang               clang             clang           llvm

@@ -105,6 +105,8 @@ END_TEST
 
 START_TEST(silent_upstream_is_unhealthy) {
     const options given = {.more = ",\"silence_limit_ms\":1500"};
+    /* An idle primary may say nothing for much longer than that. */
+    cluster_sql(1, "CREATE TABLE said ()");
     repli_agent *agent = agent_start(2, &given);
     assert_status(agent, REPLI_STATUS_HEALTHY, NULL);
     cluster_do("pause", 1);
@@ -115,6 +117,7 @@ START_TEST(silent_upstream_is_unhealthy) {
     ck_assert_int_eq(shard_of(seen)->role, REPLI_ROLE_SECONDARY);
     ck_assert_ptr_null(shard_of(seen)->lag_unit);
     repli_snapshot_unref(seen);
+    cluster_sql(1, "CREATE TABLE said_again ()");
     seen = look_for(agent, REPLI_STATUS_HEALTHY, 10);
     repli_snapshot_unref(seen);
     agent_stop(agent);
