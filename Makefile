@@ -35,11 +35,12 @@ V               ?=#      1: show the commands
 comma := ,
 BUILD = build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 
-# --- What there is -------------------------------------------------------------------------------------
+# --- What there is -----------------------------------------------------------------------------
 
 B         := $(BUILD)
 Q         := $(if $(filter 1,$(V)),,@)
-VERSION   := $(shell sed -n 's/^.define REPLI_VERSION_STRING "\(.*\)"/\1/p' include/replicante/version.h)
+VERSION   := $(shell sed -n 's/^.define REPLI_VERSION_STRING "\(.*\)"/\1/p' \
+                 include/replicante/version.h)
 SOVERSION := 0
 
 sources = $(sort $(foreach dir,$(1),$(wildcard $(dir)/*.c)))
@@ -68,9 +69,11 @@ REPLI_CPPFLAGS := -D_GNU_SOURCE -Iinclude
 REPLI_CFLAGS   := -std=c11 -fPIC -fvisibility=hidden -pthread \
                   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
                   $(if $(filter 1,$(WERROR)),-Werror) \
+                  $(if $(filter -flto%,$(CFLAGS)),-ffat-lto-objects) \
                   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 # Clang leaves the sanitizer's runtime out of shared objects, so their symbols stay undefined.
-REPLI_LDFLAGS  := -pthread -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)defs)
+REPLI_LDFLAGS  := -pthread -Wl,--as-needed \
+                  $(if $(SANITIZE),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)defs)
 PATHS          := -DREPLI_DRIVERDIR='"$(driverdir)"' -DREPLI_SYSCONFDIR='"$(sysconfdir)"'
 # What is being built, which an agent tells: a revision, and whether the sources are those of it.
 revision       := $(shell test -e .git && git rev-parse HEAD 2>/dev/null && \
@@ -96,7 +99,8 @@ $(B)/obj/%.o: %.c $(B)/flags
 
 # Rewritten only when they differ: other flags compile everything anew, and a source file that came
 # or went makes everything be linked anew.
-$(B)/flags: TEXT = $(compile) $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS) $(PATHS) $(link) $(LDLIBS)
+$(B)/flags: TEXT = $(compile) $(link) $(LDLIBS) $(PATHS) \
+                   $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS)
 $(B)/files: TEXT = $(call sources,lib/* src/* drivers/* tests/*)
 $(B)/revision: TEXT = $(revision)
 $(B)/flags $(B)/files $(B)/revision: FORCE
@@ -109,7 +113,8 @@ $(B)/flags $(B)/files $(B)/revision: FORCE
 # $(call library,NAME,OBJECTS,EXPORT MAP,LIBRARIES)
 #
 # The map rules both forms: the static library is one object in which every other name is made
-# local, so that neither puts a name into the host's program that is not meant for it.
+# local, so that neither puts a name into the host's program that is not meant for it. The
+# intermediate code of -flto goes: it would bring those names back.
 define library
 $(B)/lib/$(1).so.$(VERSION): $(2) $(3) $(B)/files
 	$$(call say,LD)
@@ -125,7 +130,8 @@ $(B)/lib/$(1).a: $(2) $(3) $(B)/files
 	@mkdir -p $$(@D)
 	@sed -n 's/^ *\(repli_[a-z0-9_]*\);$$$$/\1/p' $(3) >$$(@:.a=.names)
 	$$(Q)$$(LD) -r -o $$(@:.a=.o) $(2)
-	$$(Q)$$(OBJCOPY) --keep-global-symbols=$$(@:.a=.names) $$(@:.a=.o)
+	$$(Q)$$(OBJCOPY) --keep-global-symbols=$$(@:.a=.names) \
+	    --remove-section='.gnu.lto_*' --remove-section='.gnu.debuglto_*' $$(@:.a=.o)
 	@rm -f $$@
 	$$(Q)$$(AR) rcs $$@ $$(@:.a=.o)
 all: $(B)/lib/$(1).so $(B)/lib/$(1).a

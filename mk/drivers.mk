@@ -16,7 +16,8 @@ $(B)/obj/drivers/$(1)/%.o: private ROOM = $$(call cflags,$$(driver_$(1)_PKGS))
 $(B)/drivers/driver_$(1).so: $$(call objects,drivers/$(1)) $(B)/files
 	$$(call say,LD)
 	@mkdir -p $$(@D)
-	$$(Q)$$(link) -shared -Wl,-z,nodelete -o $$@ $$(filter %.o,$$^) $$(call libs,$$(driver_$(1)_PKGS)) $$(LDLIBS)
+	$$(Q)$$(link) -shared -Wl,-z,nodelete -o $$@ $$(filter %.o,$$^) \
+	    $$(call libs,$$(driver_$(1)_PKGS)) $$(LDLIBS)
 	@chmod go-w $$@ $$(@D)
 $(B)/drivers/driver_$(1).a: $$(call objects,drivers/$(1)) $(B)/files
 	$$(call say,AR)

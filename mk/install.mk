@@ -35,7 +35,8 @@ install: all $(foreach d,$(DATA),$(word 1,$(subst :, ,$(d))))
 # Folders of our own go when they are empty; those of the system stay.
 uninstall:
 	rm -f $(patsubst %,'$(DESTDIR)%',$(foreach f,$(DATA) $(EXEC),$(call to,$(f))) $(LINKS))
-	-rmdir $(patsubst %,'$(DESTDIR)%',$(includedir)/replicante $(driverdir) $(dir $(driverdir))) 2>/dev/null
+	@rmdir $(patsubst %,'$(DESTDIR)%',$(includedir)/replicante $(driverdir) $(dir $(driverdir))) \
+	    2>/dev/null || :
 
 # In a .pc file folders are said relative to prefix, so that a tree can be moved.
 relative   = $(patsubst $(prefix)/%,$${prefix}/%,$(1))

@@ -24,11 +24,12 @@ program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
 api_libs    := $(HTTP_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
-$(B)/obj/tests/%.o:         private ROOM = -Itests/support $(TEST_CFLAGS)
-$(B)/obj/tests/unit/%.o:    private ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/tests/fault/%.o:   private ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/tests/api/%.o:     private ROOM = -Itests/support $(TEST_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent -Itests/support $(TEST_CFLAGS) $(PROG_CFLAGS)
+TEST_ROOM = -Itests/support $(TEST_CFLAGS)
+$(B)/obj/tests/%.o:         private ROOM = $(TEST_ROOM)
+$(B)/obj/tests/unit/%.o:    private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/fault/%.o:   private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/api/%.o:     private ROOM = $(TEST_ROOM) $(HTTP_CFLAGS)
+$(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent $(TEST_ROOM) $(PROG_CFLAGS)
 
 SUPPORT := $(call objects,tests/support)
 .SECONDARY: $(SUPPORT)
@@ -53,20 +54,23 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 
 # Without the program what talks to an agent cannot be tested; a sanitizer's build has nothing to
 # say about headers, packaging and manual.
-groups := $(if $(filter program,$(PARTS)),$(GROUPS),$(filter-out api program postgresql kill,$(GROUPS)))
-groups := $(if $(SANITIZE),$(filter-out headers build man,$(groups)),$(groups))
+groups := $(filter-out $(if $(filter program,$(PARTS)),,api program postgresql kill) \
+                       $(if $(SANITIZE),headers build man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))
 fast_tests := $(call tests,$(filter $(FAST_GROUPS),$(groups)))
 chosen      = $(if $(ONLY),$(filter $(ONLY) $(ONLY:%=%/%) $(ONLY:%=%.sh),$(all_tests)),$(1))
 binaries    = $(patsubst %,$(B)/tests/%,$(filter-out %.sh,$(1))) $(plugins)
 
+# Spelled otherwise, make -n would run the tests.
+this_make := $(MAKE)
+
 check:      TESTS = $(call chosen,$(all_tests))
 check-fast: TESTS = $(call chosen,$(fast_tests))
 check:      all $(call binaries,$(call chosen,$(all_tests)))
 check-fast: all $(call binaries,$(call chosen,$(fast_tests)))
 check check-fast:
-	@BUILD='$(abspath $(B))' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' MAKE='$(MAKE)' \
+	@BUILD='$(abspath $(B))' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' MAKE='$(this_make)' \
 	    SANITIZE='$(SANITIZE)' VALGRIND='$(VALGRIND)' tests/run.sh $(TESTS)
 
 # Every test program, without running them.
@@ -75,7 +79,7 @@ tests: $(call binaries,$(all_tests))
 run: all
 	@BUILD='$(abspath $(B))' tools/make-run.sh
 
-# A folder that is named here brings its own rules, in tests/NAME/NAME.mk.
+# bench, soak and fuzz bring their own rules, in tests/NAME/NAME.mk.
 fragments := $(wildcard tests/*/*.mk)
 include $(fragments)
 absent := $(foreach t,bench soak fuzz,$(if $(filter %/$(t).mk,$(fragments)),,$(t)))

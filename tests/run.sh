@@ -22,6 +22,7 @@ export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:allocator_may_return_null=1
 memcheck='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
 [ "${VALGRIND:-}" = 1 ] || memcheck=''
 
+[ $# -gt 0 ] || echo "there is no such test" >&2
 out=$(mktemp) && running='' || exit
 trap 'rm -f "$out"' EXIT
 trap '[ -z "$running" ] || kill "$running"; exit 130' INT TERM

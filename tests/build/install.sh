@@ -18,7 +18,11 @@ check "nothing is installed outside prefix" \
 check "make install" make_it install
 files "$root" >"$tmp/installed"
 check "the same files either way" same "$tmp/staged" "$tmp/installed"
-check "the program runs where it is installed" "$root/bin/repliagent" --version
+packages=replicante-agent
+if [ "${REPLI_HTTP:-yes}" != no ]; then
+    packages="replicante-agent replicante-agent-http"
+    check "the program runs where it is installed" "$root/bin/repliagent" --version
+fi
 
 PKG_CONFIG_PATH=$root/lib/pkgconfig
 export PKG_CONFIG_PATH
@@ -34,7 +38,7 @@ check "drivers/template builds from the installed headers" here "$CC" -std=c11 -
     $(pc --cflags replicante-agent-driver) -o "$tmp/driver_template.so" "$tmp"/template/*.c
 
 cp tests/build/host.c "$tmp/"
-for package in replicante-agent replicante-agent-http; do
+for package in $packages; do
     uses=-DUSE_$(echo "${package#replicante-}" | tr a-z- A-Z_)
     check "a host of $package, shared" here "$CC" -std=c99 -Wall -Wextra -Werror $uses \
         $(pc --cflags $package) -o "$tmp/shared" "$tmp/host.c" $(pc --libs $package) \
