@@ -28,8 +28,8 @@ install: all $(foreach d,$(DATA),$(word 1,$(subst :, ,$(d))))
 	$(foreach f,$(DATA),$(call install,644,$(f)))
 	$(foreach f,$(EXEC),$(call install,755,$(f)))
 	$(Q)for lib in $(CORE) $(HTTP); do \
-	    ln -sf $$lib.so.$(VERSION) $(DESTDIR)$(libdir)/$$lib.so.$(SOVERSION) && \
-	    ln -sf $$lib.so.$(SOVERSION) $(DESTDIR)$(libdir)/$$lib.so || exit; \
+	    ln -sf $$lib.so.$(VERSION) '$(DESTDIR)$(libdir)'/$$lib.so.$(SOVERSION) && \
+	    ln -sf $$lib.so.$(SOVERSION) '$(DESTDIR)$(libdir)'/$$lib.so || exit; \
 	done
 
 # Folders of our own go when they are empty; those of the system stay.

@@ -146,11 +146,12 @@ wait_for 20 has_role 1 Secondary && wait_for 20 is_healthy 1 && wait_for 20 is_h
     die "the nodes did not change their roles"
 nodes
 
+repliagent=$(printf %q "$BUILD/bin/repliagent")
 cat <<EOT
 
 Try:
-  $BUILD/bin/repliagent watch -a $(url 1)
-  $BUILD/bin/repliagent actions --finished -a $(url 2)
+  $repliagent watch -a $(url 1)
+  $repliagent actions --finished -a $(url 2)
   curl $(url 1)/api/unstable/info/shards
   curl -i $(url 2)/role/primary
 EOT

@@ -7,14 +7,15 @@
 cd "$TOP" || exit
 
 root=$tmp/root
+stage="$tmp/a stage"
 make_it() { "$MAKE" -s -j2 DEPS=no SANITIZE= BUILD="$tmp/build" prefix="$root" "$@" </dev/null; }
 files() { (cd "$1" && find . ! -type d | sort); }
 
-check "make install DESTDIR=" make_it install DESTDIR="$tmp/stage"
+check "make install DESTDIR=" make_it install DESTDIR="$stage"
 check "DESTDIR is respected" [ ! -e "$root" ]
-files "$tmp/stage$root" >"$tmp/staged"
+files "$stage$root" >"$tmp/staged"
 check "nothing is installed outside prefix" \
-    sh -c "[ \$(find '$tmp/stage' ! -type d | wc -l) = \$(wc -l <'$tmp/staged') ]"
+    sh -c "[ \$(find '$stage' ! -type d | wc -l) = \$(wc -l <'$tmp/staged') ]"
 check "make install" make_it install
 files "$root" >"$tmp/installed"
 check "the same files either way" same "$tmp/staged" "$tmp/installed"
@@ -56,7 +57,7 @@ done
 check "make uninstall" make_it uninstall
 check "uninstall leaves no file" sh -c "! find '$root' ! -type d | grep ."
 check "uninstall leaves no folder of ours" sh -c "! find '$root' -name 'replicante*' | grep ."
-make_it uninstall DESTDIR="$tmp/stage"
-check "uninstall respects DESTDIR" sh -c "! find '$tmp/stage' ! -type d | grep ."
+make_it uninstall DESTDIR="$stage"
+check "uninstall respects DESTDIR" sh -c "! find '$stage' ! -type d | grep ."
 
 summary
