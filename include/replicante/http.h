@@ -97,6 +97,13 @@ typedef struct repli_http_options {
     { (uint32_t)sizeof(repli_http_options), 0, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 /**
+ * Whether addresses, certificates and key make sense, without listening: REPLI_EINVALID if a server
+ * could never start with them. One that is NULL is not looked at, so that each can be asked about
+ * alone.
+ */
+REPLI_API int32_t repli_http_options_check(const repli_http_options *options, repli_error *err);
+
+/**
  * Listen, in a thread of the server's own. The agent must outlive the server. REPLI_EBUSY: the
  * address or the socket is in use; REPLI_EINVALID: an address or certificate is no good.
  */

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-enum { PORT_ATTEMPTS = 16 };
+enum { PORT_ATTEMPTS = 16, LONGEST_HOST = 256 };
 
 static int32_t system_error(repli_error *err, int failed, const char *what) {
     const int32_t code = failed == EADDRINUSE                  ? REPLI_EBUSY
@@ -84,6 +84,12 @@ static int32_t split(const char *text, char *host, size_t host_size, const char 
         return bad_address(err, text);
     *ret_port = colon + 1;
     return REPLI_OK;
+}
+
+int32_t repli__http_listen_check_tcp(const char *bind_text, repli_error *err) {
+    char host[LONGEST_HOST];
+    const char *port = NULL;
+    return split(bind_text, host, sizeof(host), &port, err);
 }
 
 static int is_loopback(const struct sockaddr *address) {
@@ -164,7 +170,7 @@ static int listen_on_all(repli__http_listeners *listeners, int kind, struct addr
 
 int32_t repli__http_listen_tcp(repli__http_listeners *listeners, int kind, const char *bind_text,
                                uint16_t *ret_port, repli_error *err) {
-    char host[256];
+    char host[LONGEST_HOST];
     const char *port = NULL;
     const int32_t code = split(bind_text, host, sizeof(host), &port, err);
     if (code != REPLI_OK)
@@ -230,13 +236,21 @@ static int32_t unix_error(repli_error *err, int failed, const char *path) {
     return system_error(err, failed, path);
 }
 
+int32_t repli__http_listen_check_unix(const char *path, repli_error *err) {
+    enum { SIZE = sizeof(((struct sockaddr_un *)0)->sun_path) };
+    if (*path != '\0' && strlen(path) < SIZE)
+        return REPLI_OK;
+    return repli__error(err, REPLI_EINVALID, "http",
+                        "the path of a UNIX socket has 1 to %d bytes; \"%s\" has %zu", SIZE - 1,
+                        path, strlen(path));
+}
+
 int32_t repli__http_listen_unix(repli__http_listeners *listeners, const char *path, mode_t mode,
                                 repli_error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (*path == '\0' || strlen(path) >= sizeof(address.sun_path))
-        return repli__error(err, REPLI_EINVALID, "http",
-                            "the path of a UNIX socket has 1 to %zu bytes; \"%s\" has %zu",
-                            sizeof(address.sun_path) - 1, path, strlen(path));
+    const int32_t code = repli__http_listen_check_unix(path, err);
+    if (code != REPLI_OK)
+        return code;
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)

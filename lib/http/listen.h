@@ -33,6 +33,9 @@ typedef struct repli__http_listeners {
     size_t count;
 } repli__http_listeners;
 
+/* Whether an address makes sense at all. */
+int32_t repli__http_listen_check_tcp(const char *bind_text, repli_error *err);
+int32_t repli__http_listen_check_unix(const char *path, repli_error *err);
 /* Listen on every address that "host:port" stands for; port 0 becomes one port for all of them. */
 int32_t repli__http_listen_tcp(repli__http_listeners *listeners, int kind, const char *bind_text,
                                uint16_t *ret_port, repli_error *err);

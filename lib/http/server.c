@@ -33,7 +33,19 @@ static int32_t take(repli_http_options *to, const repli_http_options *options, r
     repli__sized_copy(to, sizeof(*to), options);
     if (to->writes < REPLI_HTTP_WRITES_AUTO || to->writes > REPLI_HTTP_WRITES_NEVER)
         return repli__error(err, REPLI_EINVALID, "http", "writes is none of REPLI_HTTP_WRITES_*");
-    return repli__http_tls_check(to, err);
+    int32_t code = REPLI_OK;
+    if (to->bind != NULL)
+        code = repli__http_listen_check_tcp(to->bind, err);
+    if (code == REPLI_OK && to->health_bind != NULL)
+        code = repli__http_listen_check_tcp(to->health_bind, err);
+    if (code == REPLI_OK && to->unix_path != NULL)
+        code = repli__http_listen_check_unix(to->unix_path, err);
+    return code == REPLI_OK ? repli__http_tls_check(to, err) : code;
+}
+
+int32_t repli_http_options_check(const repli_http_options *options, repli_error *err) {
+    repli_http_options known;
+    return take(&known, options, err);
 }
 
 static repli__http_settings settings_of(const repli_http_options *options) {

@@ -164,9 +164,19 @@ static void warn_of_exposed_secrets(const struct config *config, struct problems
     }
 }
 
-/* A driver that could not be loaded leaves its section unjudged. */
-static const char *unjudged_section(const struct config *config, const struct tree_node *root) {
-    return repli_config_driver(config->agent) == NULL ? peek(root, "driver", NULL) : NULL;
+/* A driver that could not be loaded leaves its section unjudged. That is called like the driver,
+ * whose file is driver_NAME.so. */
+static const char *unjudged_section(struct config *config, const struct tree_node *root) {
+    static const char prefix[] = "driver_", suffix[] = ".so";
+    const char *name = peek(root, "driver", NULL);
+    if (name == NULL || repli_config_driver(config->agent) != NULL)
+        return NULL;
+    const char *slash = strrchr(name, '/');
+    const char *file = slash != NULL ? slash + 1 : "";
+    const size_t size = strlen(file), around = sizeof(prefix) + sizeof(suffix) - 2;
+    if (size <= around || strncmp(file, prefix, sizeof(prefix) - 1) != 0)
+        return name;
+    return pool_text(&config->pool, file + sizeof(prefix) - 1, size - around);
 }
 
 static void read_settings(struct config *config, struct problems *problems) {

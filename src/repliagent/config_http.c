@@ -30,6 +30,38 @@ static const char *read_pem(struct config *config, const char *name, int private
     return pem;
 }
 
+/* The server knows what it can use. It is asked about each part alone, so that the part's place in
+ * the file is known. */
+static void check_part(const struct config *config, const char *name,
+                       const repli_http_options *part, struct problems *problems) {
+    repli_error err = REPLI_ERROR_INIT;
+    if (repli_http_options_check(part, &err) != REPLI_OK)
+        problems_error(problems, config_find(config, name)->at, "%s: %s", name, err.message);
+}
+
+static void check_addresses(const struct config *config, struct problems *problems) {
+    repli_http_options part = REPLI_HTTP_OPTIONS_INIT;
+    part.bind = config->http.bind;
+    check_part(config, "http.bind", &part, problems);
+    part.bind = NULL;
+    part.health_bind = config->http.health_bind;
+    check_part(config, "http.health_bind", &part, problems);
+    part.health_bind = NULL;
+    part.unix_path = config->http.unix_path;
+    check_part(config, "http.unix_socket", &part, problems);
+}
+
+static void check_tls(const struct config *config, struct problems *problems) {
+    repli_http_options part = REPLI_HTTP_OPTIONS_INIT;
+    const size_t errors = problems->errors;
+    part.tls_cert_pem = config->http.tls_cert_pem;
+    part.tls_key_pem = config->http.tls_key_pem;
+    check_part(config, "http.tls.server_private_cert", &part, problems);
+    part.tls_client_ca_pem = config->http.tls_client_ca_pem;
+    if (part.tls_client_ca_pem != NULL && problems->errors == errors)
+        check_part(config, "http.tls.client_ca_bundle", &part, problems);
+}
+
 static void apply_tls(struct config *config, struct problems *problems) {
     const struct config_setting *cert = config_find(config, "http.tls.server_private_cert");
     const struct config_setting *key = config_find(config, "http.tls.server_private_key");
@@ -47,9 +79,12 @@ static void apply_tls(struct config *config, struct problems *problems) {
                        ca->name, cert->name, key->name);
         return;
     }
+    const size_t errors = problems->errors;
     config->http.tls_cert_pem = read_pem(config, cert->name, 0, problems);
     config->http.tls_key_pem = read_pem(config, key->name, 1, problems);
     config->http.tls_client_ca_pem = read_pem(config, ca->name, 0, problems);
+    if (problems->errors == errors)
+        check_tls(config, problems);
 }
 
 static void apply_unix_mode(struct config *config, struct problems *problems) {
@@ -85,6 +120,7 @@ void config_apply_http(struct config *config, struct problems *problems) {
         problems_error(problems, config_find(config, "http.bind")->at,
                        "http.bind is empty and http.unix_socket is not set: nobody could reach the "
                        "agent");
+    check_addresses(config, problems);
     apply_unix_mode(config, problems);
     apply_tls(config, problems);
 }

@@ -129,6 +129,30 @@ START_TEST(options_are_checked) {
 }
 END_TEST
 
+START_TEST(options_can_be_checked_without_a_server) {
+    const struct {
+        const char *bind, *health_bind, *unix_path;
+        int32_t code;
+    } all[] = {
+        {NULL, NULL, NULL, REPLI_OK},
+        {"127.0.0.1:0", "[::1]:65535", "agent.sock", REPLI_OK},
+        {"127.0.0.1:65536", NULL, NULL, REPLI_EINVALID},
+        {NULL, "80", NULL, REPLI_EINVALID},
+        {NULL, NULL, "", REPLI_EINVALID},
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        repli_http_options options = REPLI_HTTP_OPTIONS_INIT;
+        options.bind = all[i].bind;
+        options.health_bind = all[i].health_bind;
+        options.unix_path = all[i].unix_path;
+        repli_error error = REPLI_ERROR_INIT;
+        ck_assert_int_eq(repli_http_options_check(&options, &error), all[i].code);
+        ck_assert_int_eq(error.message[0] != '\0', all[i].code != REPLI_OK);
+    }
+    ck_assert_int_eq(repli_http_options_check(NULL, NULL), REPLI_EINVALID);
+}
+END_TEST
+
 /* The UNIX socket. */
 
 static http_reply get_unix(const char *url) {
@@ -488,6 +512,7 @@ int main(void) {
     tcase_add_test(tcase, an_address_of_another_machine_is_refused);
     tcase_add_test(tcase, a_port_in_use_is_said);
     tcase_add_test(tcase, options_are_checked);
+    tcase_add_test(tcase, options_can_be_checked_without_a_server);
     tcase_add_test(tcase, the_unix_socket_has_its_mode_and_goes);
     tcase_add_test(tcase, a_dead_servers_socket_is_replaced);
     tcase_add_test(tcase, a_living_servers_socket_is_left_alone);

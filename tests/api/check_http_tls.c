@@ -124,6 +124,7 @@ START_TEST(bad_certificates_are_named) {
                          REPLI_EINVALID);
         ck_assert_ptr_null(none);
         ck_assert_msg(strstr(error.message, all[i].about) != NULL, "%zu: %s", i, error.message);
+        ck_assert_int_eq(repli_http_options_check(&options, NULL), REPLI_EINVALID);
     }
     certs_free(&other);
 }

@@ -115,6 +115,14 @@ static const struct mistake {
     {"http:\n  writes: sometimes\n",
      "a.yaml:5:11: http.writes: found \"sometimes\", expected one of auto, always, never (who may "
      "schedule and cancel actions over TCP)"},
+    {"http:\n  bind: \"8000\"\n",
+     "a.yaml:5:9: http.bind: \"8000\" is no address to listen on: write host:port, such as "
+     "localhost:8000, 0.0.0.0:8000 or [::]:8000"},
+    {"http:\n  bind: 127.0.0.1:65536\n  health_bind: \"::1:80\"\n",
+     "a.yaml:5:9: http.bind: \"127.0.0.1:65536\" is no address to listen on: write host:port, such "
+     "as localhost:8000, 0.0.0.0:8000 or [::]:8000\n"
+     "a.yaml:6:16: http.health_bind: \"::1:80\" is no address to listen on: write host:port, such "
+     "as localhost:8000, 0.0.0.0:8000 or [::]:8000"},
     {"store_path: {a: b}\n",
      "a.yaml:4:13: store_path: found a section, expected a text (file of the database of actions; "
      "made if it is missing)"},
@@ -246,6 +254,33 @@ START_TEST(names_a_driver_that_is_not_there) {
     ck_assert_ptr_null(strstr(problems, "unknown key"));
     ck_assert_ptr_nonnull(strstr(problems, "nosuch"));
     free(problems);
+
+    ck_assert_ptr_null(
+        load("node_id: n\ndriver: /none/driver_nosuch.so\nnosuch: {a: b}\n", &problems));
+    ck_assert_ptr_null(strstr(problems, "unknown key"));
+    ck_assert_ptr_nonnull(strstr(problems, "nosuch"));
+    free(problems);
+}
+END_TEST
+
+START_TEST(names_a_certificate_that_is_none) {
+    char secret[96], *yaml, *problems;
+    snprintf(secret, sizeof(secret), "%s/secret", directory);
+    program_write_file(secret, "rubbish");
+    ck_assert_int_eq(chmod(secret, 0600), 0);
+    ck_assert_int_gt(asprintf(&yaml,
+                              "http:\n  tls:\n    server_private_cert: %s\n"
+                              "    server_private_key: %s\n",
+                              secret, secret),
+                     0);
+    char *whole = with_head(yaml);
+    ck_assert_ptr_null(load(whole, &problems));
+    static const char expected[] = "a.yaml:6:26: http.tls.server_private_cert: the server's TLS "
+                                   "certificate cannot be read as PEM";
+    ck_assert_msg(strncmp(problems, expected, sizeof(expected) - 1) == 0, "%s", problems);
+    free(problems);
+    free(whole);
+    free(yaml);
 }
 END_TEST
 
@@ -528,6 +563,7 @@ int main(void) {
     tcase_add_test(tcase, names_what_is_missing);
     tcase_add_test(tcase, names_what_is_no_section);
     tcase_add_test(tcase, names_a_driver_that_is_not_there);
+    tcase_add_test(tcase, names_a_certificate_that_is_none);
     tcase_add_test(tcase, a_file_that_cannot_be_read);
     tcase_add_test(tcase, takes_values);
     tcase_add_test(tcase, has_defaults);
