@@ -13,6 +13,7 @@
 CFLAGS     ?= -O2 -g
 PKG_CONFIG ?= pkg-config
 OBJCOPY    ?= objcopy
+READELF    ?= readelf
 INSTALL    ?= install
 
 prefix     ?= /usr/local
@@ -85,6 +86,8 @@ REVISION       := -DREPLI_CHECKOUT='"$(word 1,$(revision))"' -DREPLI_TAINT='"$(w
 $(B)/obj/lib/%.o:             private ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
 $(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/src/repliagent/%.o:  private ROOM = $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
+$(B)/obj/src/repliagent/libcurl.o: \
+    private ROOM = $(PROG_CFLAGS) -DREPLIAGENT_LIBCURL='"$(shell cat $(B)/libcurl)"'
 $(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(REVISION)
 $(B)/obj/lib/agent/version.o: $(B)/revision
 
@@ -167,6 +170,13 @@ $(B)/bin/repliagent: $(PROG_OBJ) $(static_libs) $(B)/files
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(link) -o $@ $(PROG_OBJ) $(static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
+
+# What a program linked with libcurl would load.
+$(B)/libcurl: $(B)/flags
+	$(Q)$(link) -shared -Wl,--no-as-needed -o $@.so $(LOAD_LIBS)
+	$(Q)$(READELF) -d $@.so | sed -n 's/.*NEEDED.*\[\(libcurl[^]]*\)\]$$/\1/p' >$@
+	@rm $@.so && test -s $@ || { echo 'libcurl has no soname' >&2; rm $@; false; }
+$(B)/obj/src/repliagent/libcurl.o: $(B)/libcurl
 
 all: $(PROG)
 ifeq ($(filter program,$(PARTS)),)

@@ -28,14 +28,16 @@ libs   = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 CORE_PKGS := jansson sqlite3
 HTTP_PKGS := libmicrohttpd gnutls
-PROG_PKGS := yaml-0.1 libcurl
+PROG_PKGS := yaml-0.1
+LOAD_PKGS := libcurl#  the program loads it when it is needed
 TEST_PKGS := check libcurl
 
 CORE_CFLAGS := $(call cflags,$(CORE_PKGS))
 CORE_LIBS   := $(call libs,$(CORE_PKGS))
 HTTP_CFLAGS := $(call cflags,$(HTTP_PKGS))
 HTTP_LIBS   := $(call libs,$(HTTP_PKGS))
-PROG_CFLAGS := $(call cflags,$(PROG_PKGS))
+PROG_CFLAGS := $(call cflags,$(PROG_PKGS) $(LOAD_PKGS))
 PROG_LIBS   := $(call libs,$(PROG_PKGS))
+LOAD_LIBS   := $(call libs,$(LOAD_PKGS))
 TEST_CFLAGS := $(call cflags,$(TEST_PKGS))
 TEST_LIBS   := $(call libs,$(TEST_PKGS))

@@ -4,18 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include <replicante/model.h>
 
 #include "address.h"
 #include "exits.h"
+#include "libcurl.h"
 #include "text.h"
 
 enum { CONNECT_MS = 5000, ANSWER_MS = 30000, BODY_MAX = 256 * 1024 * 1024 };
 
 struct client {
-    CURL *curl;
+    const struct libcurl *curl;
+    CURL *handle;
     struct curl_slist *headers;
     struct address address;
     char *message;
@@ -35,28 +35,43 @@ static size_t receive(char *data, size_t one, size_t size, void *user_data) {
     return size;
 }
 
-static void set_text(CURL *curl, CURLoption option, const char *text) {
+static void set_text(const struct client *client, CURLoption option, const char *text) {
     if (text != NULL)
-        curl_easy_setopt(curl, option, text);
+        client->curl->easy_setopt(client->handle, option, text);
 }
 
 static void configure(struct client *client, const struct options *options) {
-    CURL *curl = client->curl;
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->error);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, client->headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
-    set_text(curl, CURLOPT_UNIX_SOCKET_PATH, client->address.unix_socket);
-    set_text(curl, CURLOPT_SSLCERT, options->cert);
-    set_text(curl, CURLOPT_SSLKEY, options->key);
+    const struct libcurl *curl = client->curl;
+    CURL *handle = client->handle;
+    curl->easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(handle, CURLOPT_ERRORBUFFER, client->error);
+    curl->easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl->easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
+    curl->easy_setopt(handle, CURLOPT_NOPROXY, "*");
+    curl->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl->easy_setopt(handle, CURLOPT_HTTPHEADER, client->headers);
+    curl->easy_setopt(handle, CURLOPT_WRITEFUNCTION, receive);
+    set_text(client, CURLOPT_UNIX_SOCKET_PATH, client->address.unix_socket);
+    set_text(client, CURLOPT_SSLCERT, options->cert);
+    set_text(client, CURLOPT_SSLKEY, options->key);
     if (options->ca != NULL) {
-        curl_easy_setopt(curl, CURLOPT_CAINFO, options->ca);
-        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+        curl->easy_setopt(handle, CURLOPT_CAINFO, options->ca);
+        curl->easy_setopt(handle, CURLOPT_CAPATH, NULL);
     }
+}
+
+/* Returns 0 after having said that it does not work. */
+static int start(struct client *client) {
+    const struct libcurl *curl = client->curl;
+    curl->global_init(CURL_GLOBAL_DEFAULT);
+    client->handle = curl->easy_init();
+    /* The first keeps curl from asking for permission to send a body. */
+    client->headers = curl->slist_append(NULL, "Expect:");
+    client->headers = curl->slist_append(client->headers, "Content-Type: application/json");
+    if (client->handle != NULL && client->headers != NULL)
+        return 1;
+    fputs("repliagent: libcurl cannot be used\n", stderr);
+    return 0;
 }
 
 int client_open(const struct options *options, struct client **ret_client) {
@@ -66,13 +81,8 @@ int client_open(const struct options *options, struct client **ret_client) {
         free(client);
         return status;
     }
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    client->curl = curl_easy_init();
-    /* The first keeps curl from asking for permission to send a body. */
-    client->headers = curl_slist_append(NULL, "Expect:");
-    client->headers = curl_slist_append(client->headers, "Content-Type: application/json");
-    if (client->curl == NULL || client->headers == NULL) {
-        fputs("repliagent: libcurl cannot be used\n", stderr);
+    client->curl = libcurl_load();
+    if (client->curl == NULL || !start(client)) {
         client_close(client);
         return EXITS_NEGATIVE;
     }
@@ -84,9 +94,11 @@ int client_open(const struct options *options, struct client **ret_client) {
 void client_close(struct client *client) {
     if (client == NULL)
         return;
-    curl_easy_cleanup(client->curl);
-    curl_slist_free_all(client->headers);
-    curl_global_cleanup();
+    if (client->curl != NULL) {
+        client->curl->easy_cleanup(client->handle);
+        client->curl->slist_free_all(client->headers);
+        client->curl->global_cleanup();
+    }
     address_dispose(&client->address);
     free(client->message);
     free(client);
@@ -99,7 +111,8 @@ static void set_message(struct client *client, char *message) {
 
 static int unreachable(struct client *client, CURLcode code) {
     client->maybe_done = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST;
-    const char *reason = client->error[0] != '\0' ? client->error : curl_easy_strerror(code);
+    const char *reason =
+        client->error[0] != '\0' ? client->error : client->curl->easy_strerror(code);
     const char *hint = code == CURLE_COULDNT_CONNECT ? "; does it run there?" : "";
     set_message(client, text_printf("cannot reach the agent at %s: %s%s", client->address.shown,
                                     reason, hint));
@@ -121,22 +134,23 @@ static int refused(struct client *client, const struct reply *reply) {
 
 int client_ask(struct client *client, const char *method, const char *path, const char *body,
                struct reply *ret_reply) {
-    CURL *curl = client->curl;
+    const struct libcurl *curl = client->curl;
+    CURL *handle = client->handle;
     *ret_reply = (struct reply){0, text_alloc(1), 0};
     char *url = text_printf("%s/api/unstable%s", client->address.base, path);
     client->error[0] = '\0';
     client->maybe_done = 0;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_reply);
-    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    curl->easy_setopt(handle, CURLOPT_URL, url);
+    curl->easy_setopt(handle, CURLOPT_WRITEDATA, ret_reply);
+    curl->easy_setopt(handle, CURLOPT_HTTPGET, 1L);
     if (body != NULL) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        curl->easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+        curl->easy_setopt(handle, CURLOPT_POSTFIELDS, body);
     }
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    const CURLcode code = curl_easy_perform(curl);
+    curl->easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method);
+    const CURLcode code = curl->easy_perform(handle);
     free(url);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret_reply->status);
+    curl->easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &ret_reply->status);
     if (code != CURLE_OK)
         return unreachable(client, code);
     if (ret_reply->status >= 200 && ret_reply->status < 300)
