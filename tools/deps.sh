@@ -29,6 +29,7 @@ test               pkg:libcurl             libcurl4-gnutls-dev libcurl-devel    
 test               cmd:bash                bash                bash                bash              bash            bash
 test               cmd:ps                  procps              procps-ng           procps            procps-ng       -
 test               pkg:zlib                zlib1g-dev          zlib-devel          zlib-dev          zlib            zlib
+test               pkg:json-c              libjson-c-dev       json-c-devel        json-c-dev        json-c          json-c
 manual             cmd:mandoc              mandoc              mandoc              mandoc            mandoc          mandoc
 compilers          cmd:g++                 g++                 gcc-c++             g++               gcc             gcc
 compilers          cmd:clang               clang               clang               clang             clang           llvm

@@ -71,7 +71,7 @@ REPLI_API int32_t repli_time_parse(const char *text, int64_t *ret_time_ns, repli
 /** Bytes of a UUID as text, with the NUL. */
 #define REPLI_UUID_SIZE 37
 
-/** A new UUID of version 7: ordered by the time of its making within this process. */
+/** A new UUID of version 7: later ones sort behind, as far as the wall clock tells them apart. */
 REPLI_API int32_t repli_uuid_generate(char ret_text[REPLI_UUID_SIZE], repli_error *err);
 
 /*

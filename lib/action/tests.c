@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/error.h"
+#include "model/json_span.h"
 
 /* The well-known actions for testing: they touch nothing but their own record. */
 
@@ -35,23 +34,28 @@ static int32_t step_fail(void *user_data, const repli_host *host, repli_op *op,
     return host->emit_outcome(sink, &outcome);
 }
 
-/* An integer member of a JSON object; absent if the text is null or lacks it. Returns 0 if either
- * is something else. */
-static int read_member(const char *json, size_t size, const char *name, json_int_t absent,
-                       json_int_t *ret_value) {
-    json_t *value = json_loadb(json, size, JSON_DECODE_ANY, NULL);
-    const json_t *member = json_object_get(value, name);
-    const int right_type = json_is_object(value) || json_is_null(value);
-    const int right_member = member == NULL || json_is_integer(member);
-    *ret_value = member != NULL && right_member ? json_integer_value(member) : absent;
-    json_decref(value);
-    return right_type && right_member;
+/* An integer member of a JSON object that is valid; absent if the text is null or lacks it. Returns
+ * 0 if either is something else. */
+static int read_member(const char *json, size_t size, const char *name, int64_t absent,
+                       int64_t *ret_value) {
+    *ret_value = absent;
+    const repli__json_span root = repli__json_root(json, size);
+    if (repli__json_type(root) != REPLI__JSON_OBJECT)
+        return repli__json_type(root) == REPLI__JSON_NULL;
+    repli__json_span key;
+    repli__json_span value;
+    size_t at = 0;
+    while (repli__json_next_member(root, &at, &key, &value))
+        if (repli__json_string_is(key, name, strlen(name)))
+            return repli__json_type(value) == REPLI__JSON_INTEGER &&
+                   repli__json_to_integer(value, ret_value);
+    return 1;
 }
 
 static int32_t validate_loop(void *user_data, const char *kind, const char *args_json,
                              size_t args_size, repli_error *err) {
     (void)user_data;
-    json_int_t target;
+    int64_t target;
     if (!read_member(args_json, args_size, "target", LOOP_TARGET, &target) || target < 0)
         return repli__error(err, REPLI_EINVALID, "agent",
                             "the arguments of %s are {\"target\": N}, where N is an integer of at "
@@ -67,14 +71,14 @@ static int32_t step_loop(void *user_data, const repli_host *host, repli_op *op,
     (void)err;
     const repli_action *action = step->action;
     const char *payload = action->payload_json != NULL ? action->payload_json : "null";
-    json_int_t target;
-    json_int_t count;
+    int64_t target;
+    int64_t count;
     read_member(action->args_json, strlen(action->args_json), "target", LOOP_TARGET, &target);
     read_member(payload, strlen(payload), "count", 0, &count);
     if (count < target)
         count++;
     char next[40];
-    snprintf(next, sizeof(next), "{\"count\":%" JSON_INTEGER_FORMAT "}", count);
+    snprintf(next, sizeof(next), "{\"count\":%" PRId64 "}", count);
     repli_outcome outcome = REPLI_OUTCOME_INIT;
     outcome.phase = count < target ? REPLI_PHASE_RUNNING : REPLI_PHASE_DONE;
     outcome.payload_json = next;

@@ -60,8 +60,8 @@ static int32_t check_args(const repli__handler *handler, const repli_request *re
 }
 
 /* Make *request a complete and valid one; ret_id holds its id. */
-static int32_t prepare(const repli_agent *agent, repli_request *request,
-                       char ret_id[REPLI_UUID_SIZE], repli_error *err) {
+static int32_t prepare(repli_agent *agent, repli_request *request, char ret_id[REPLI_UUID_SIZE],
+                       repli_error *err) {
     const repli__handler *handler =
         request->kind != NULL ? repli__registry_find(agent->registry, request->kind) : NULL;
     if (handler == NULL)
@@ -76,7 +76,7 @@ static int32_t prepare(const repli_agent *agent, repli_request *request,
     if (request->created_ns == REPLI_TIME_NONE)
         request->created_ns = repli__wall_ns();
     code = request->id != NULL ? repli__uuid_canonical(request->id, ret_id, err)
-                               : repli_uuid_generate(ret_id, err);
+                               : repli__uuid_generate(&agent->last_id, ret_id, err);
     if (code != REPLI_OK)
         return code;
     request->id = ret_id;

@@ -63,6 +63,8 @@ struct repli_agent {
     int driver_lost;
     int executor_lost;
 
+    _Atomic uint64_t last_id; /* stamp of the id that was made last */
+
     repli__calls observe_calls[REPLI__ASK_COUNT];
     repli__calls step_calls;
     repli__calls store_calls[REPLI__OP_COUNT];

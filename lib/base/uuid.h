@@ -16,6 +16,10 @@
  * or step back. Any thread. */
 uint64_t repli__uuid_stamp(_Atomic uint64_t *last, int64_t now_ns);
 
+/* One of now, after *last, which is 0 at first. REPLI_EINTERNAL: no random numbers. Any thread. */
+int32_t repli__uuid_generate(_Atomic uint64_t *last, char ret_text[REPLI_UUID_SIZE],
+                             repli_error *err);
+
 /* The text of a UUID of version 7. */
 void repli__uuid_format(uint64_t stamp, uint64_t random, char ret_text[REPLI_UUID_SIZE]);
 

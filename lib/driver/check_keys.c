@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/error.h"
 #include "base/sized.h"
 #include "base/utf8.h"
+#include "model/json_check.h"
+#include "model/json_span.h"
 
 #define ORIGIN "driver"
 #define V1_SIZE REPLI__SIZE_TO(repli_config_key, summary)
@@ -48,14 +48,13 @@ static int has_empty_choice(const char *choices) {
 }
 
 static int is_list_of_strings(const char *json) {
-    json_t *list = json_loads(json, 0, NULL);
-    int good = json_is_array(list);
-    size_t i;
-    json_t *item;
-    json_array_foreach(list, i, item) {
-        good = good && json_is_string(item);
-    }
-    json_decref(list);
+    if (repli__json_check(json, strlen(json), REPLI__VALUE_DEPTH, "a default", NULL) != REPLI_OK)
+        return 0;
+    const repli__json_span list = repli__json_root(json, strlen(json));
+    int good = repli__json_type(list) == REPLI__JSON_ARRAY;
+    repli__json_span item;
+    for (size_t at = 0; good && repli__json_next_item(list, &at, &item);)
+        good = repli__json_type(item) == REPLI__JSON_STRING;
     return good;
 }
 

@@ -15,6 +15,15 @@
 
 enum { CONFIG_MAX = 1 << 20, PATH_SIZE = 160, SHOWN_SIZE = 64 };
 
+/*
+ * json-c has functions json_object_get and json_object_iter_next, too. A host that uses it, links
+ * us statically and has jansson as a shared library gets one of either for both of us, so that
+ * these names must not be used here, nor json_object_foreach, which uses the second.
+ */
+static json_t *member(json_t *object, const char *name) {
+    return json_object_iter_value(json_object_iter_at(object, name));
+}
+
 /* Where the members under inspection hang, and whose they are. */
 typedef struct walk {
     const repli_driver *driver;
@@ -119,9 +128,9 @@ static int32_t reject_unknown(const walk *w, const char *key, const char *name, 
     return reject(w, shown, problem, err);
 }
 
-static int32_t check_members(walk *w, const json_t *object, repli_error *err);
+static int32_t check_members(walk *w, json_t *object, repli_error *err);
 
-static int32_t check_section(walk *w, const char *key, const json_t *value, repli_error *err) {
+static int32_t check_section(walk *w, const char *key, json_t *value, repli_error *err) {
     if (!json_is_object(value))
         return reject(w, key, "is a section: it must hold keys of its own", err);
     const size_t size = strlen(w->path);
@@ -131,7 +140,7 @@ static int32_t check_section(walk *w, const char *key, const json_t *value, repl
     return code;
 }
 
-static int32_t check_member(walk *w, const char *key, const json_t *value, repli_error *err) {
+static int32_t check_member(walk *w, const char *key, json_t *value, repli_error *err) {
     char name[PATH_SIZE];
     const int size = snprintf(name, sizeof(name), "%s%s", w->path, key);
     if (size < 0 || (size_t)size >= sizeof(name) - 1)
@@ -147,15 +156,18 @@ static int32_t check_member(walk *w, const char *key, const json_t *value, repli
     return reject_unknown(w, key, name, err);
 }
 
-static int32_t check_members(walk *w, const json_t *object, repli_error *err) {
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)object, key, value) {
-        const int32_t code = check_member(w, key, value, err);
-        if (code != REPLI_OK)
-            return code;
+static int32_t check_members(walk *w, json_t *object, repli_error *err) {
+    /* What was checked is taken out, so that the next is always the first. */
+    json_t *left = json_copy(object);
+    int32_t code = left != NULL ? REPLI_OK : repli__error_nomem(err, ORIGIN, "checking a section");
+    void *first;
+    while (code == REPLI_OK && (first = json_object_iter(left)) != NULL) {
+        const char *key = json_object_iter_key(first);
+        code = check_member(w, key, json_object_iter_value(first), err);
+        json_object_del(left, key);
     }
-    return REPLI_OK;
+    json_decref(left);
+    return code;
 }
 
 /* Keys that were left out. */
@@ -175,9 +187,9 @@ static json_t *holder_of(json_t *object, const char *name, int make, const char 
     for (const char *dot; object != NULL && (dot = strchr(name, '.')) != NULL; name = dot + 1) {
         char word[PATH_SIZE];
         snprintf(word, sizeof(word), "%.*s", (int)(dot - name), name);
-        json_t *section = json_object_get(object, word);
+        json_t *section = member(object, word);
         if (section == NULL && make && json_object_set_new(object, word, json_object()) == 0)
-            section = json_object_get(object, word);
+            section = member(object, word);
         object = section;
     }
     *ret_word = name;
@@ -187,8 +199,8 @@ static json_t *holder_of(json_t *object, const char *name, int make, const char 
 static int32_t fill_key(const walk *w, json_t *root, const repli_config_key *key,
                         repli_error *err) {
     const char *word;
-    const json_t *there = holder_of(root, key->name, 0, &word);
-    if (json_object_get(there, word) != NULL)
+    json_t *there = holder_of(root, key->name, 0, &word);
+    if (member(there, word) != NULL)
         return REPLI_OK;
     if ((key->flags & REPLI_CONFIG_REQUIRED) != 0)
         return repli__error(err, REPLI_EINVALID, ORIGIN,

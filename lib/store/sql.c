@@ -7,10 +7,31 @@
 /* Nobody else should hold a lock; a person with a database shell may. */
 enum { BUSY_TIMEOUT_MS = 2000 };
 
+int32_t repli__sql_check_threads(repli_error *err) {
+    if (!sqlite3_threadsafe())
+        return repli__error(err, REPLI_ENOTSUP, "store",
+                            "this build of SQLite cannot be used by threads "
+                            "(SQLITE_THREADSAFE=0); install another one");
+    sqlite3 *db = NULL;
+    const int code = sqlite3_open_v2(
+        ":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_PRIVATECACHE,
+        NULL);
+    const int locks = code != SQLITE_OK || sqlite3_db_mutex(db) != NULL;
+    sqlite3_close(db);
+    if (code == SQLITE_NOMEM)
+        return repli__error_nomem(err, "store", "opening the database");
+    if (!locks)
+        return repli__error(err, REPLI_ENOTSUP, "store",
+                            "this process has set SQLite up for a single thread "
+                            "(SQLITE_CONFIG_SINGLETHREAD), but an agent has several");
+    return REPLI_OK;
+}
+
 int32_t repli__sql_open(repli__sql *sql, const char *path, repli_error *err) {
     sql->path = path;
-    const int code =
-        sqlite3_open_v2(path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    /* The host may have made shared caches the rule, in which readers wait for writers. */
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    const int code = sqlite3_open_v2(path, &sql->db, flags, NULL);
     if (code != SQLITE_OK) {
         const int32_t failed = repli__sql_error(sql, code, "cannot open the database", err);
         repli__sql_close(sql);

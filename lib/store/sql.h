@@ -14,6 +14,8 @@ typedef struct repli__sql {
     const char *path; /* outlives the connection */
 } repli__sql;
 
+/* REPLI_ENOTSUP if SQLite was built, or set up by the host, for a single thread. */
+int32_t repli__sql_check_threads(repli_error *err);
 /* The file must exist. */
 int32_t repli__sql_open(repli__sql *sql, const char *path, repli_error *err);
 /* Statements must have been finalized. An unopened connection is fine. */

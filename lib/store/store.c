@@ -239,14 +239,13 @@ static int32_t open_store(repli__store *store, const char *path, repli_error *er
 
 int32_t repli__store_open(const repli__store_options *options, repli__store **ret_store,
                           repli_error *err) {
-    if (!sqlite3_threadsafe())
-        return repli__error(err, REPLI_ENOTSUP, "store",
-                            "this build of SQLite cannot be used by threads "
-                            "(SQLITE_THREADSAFE=0); install another one");
+    int32_t code = repli__sql_check_threads(err);
+    if (code != REPLI_OK)
+        return code;
     repli__store *store = repli__calloc(options->mem, 1, sizeof(*store));
     if (store == NULL)
         return repli__error_nomem(err, "store", "opening the database");
-    int32_t code = repli__cond_init(&store->writer_wake, err);
+    code = repli__cond_init(&store->writer_wake, err);
     if (code != REPLI_OK) {
         repli__free(options->mem, store);
         return code;

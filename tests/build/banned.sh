@@ -24,4 +24,20 @@ for so in "$BUILD"/lib/*.so "$BUILD"/drivers/driver_*.so; do
         ! nm -D --undefined-only '$so' | awk '{ sub(/@.*/, \"\", \$2); print \$2 }' | grep -E '$pattern'"
 done
 
+# Sections that can be written to, or whose functions run when a library comes or goes. Constants
+# that hold addresses are only written to by the loader.
+stateless() {
+    size -A "$@" >"$tmp/sections" && ! awk '
+        /:$/ { file = $1 }
+        /^\.(data|bss|tdata|tbss|init_array|fini_array|ctors|dtors)/ && !/^\.data\.rel\.ro/ && $2 > 0 {
+            print file, $0 }' "$tmp/sections" | grep .
+}
+for archive in "$BUILD"/lib/libreplicante-*.a; do
+    check "$(basename "$archive") has no state and runs nothing on its own" stateless "$archive"
+done
+for folder in "$BUILD"/obj/drivers/*; do
+    check "driver $(basename "$folder") has no state and runs nothing on its own" \
+        stateless "$folder"/*.o
+done
+
 summary

@@ -398,10 +398,12 @@ END_TEST
 
 enum { THREADS = 8, EACH = 5000 };
 
+static _Atomic uint64_t last_of_all;
+
 static void *generate(void *argument) {
     char(*ids)[REPLI_UUID_SIZE] = argument;
     for (size_t i = 0; i < EACH; i++)
-        if (repli_uuid_generate(ids[i], NULL) != REPLI_OK)
+        if (repli__uuid_generate(&last_of_all, ids[i], NULL) != REPLI_OK)
             ids[i][0] = '\0';
     return NULL;
 }
@@ -414,7 +416,7 @@ START_TEST(uuid_is_ordered_and_unique_under_threads) {
     char(*ids)[REPLI_UUID_SIZE] = calloc((size_t)THREADS * EACH, sizeof(*ids));
     ck_assert_ptr_nonnull(ids);
     char first[REPLI_UUID_SIZE];
-    ck_assert_int_eq(repli_uuid_generate(first, NULL), REPLI_OK);
+    ck_assert_int_eq(repli__uuid_generate(&last_of_all, first, NULL), REPLI_OK);
     pthread_t threads[THREADS];
     for (size_t i = 0; i < THREADS; i++)
         ck_assert_int_eq(repli__thread_start(&threads[i], "uuid", generate, ids + i * EACH, NULL),
@@ -422,7 +424,7 @@ START_TEST(uuid_is_ordered_and_unique_under_threads) {
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     char after[REPLI_UUID_SIZE];
-    ck_assert_int_eq(repli_uuid_generate(after, NULL), REPLI_OK);
+    ck_assert_int_eq(repli__uuid_generate(&last_of_all, after, NULL), REPLI_OK);
     for (size_t i = 0; i < (size_t)THREADS * EACH; i++) {
         if (strcmp(ids[i], first) <= 0 || strcmp(ids[i], after) >= 0)
             ck_abort_msg("%s is not between %s and %s", ids[i], first, after);
