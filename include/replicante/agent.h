@@ -150,7 +150,7 @@ REPLI_API const repli_store_extras *repli_snapshot_store(const repli_snapshot *s
 /** The shards; NULL with the reason in err if the store could not be asked. */
 REPLI_API const repli_shards *repli_snapshot_shards(const repli_snapshot *snapshot,
                                                     repli_error *err);
-/* The same, as the JSON that clients get; encoded once. */
+/* The same, as the JSON that clients get; encoded once. ret_size may be NULL. */
 REPLI_API const char *repli_snapshot_node_json(const repli_snapshot *snapshot, size_t *ret_size);
 REPLI_API const char *repli_snapshot_store_json(const repli_snapshot *snapshot, size_t *ret_size,
                                                 repli_error *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "model/json_check.h"
 #include "model/json_span.h"
 
 /* The well-known actions for testing: they touch nothing but their own record. */
@@ -34,11 +35,13 @@ static int32_t step_fail(void *user_data, const repli_host *host, repli_op *op,
     return host->emit_outcome(sink, &outcome);
 }
 
-/* An integer member of a JSON object that is valid; absent if the text is null or lacks it. Returns
- * 0 if either is something else. */
+/* An integer member of a JSON object; absent if the text is null or lacks it. Returns 0 if either
+ * is something else. */
 static int read_member(const char *json, size_t size, const char *name, int64_t absent,
                        int64_t *ret_value) {
     *ret_value = absent;
+    if (repli__json_check(json, size, REPLI__VALUE_DEPTH, "the value", NULL) != REPLI_OK)
+        return 0;
     const repli__json_span root = repli__json_root(json, size);
     if (repli__json_type(root) != REPLI__JSON_OBJECT)
         return repli__json_type(root) == REPLI__JSON_NULL;

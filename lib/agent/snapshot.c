@@ -191,13 +191,14 @@ static const char *json_of(const repli_buf *json, const repli_error *error, size
         repli__error_copy(err, error);
         return NULL;
     }
-    *ret_size = json->size;
+    if (ret_size != NULL)
+        *ret_size = json->size;
     return json->data;
 }
 
 const char *repli_snapshot_node_json(const repli_snapshot *snapshot, size_t *ret_size) {
-    *ret_size = snapshot->node_json.size;
-    return snapshot->node_json.data;
+    static const repli_error none = REPLI_ERROR_INIT;
+    return json_of(&snapshot->node_json, &none, ret_size, NULL);
 }
 
 const char *repli_snapshot_store_json(const repli_snapshot *snapshot, size_t *ret_size,
