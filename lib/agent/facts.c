@@ -21,10 +21,14 @@ void repli__facts_dispose(repli__facts *facts) {
 static int32_t read_fact(repli__fact *fact, const char *key, repli__store *store,
                          repli_error *err) {
     char value[sizeof(fact->value)];
-    const int32_t code = repli__store_recall(store, key, value, sizeof(value), err);
-    if (code == REPLI_OK)
-        memcpy(fact->value, value, sizeof(value));
-    return code == REPLI_ENOTFOUND ? REPLI_OK : code;
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code = repli__store_recall(store, key, value, sizeof(value), &error);
+    if (code == REPLI_ENOTFOUND) /* a new database knows nothing yet */
+        return REPLI_OK;
+    if (code != REPLI_OK)
+        return repli__error_copy(err, &error);
+    memcpy(fact->value, value, sizeof(value));
+    return REPLI_OK;
 }
 
 int32_t repli__facts_read(repli__facts *facts, repli__store *store, repli_error *err) {

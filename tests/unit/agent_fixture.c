@@ -82,6 +82,7 @@ void agent_fixture_start(agent_fixture *fixture) {
     ck_assert_msg(repli_agent_new(fixture->config, &fixture->agent, &error) == REPLI_OK, "%s",
                   error.message);
     ck_assert_msg(repli_agent_start(fixture->agent, &error) == REPLI_OK, "%s", error.message);
+    ck_assert_msg(error.code == REPLI_OK, "success leaves no error: %s", error.message);
 }
 
 void agent_fixture_stop(agent_fixture *fixture) {
