@@ -14,6 +14,7 @@ enum {
 /* Checks of local records of today's size: what repli__*_read() gives. Messages name the member as
  * the JSON does. */
 int32_t repli__shard_check(const repli_shard *shard, repli_error *err);
+int32_t repli__transition_check(const repli_transition *transition, repli_error *err);
 int32_t repli__action_summary_check(const repli_action_summary *summary, repli_error *err);
 /* With everything they point to. */
 int32_t repli__node_check(const repli_node *node, repli_error *err);

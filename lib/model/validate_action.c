@@ -78,7 +78,7 @@ static int32_t check_headers(const repli_header *headers, size_t count, repli_er
     return REPLI_OK;
 }
 
-static int32_t check_transition(const repli_transition *transition, repli_error *err) {
+int32_t repli__transition_check(const repli_transition *transition, repli_error *err) {
     int32_t code = check_phase(transition->phase, err);
     if (code == REPLI_OK)
         code = check_time(transition->time_ns, "time", err);
@@ -95,7 +95,7 @@ static int32_t check_history(const repli_transition *history, size_t count, repl
         repli_transition transition;
         int32_t code = repli__transition_read(&transition, next, err);
         if (code == REPLI_OK)
-            code = check_transition(&transition, err);
+            code = repli__transition_check(&transition, err);
         if (code != REPLI_OK)
             return repli__error_within(err, code, "history[%zu]", i);
         next = repli__record_next(next);

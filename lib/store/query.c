@@ -44,17 +44,15 @@ static int32_t add_steps(repli__store *store, repli_doc *doc, int64_t seq, trans
     int code;
     int32_t result = REPLI_OK;
     while ((code = sqlite3_step(history)) == SQLITE_ROW && result == REPLI_OK) {
-        const char *payload = (const char *)sqlite3_column_text(history, 1);
-        const char *copy = repli__arena_strdup(&doc->arena, payload);
-        if (payload != NULL && copy == NULL)
-            result = REPLI_ENOMEM;
-        else
-            result = add_transition(&doc->mem, list, REPLI_PHASE_RUNNING,
-                                    sqlite3_column_int64(history, 0), copy, NULL);
+        repli_transition step;
+        result = repli__row_step(history, &doc->arena, &step);
+        if (result == REPLI_OK)
+            result =
+                add_transition(&doc->mem, list, step.phase, step.time_ns, step.payload_json, NULL);
     }
     sqlite3_reset(history);
     if (result != REPLI_OK)
-        return no_memory(err);
+        return repli__row_error(result, store->path, err);
     return code == SQLITE_DONE ? REPLI_OK : read_error(store, code, err);
 }
 
@@ -94,6 +92,18 @@ static int32_t add_history(repli__store *store, repli_doc *doc, repli__row *reco
     return code;
 }
 
+/* An index that is damaged leads to the record of somebody else. */
+static int32_t read_row(repli__store *store, sqlite3_stmt *row,
+                        const unsigned char id[REPLI__ID_SIZE], repli_doc *doc, repli__row *record,
+                        repli_error *err) {
+    char wanted[REPLI_UUID_SIZE];
+    int32_t code = repli__row_read(row, &doc->arena, record);
+    repli__id_format(id, wanted);
+    if (code == REPLI_OK && strcmp(record->action.id, wanted) != 0)
+        code = REPLI_ECORRUPT;
+    return repli__row_error(code, store->path, err);
+}
+
 /* The statement stays on its row until the history is read, so that both are of one moment. */
 static int32_t read_action(repli__store *store, const char *id, repli_doc *doc, repli__row *record,
                            repli_error *err) {
@@ -106,7 +116,7 @@ static int32_t read_action(repli__store *store, const char *id, repli_doc *doc, 
     const int step = sqlite3_step(by_id);
     int32_t code;
     if (step == SQLITE_ROW)
-        code = repli__row_error(repli__row_read(by_id, &doc->arena, record), store->path, err);
+        code = read_row(store, by_id, bytes, doc, record, err);
     else if (step == SQLITE_DONE)
         code = repli__error(err, REPLI_ENOTFOUND, "store", "there is no action with the id %s", id);
     else
@@ -149,26 +159,33 @@ typedef struct summaries {
     const char *kind; /* the one before: lists are often of one kind */
 } summaries;
 
+/* The kind of the row, which is kept once for as long as it is the same. */
+static int32_t set_kind(summaries *list, sqlite3_stmt *row, int column) {
+    const char *kind = (const char *)sqlite3_column_text(row, column);
+    if (kind == NULL)
+        return sqlite3_column_type(row, column) == SQLITE_NULL ? REPLI_ECORRUPT : REPLI_ENOMEM;
+    if (list->kind != NULL && strcmp(list->kind, kind) == 0)
+        return REPLI_OK;
+    if (repli_scoped_name_validate(kind, NULL) != REPLI_OK)
+        return REPLI_ECORRUPT;
+    list->kind = repli__arena_strdup(&list->doc->arena, kind);
+    return list->kind != NULL ? REPLI_OK : REPLI_ENOMEM;
+}
+
 static int32_t add_summary(summaries *list, sqlite3_stmt *row) {
-    repli__arena *arena = &list->doc->arena;
     if (repli__grow(&list->doc->mem, (void **)&list->array, &list->capacity, list->count,
                     sizeof(*list->array)) != REPLI_OK)
         return REPLI_ENOMEM;
-    if (sqlite3_column_bytes(row, 0) != REPLI__ID_SIZE)
-        return REPLI_ECORRUPT;
-    char *id = repli__arena_alloc(arena, REPLI_UUID_SIZE);
-    const char *kind = (const char *)sqlite3_column_text(row, 2);
-    if (id == NULL || kind == NULL)
-        return REPLI_ENOMEM;
-    repli__id_format(sqlite3_column_blob(row, 0), id);
-    if (list->kind == NULL || strcmp(list->kind, kind) != 0)
-        list->kind = repli__arena_strdup(arena, kind);
-    if (list->kind == NULL)
-        return REPLI_ENOMEM;
-    list->array[list->count++] = (repli_action_summary){.struct_size = sizeof(repli_action_summary),
-                                                        .phase = sqlite3_column_int(row, 1),
-                                                        .id = id,
-                                                        .kind = list->kind};
+    repli_action_summary summary = {.struct_size = sizeof(summary)};
+    int32_t code = repli__row_id(row, 0, &list->doc->arena, &summary.id);
+    if (code == REPLI_OK)
+        code = repli__row_phase(row, 1, &summary.phase);
+    if (code == REPLI_OK)
+        code = set_kind(list, row, 2);
+    if (code != REPLI_OK)
+        return code;
+    summary.kind = list->kind;
+    list->array[list->count++] = summary;
     return REPLI_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/doc.h"
 #include "model/record.h"
+#include "model/validate.h"
 
 static int hex_value(char c) {
     if (c >= '0' && c <= '9')
@@ -97,60 +98,125 @@ int32_t repli__headers_decode(repli__arena *arena, const char *json,
     return code == REPLI_EINVALID ? REPLI_ECORRUPT : code;
 }
 
-/* Copies a column; NULL stays NULL. Returns 0 when out of memory. */
-static int copy_text(sqlite3_stmt *row, int column, repli__arena *arena, const char **ret_text) {
-    if (sqlite3_column_type(row, column) == SQLITE_NULL) {
-        *ret_text = NULL;
-        return 1;
-    }
+/* What SQLite keeps in a column is not always of the type that was declared, least of all after
+ * damage. NULL stays NULL. REPLI_OK, REPLI_ENOMEM or REPLI_ECORRUPT. */
+static int32_t get_text(sqlite3_stmt *row, int column, repli__arena *arena, const char **ret_text) {
+    *ret_text = NULL;
+    const int type = sqlite3_column_type(row, column);
+    if (type == SQLITE_NULL)
+        return REPLI_OK;
+    if (type != SQLITE_TEXT)
+        return REPLI_ECORRUPT;
     const char *text = (const char *)sqlite3_column_text(row, column);
     if (text == NULL)
-        return 0;
-    *ret_text = repli__arena_text(arena, text, (size_t)sqlite3_column_bytes(row, column));
-    return *ret_text != NULL;
+        return REPLI_ENOMEM;
+    const size_t size = (size_t)sqlite3_column_bytes(row, column);
+    if (strlen(text) != size)
+        return REPLI_ECORRUPT;
+    *ret_text = repli__arena_text(arena, text, size);
+    return *ret_text != NULL ? REPLI_OK : REPLI_ENOMEM;
 }
 
-static int64_t time_of(sqlite3_stmt *row, int column) {
-    return sqlite3_column_type(row, column) == SQLITE_NULL ? REPLI_TIME_NONE
-                                                           : sqlite3_column_int64(row, column);
+/* Likewise; NULL becomes REPLI_TIME_NONE. */
+static int32_t get_integer(sqlite3_stmt *row, int column, int64_t *ret_number) {
+    const int type = sqlite3_column_type(row, column);
+    *ret_number = type == SQLITE_NULL ? REPLI_TIME_NONE : sqlite3_column_int64(row, column);
+    return type == SQLITE_NULL || type == SQLITE_INTEGER ? REPLI_OK : REPLI_ECORRUPT;
 }
 
-int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_record) {
-    repli__row record = {.action = {.struct_size = sizeof(repli_action)}};
-    repli_action *action = &record.action;
-    record.seq = sqlite3_column_int64(row, 0);
-    if (sqlite3_column_bytes(row, 1) != REPLI__ID_SIZE)
+int32_t repli__row_id(sqlite3_stmt *row, int column, repli__arena *arena, const char **ret_id) {
+    if (sqlite3_column_type(row, column) != SQLITE_BLOB ||
+        sqlite3_column_bytes(row, column) != REPLI__ID_SIZE)
         return REPLI_ECORRUPT;
     char *id = repli__arena_alloc(arena, REPLI_UUID_SIZE);
     if (id == NULL)
         return REPLI_ENOMEM;
-    repli__id_format(sqlite3_column_blob(row, 1), id);
-    action->id = id;
-    action->phase = sqlite3_column_int(row, 2);
-    record.steps = (uint64_t)sqlite3_column_int64(row, 3);
-    action->created_ns = sqlite3_column_int64(row, 4);
-    action->scheduled_ns = sqlite3_column_int64(row, 5);
-    record.started_ns = time_of(row, 6);
-    action->finished_ns = time_of(row, 7);
-    if (!copy_text(row, 8, arena, &action->kind) || !copy_text(row, 9, arena, &action->requester) ||
-        !copy_text(row, 11, arena, &action->payload_json) ||
-        !copy_text(row, 12, arena, &action->error_json) ||
-        !copy_text(row, 13, arena, &action->args_json))
-        return REPLI_ENOMEM;
-    if (repli_phase_name(action->phase) == NULL || action->kind == NULL ||
-        action->requester == NULL || action->args_json == NULL)
-        return REPLI_ECORRUPT;
-    if (sqlite3_column_type(row, 10) != SQLITE_NULL) {
-        const char *headers = (const char *)sqlite3_column_text(row, 10);
-        const int32_t code =
-            headers != NULL
-                ? repli__headers_decode(arena, headers, &action->headers, &action->header_count)
-                : REPLI_ENOMEM;
-        if (code != REPLI_OK)
-            return code;
-    }
-    *ret_record = record;
+    repli__id_format(sqlite3_column_blob(row, column), id);
+    *ret_id = id;
     return REPLI_OK;
+}
+
+int32_t repli__row_phase(sqlite3_stmt *row, int column, int32_t *ret_phase) {
+    int64_t phase;
+    const int32_t code = get_integer(row, column, &phase);
+    if (code != REPLI_OK || phase < 0 || phase > INT32_MAX ||
+        repli_phase_name((int32_t)phase) == NULL)
+        return REPLI_ECORRUPT;
+    *ret_phase = (int32_t)phase;
+    return REPLI_OK;
+}
+
+static int32_t read_numbers(sqlite3_stmt *row, repli__row *record) {
+    repli_action *action = &record->action;
+    int64_t steps;
+    record->seq = sqlite3_column_int64(row, 0);
+    int32_t code = repli__row_phase(row, 2, &action->phase);
+    if (code == REPLI_OK)
+        code = get_integer(row, 3, &steps);
+    if (code == REPLI_OK)
+        code = get_integer(row, 4, &action->created_ns);
+    if (code == REPLI_OK)
+        code = get_integer(row, 5, &action->scheduled_ns);
+    if (code == REPLI_OK)
+        code = get_integer(row, 6, &record->started_ns);
+    if (code == REPLI_OK)
+        code = get_integer(row, 7, &action->finished_ns);
+    if (code != REPLI_OK || steps < 0)
+        return REPLI_ECORRUPT;
+    record->steps = (uint64_t)steps;
+    return REPLI_OK;
+}
+
+static int32_t read_texts(sqlite3_stmt *row, repli__arena *arena, repli_action *action) {
+    const char *headers = NULL;
+    int32_t code = get_text(row, 8, arena, &action->kind);
+    if (code == REPLI_OK)
+        code = get_text(row, 9, arena, &action->requester);
+    if (code == REPLI_OK)
+        code = get_text(row, 10, arena, &headers);
+    if (code == REPLI_OK)
+        code = get_text(row, 11, arena, &action->payload_json);
+    if (code == REPLI_OK)
+        code = get_text(row, 12, arena, &action->error_json);
+    if (code == REPLI_OK)
+        code = get_text(row, 13, arena, &action->args_json);
+    if (code == REPLI_OK && headers != NULL)
+        code = repli__headers_decode(arena, headers, &action->headers, &action->header_count);
+    return code;
+}
+
+/* What the model would refuse to write must not get as far as a client or a driver. */
+static int is_valid(const repli__row *record) {
+    const repli_transition start = {
+        .struct_size = sizeof(start), .phase = REPLI_PHASE_RUNNING, .time_ns = record->started_ns};
+    return repli__action_check(&record->action, NULL) == REPLI_OK &&
+           repli__transition_check(&start, NULL) == REPLI_OK;
+}
+
+int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_record) {
+    repli__row record = {.action = {.struct_size = sizeof(repli_action)}};
+    int32_t code = repli__row_id(row, 1, arena, &record.action.id);
+    if (code == REPLI_OK)
+        code = read_numbers(row, &record);
+    if (code == REPLI_OK)
+        code = read_texts(row, arena, &record.action);
+    if (code == REPLI_OK && !is_valid(&record))
+        code = REPLI_ECORRUPT;
+    if (code == REPLI_OK)
+        *ret_record = record;
+    return code;
+}
+
+int32_t repli__row_step(sqlite3_stmt *row, repli__arena *arena, repli_transition *ret_step) {
+    repli_transition step = {.struct_size = sizeof(step), .phase = REPLI_PHASE_RUNNING};
+    int32_t code = get_integer(row, 0, &step.time_ns);
+    if (code == REPLI_OK)
+        code = get_text(row, 1, arena, &step.payload_json);
+    if (code == REPLI_OK && repli__transition_check(&step, NULL) != REPLI_OK)
+        code = REPLI_ECORRUPT;
+    if (code == REPLI_OK)
+        *ret_step = step;
+    return code;
 }
 
 int32_t repli__row_error(int32_t code, const char *path, repli_error *err) {

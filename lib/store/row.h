@@ -34,8 +34,14 @@ typedef struct repli__row {
     int64_t started_ns; /* REPLI_TIME_NONE until it was claimed */
 } repli__row;
 
-/* The row a statement stands on. REPLI_ENOMEM or REPLI_ECORRUPT. */
+/* The row a statement stands on, valid as a request or a driver's outcome has to be. REPLI_ENOMEM
+ * or REPLI_ECORRUPT, here and below. */
 int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_record);
+/* A row of the history, of which the columns are time_ns and payload. */
+int32_t repli__row_step(sqlite3_stmt *row, repli__arena *arena, repli_transition *ret_step);
+/* Single columns. */
+int32_t repli__row_id(sqlite3_stmt *row, int column, repli__arena *arena, const char **ret_id);
+int32_t repli__row_phase(sqlite3_stmt *row, int column, int32_t *ret_phase);
 /* Such a code (or REPLI_OK) as an error about the database at path. */
 int32_t repli__row_error(int32_t code, const char *path, repli_error *err);
 

@@ -179,9 +179,15 @@ static int32_t open_reader(repli__store *store, repli_error *err) {
 static int32_t load_state(repli__store *store, repli_error *err) {
     repli__sql *sql = &store->writer;
     int64_t newest = 0;
+    int64_t oldest = 1;
     int64_t unfinished = 0;
     int64_t running = 0;
     int code = repli__sql_integer(sql, "SELECT max(seq) FROM actions", &newest);
+    if (code == SQLITE_OK)
+        code = repli__sql_integer(sql, "SELECT coalesce(min(seq), 1) FROM actions", &oldest);
+    /* Numbers are given from 1 on, 0 means none, and there must be one for the next action. */
+    if (code == SQLITE_OK && (oldest < 1 || newest == INT64_MAX))
+        code = SQLITE_CORRUPT;
     if (code == SQLITE_OK)
         code = repli__sql_integer(sql,
                                   "SELECT count(*) FROM actions INDEXED BY actions_unfinished"
