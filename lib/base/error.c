@@ -2,21 +2,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/sized.h"
-
-/* Cut text at size - 1 bytes, but never within a UTF-8 character. */
-static void copy_text(char *to, size_t size, const char *from) {
-    size_t length = strnlen(from, size);
-    if (length == size) {
-        length = size - 1;
-        while (length > 0 && ((unsigned char)from[length] & 0xC0) == 0x80)
-            length--;
-    }
-    memcpy(to, from, length);
-    to[length] = '\0';
-}
+#include "base/text.h"
 
 /* One that was never initialised has no size. */
 static int usable(const repli_error *err) {
@@ -34,21 +22,21 @@ int32_t repli__error(repli_error *err, int32_t code, const char *origin, const c
     if (size < 0)
         message[0] = '\0';
     err->code = code;
-    copy_text(err->origin, sizeof(err->origin), origin);
+    repli__text_clean(err->origin, sizeof(err->origin), origin);
     err->native[0] = '\0';
-    copy_text(err->message, sizeof(err->message), message);
+    repli__text_clean(err->message, sizeof(err->message), message);
     err->cause[0] = '\0';
     return code;
 }
 
 void repli__error_native(repli_error *err, const char *native) {
     if (usable(err))
-        copy_text(err->native, sizeof(err->native), native);
+        repli__text_clean(err->native, sizeof(err->native), native);
 }
 
 void repli__error_cause(repli_error *err, const char *cause) {
     if (usable(err))
-        copy_text(err->cause, sizeof(err->cause), cause);
+        repli__text_clean(err->cause, sizeof(err->cause), cause);
 }
 
 int32_t repli__error_within(repli_error *err, int32_t code, const char *format, ...) {
@@ -62,7 +50,7 @@ int32_t repli__error_within(repli_error *err, int32_t code, const char *format, 
     if (length < 0 || length >= REPLI_ERROR_MESSAGE_SIZE)
         return code;
     snprintf(message + length, sizeof(message) - (size_t)length, ": %s", err->message);
-    copy_text(err->message, sizeof(err->message), message);
+    repli__text_clean(err->message, sizeof(err->message), message);
     return code;
 }
 

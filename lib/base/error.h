@@ -4,7 +4,8 @@
 #include <replicante/error.h>
 
 /* Fill err (may be NULL) and return code, so that "return repli__error(err, …)" reads well. The
- * message is cut at a character boundary if it is too long. */
+ * message is one line of UTF-8, whatever it quotes: see repli__text_clean(). So is what the others
+ * below add. */
 int32_t repli__error(repli_error *err, int32_t code, const char *origin, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
