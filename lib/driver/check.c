@@ -60,7 +60,8 @@ static void no_cancel(void *self, repli_op *op) {
 /* Checks, in the order in which a failure makes the next one meaningless. */
 
 static int32_t check_layout(const repli_driver *driver, const char *name, repli_error *err) {
-    if (driver->abi_version != REPLI_DRIVER_ABI)
+    const int has_version = driver->struct_size >= REPLI__SIZE_TO(repli_driver, abi_version);
+    if (has_version && driver->abi_version != REPLI_DRIVER_ABI)
         return repli__error(err, REPLI_EABI, ORIGIN,
                             "driver %s speaks version %u of the driver interface, this library "
                             "speaks version %u: compile the driver with this library's headers",

@@ -23,7 +23,7 @@ static int32_t conclude(const repli__instance *instance, const char *method, int
     if (code > REPLI_OK)
         code = repli__error(error, REPLI_EINTERNAL, "",
                             "%s returned %d, which is neither 0 nor an error code", method, code);
-    else if (error->code == REPLI_OK && error->message[0] == '\0')
+    else if (error->message[0] == '\0')
         repli__error(error, code, "", "%s failed (%s) and did not say why", method,
                      repli_error_name(code));
     error->code = code;

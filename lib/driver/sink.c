@@ -377,7 +377,7 @@ int32_t repli__sink_finish(repli_sink *sink, int32_t driver_code, repli_error *e
     if (driver_code == REPLI_OK)
         return sink->error.code == REPLI_OK ? REPLI_OK : repli__error_copy(err, &sink->error);
     /* Emit functions fill no error, so a driver that only passed their code on has none. */
-    if (err != NULL && err->code == REPLI_OK) {
+    if (err != NULL && err->message[0] == '\0') {
         if (sink->error.code == driver_code)
             repli__error_copy(err, &sink->error);
         else
