@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "terminal.h"
+
 enum { LINE_SIZE = 2048 };
 
 void problems_init(struct problems *problems, const char *file) {
@@ -29,6 +31,7 @@ static void add(struct problems *problems, int is_error, struct mark at, const c
     char *text;
     if (vasprintf(&text, format, args) < 0)
         return;
+    terminal_clean(text); /* it quotes the file */
     list[problems->count++] = (struct problem){is_error, at, text};
 }
 

@@ -38,6 +38,17 @@ size_t terminal_character(const char *text) {
     return 0;
 }
 
+void terminal_clean(char *text) {
+    while (*text != '\0') {
+        const unsigned char *c = (const unsigned char *)text;
+        const size_t size = terminal_character(text);
+        const int is_c1 = size == 2 && c[0] == 0xC2 && c[1] < 0xA0;
+        if (size == 0 || is_c1 || c[0] < 0x20 || c[0] == 0x7F)
+            memset(text, '?', size > 0 ? size : 1);
+        text += size > 0 ? size : 1;
+    }
+}
+
 size_t terminal_width(const char *text) {
     size_t width = 0;
     for (; *text != '\0'; text++)

@@ -17,6 +17,9 @@ int terminal_colour(int fd);
 size_t terminal_columns(int fd);
 /* Bytes of the UTF-8 character at text; 0 if it is none. */
 size_t terminal_character(const char *text);
+/* Put '?' for what is no UTF-8, or a control character: text from outside must not take over the
+ * terminal. */
+void terminal_clean(char *text);
 /* Characters that text takes up. */
 size_t terminal_width(const char *text);
 /* Cut text after that many. */
