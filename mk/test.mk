@@ -8,7 +8,7 @@
 # Groups run in this order. Unit tests see internal names; the others see what a user sees.
 
 FAST_GROUPS := unit api
-GROUPS := $(FAST_GROUPS) fault abi embed conformance headers build man program postgresql kill
+GROUPS := $(FAST_GROUPS) fuzz fault abi embed conformance headers build man program postgresql kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
 programs = $(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))

@@ -38,14 +38,22 @@ bindings           cmd:bindgen             bindgen             bindgen-cli      
 bindings           py:cffi                 python3-cffi        python3-cffi        py3-cffi          python-cffi     cffi
 configure          cmd:autoconf            autoconf            autoconf            autoconf          autoconf        autoconf
 valgrind           cmd:valgrind            valgrind            valgrind            valgrind          valgrind        valgrind
-fuzz               cmd:clang               clang               clang,compiler-rt   clang,compiler-rt clang,compiler-rt llvm
+fuzz               cmd:clang               clang               clang               clang             clang           llvm
+fuzz               fuzzer:clang            libclang-rt-dev     compiler-rt         compiler-rt       compiler-rt     llvm
 "
+
+# Not every package of clang brings libFuzzer and the sanitizers.
+links_fuzzer() {
+    echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return n > 0 && *d == 0; }' |
+        "$1" -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null
+}
 
 present() {
     case $1 in
     cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
     py:*) python3 -c "import ${1#py:}" 2>/dev/null || /usr/bin/python3 -c "import ${1#py:}" 2>/dev/null ;;
     pkg:*) $PKG_CONFIG --exists "${1#pkg:}" 2>/dev/null ;;
+    fuzzer:*) links_fuzzer "${1#fuzzer:}" ;;
     server:postgresql) "$tools/pg-bindir.sh" >/dev/null 2>&1 ;;
     esac
 }
