@@ -23,7 +23,6 @@ struct draft {
     repli__arena arena;
     repli__snapshot_parts parts;
     repli_store_extras store;
-    repli_shards shards;
     repli_error store_error;
     repli_error shards_error;
     repli__version version;
@@ -161,15 +160,11 @@ static void set_store(struct draft *draft, const repli__answer *answer) {
     draft->parts.store = &draft->store;
 }
 
-static void set_shards(struct draft *draft, const repli__answer *answer) {
-    if (answer->code != REPLI_OK) {
+static void set_shards(struct draft *draft, repli__answer *answer) {
+    if (answer->code == REPLI_OK)
+        draft->parts.shards = &answer->sink;
+    else
         repli__error_copy(&draft->shards_error, &answer->error);
-        return;
-    }
-    draft->shards = (repli_shards){.struct_size = (uint32_t)sizeof(draft->shards),
-                                   .shards = answer->sink.shards,
-                                   .shard_count = answer->sink.shard_count};
-    draft->parts.shards = &draft->shards;
 }
 
 static int32_t finish(struct draft *draft, const repli_address *addresses, size_t address_count,
@@ -199,7 +194,7 @@ int32_t repli__compose_first(const repli__composer *composer, repli_snapshot **r
     return finish(&draft, NULL, 0, NULL, 0, ret_snapshot, err);
 }
 
-int32_t repli__compose_answer(const repli__composer *composer, const repli__probe *probe,
+int32_t repli__compose_answer(const repli__composer *composer, repli__probe *probe,
                               const repli_snapshot *before, repli_snapshot **ret_snapshot,
                               repli_error *err) {
     struct draft draft;

@@ -16,8 +16,8 @@ typedef struct repli__composer {
 /* Before the first observation: Unknown. */
 int32_t repli__compose_first(const repli__composer *composer, repli_snapshot **ret_snapshot,
                              repli_error *err);
-/* What the driver answered. */
-int32_t repli__compose_answer(const repli__composer *composer, const repli__probe *probe,
+/* What the driver answered. The shards are taken out of the probe. */
+int32_t repli__compose_answer(const repli__composer *composer, repli__probe *probe,
                               const repli_snapshot *before, repli_snapshot **ret_snapshot,
                               repli_error *err);
 /* That the driver does not return: Unavailable, with what was known before. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "model/doc.h"
@@ -12,6 +13,7 @@ struct repli_snapshot {
     atomic_uint references;
     repli__mem mem;
     repli__arena arena;
+    repli__arena shards_arena; /* texts of the shards, as they were emitted */
 
     repli_node node;
     repli_store_extras store;
@@ -84,15 +86,13 @@ static int32_t copy_store(repli__arena *arena, repli_store_extras *store) {
     return copy_attributes(arena, &store->attributes, store->attribute_count);
 }
 
-static int32_t copy_shards(repli__arena *arena, repli_shards *shards) {
-    repli_shard *copies = repli__arena_calloc(arena, shards->shard_count, sizeof(*copies));
-    if (copies == NULL)
-        return REPLI_ENOMEM;
-    for (size_t i = 0; i < shards->shard_count; i++)
-        if (repli__shard_copy(arena, &copies[i], &shards->shards[i]) != REPLI_OK)
-            return REPLI_ENOMEM;
-    shards->shards = copies;
-    return REPLI_OK;
+/* Of these there may be many. */
+static void take_shards(repli_snapshot *snapshot, repli_sink *sink) {
+    repli_shard *shards;
+    snapshot->shards.struct_size = (uint32_t)sizeof(snapshot->shards);
+    repli__sink_take_shards(sink, &shards, &snapshot->shards.shard_count, &snapshot->shards_arena);
+    snapshot->shards.shards = shards;
+    snapshot->shards_arena.mem = &snapshot->mem;
 }
 
 static int32_t fill(repli_snapshot *snapshot, const repli__snapshot_parts *parts,
@@ -108,9 +108,7 @@ static int32_t fill(repli_snapshot *snapshot, const repli__snapshot_parts *parts
         repli__error_copy(&snapshot->store_error, parts->store_error);
     }
     if (parts->shards != NULL) {
-        snapshot->shards = *parts->shards;
-        if (code == REPLI_OK)
-            code = copy_shards(arena, &snapshot->shards);
+        take_shards(snapshot, parts->shards);
     } else {
         repli__error_copy(&snapshot->shards_error, parts->shards_error);
     }
@@ -122,6 +120,7 @@ static int32_t fill(repli_snapshot *snapshot, const repli__snapshot_parts *parts
         code = repli_store_extras_to_json(&snapshot->store, &snapshot->store_json, err);
     if (code == REPLI_OK && parts->shards != NULL)
         code = repli_shards_to_json(&snapshot->shards, &snapshot->shards_json, err);
+    repli__buf_trim(&snapshot->shards_json);
     return code;
 }
 
@@ -133,6 +132,7 @@ int32_t repli__snapshot_new(const repli__snapshot_parts *parts, const repli__mem
     atomic_init(&snapshot->references, 1);
     snapshot->mem = *mem;
     repli__arena_init(&snapshot->arena, &snapshot->mem);
+    repli__arena_init(&snapshot->shards_arena, &snapshot->mem);
     snapshot->node_json.allocator = &snapshot->mem;
     snapshot->store_json.allocator = &snapshot->mem;
     snapshot->shards_json.allocator = &snapshot->mem;
@@ -163,6 +163,8 @@ void repli_snapshot_unref(repli_snapshot *snapshot) {
     repli_buf_dispose(&snapshot->node_json);
     repli_buf_dispose(&snapshot->store_json);
     repli_buf_dispose(&snapshot->shards_json);
+    repli__free(&mem, (void *)snapshot->shards.shards);
+    repli__arena_dispose(&snapshot->shards_arena);
     repli__arena_dispose(&snapshot->arena);
     repli__free(&mem, snapshot);
 }

@@ -4,17 +4,18 @@
 #include <replicante/agent.h>
 
 #include "base/mem.h"
+#include "driver/sink.h"
 
 /*
- * What a snapshot is made of. Everything is copied, and the JSON is encoded at once: what clients
- * get is a matter of reading. A snapshot keeps its allocator by value, since it may outlive the
- * agent it came from.
+ * What a snapshot is made of. All but the shards is copied, and the JSON is encoded at once: what
+ * clients get is a matter of reading. A snapshot keeps its allocator by value, since it may outlive
+ * the agent it came from.
  */
 typedef struct repli__snapshot_parts {
     repli_node node;
     const repli_store_extras *store; /* or NULL, and then */
     const repli_error *store_error;  /* why */
-    const repli_shards *shards;      /* or NULL, and then */
+    repli_sink *shards;              /* they are taken from it; or NULL, and then */
     const repli_error *shards_error; /* why */
     uint64_t started_ns;             /* monotonic begin of the observation; 0: there was none */
     uint64_t finished_ns;            /* monotonic end of it */

@@ -47,20 +47,21 @@ static repli__arena_block *add_block(repli__arena *arena, size_t least) {
     return block;
 }
 
-void *repli__arena_alloc(repli__arena *arena, size_t size) {
-    const size_t align = alignof(max_align_t);
-    if (size > SIZE_MAX - align)
-        return NULL;
-    size = (size + align - 1) / align * align;
+static void *take(repli__arena *arena, size_t size, size_t align) {
     repli__arena_block *block = arena->blocks;
-    if (block == NULL || block->size - block->used < size) {
+    size_t at = block != NULL ? (block->used + align - 1) / align * align : 0;
+    if (block == NULL || at > block->size || block->size - at < size) {
         block = add_block(arena, size);
         if (block == NULL)
             return NULL;
+        at = 0;
     }
-    void *piece = block->data + block->used;
-    block->used += size;
-    return piece;
+    block->used = at + size;
+    return block->data + at;
+}
+
+void *repli__arena_alloc(repli__arena *arena, size_t size) {
+    return take(arena, size, alignof(max_align_t));
 }
 
 void *repli__arena_calloc(repli__arena *arena, size_t count, size_t size) {
@@ -82,7 +83,7 @@ void *repli__arena_copy(repli__arena *arena, const void *data, size_t size) {
 char *repli__arena_text(repli__arena *arena, const char *text, size_t size) {
     if (size == SIZE_MAX)
         return NULL;
-    char *copy = repli__arena_alloc(arena, size + 1);
+    char *copy = take(arena, size + 1, 1);
     if (copy == NULL)
         return NULL;
     if (size > 0)

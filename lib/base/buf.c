@@ -13,6 +13,9 @@ static const repli__mem *memory_of(const repli_buf *buf) {
     return buf->allocator != NULL ? buf->allocator : &repli__mem_default;
 }
 
+/* From here on memory counts for more than the time to grow. */
+enum { LARGE = 1 << 20 };
+
 /* Room for size more bytes and the NUL. */
 static int reserve(repli_buf *buf, size_t size) {
     if (size > SIZE_MAX / 2 - buf->size - 1)
@@ -22,7 +25,7 @@ static int reserve(repli_buf *buf, size_t size) {
         return REPLI_OK;
     size_t capacity = buf->capacity > 0 ? buf->capacity : 128;
     while (capacity < needed)
-        capacity *= 2;
+        capacity += capacity < LARGE ? capacity : capacity / 4;
     char *data = repli__realloc(memory_of(buf), buf->data, capacity);
     if (data == NULL)
         return REPLI_ENOMEM;
@@ -57,6 +60,16 @@ int repli__buf_printf(repli_buf *buf, const char *format, ...) {
     va_end(args);
     buf->size += (size_t)size;
     return REPLI_OK;
+}
+
+void repli__buf_trim(repli_buf *buf) {
+    if (buf->data == NULL)
+        return;
+    char *data = repli__realloc(memory_of(buf), buf->data, buf->size + 1);
+    if (data == NULL)
+        return;
+    buf->data = data;
+    buf->capacity = buf->size + 1;
 }
 
 void repli_buf_dispose(repli_buf *buf) {

@@ -236,6 +236,31 @@ static int32_t emit_cluster_id(repli_sink *sink, const char *cluster_id) {
     return REPLI_OK;
 }
 
+/* Shards mostly have the units of the one before them, whose texts will do. */
+static int32_t keep_unit(repli_sink *sink, const char *unit, const char **ret_unit) {
+    const repli_shard *before = sink->shard_count > 0 ? &sink->shards[sink->shard_count - 1] : NULL;
+    if (unit == NULL)
+        *ret_unit = NULL;
+    else if (before != NULL && before->commit_offset_unit != NULL &&
+             strcmp(unit, before->commit_offset_unit) == 0)
+        *ret_unit = before->commit_offset_unit;
+    else if (before != NULL && before->lag_unit != NULL && strcmp(unit, before->lag_unit) == 0)
+        *ret_unit = before->lag_unit;
+    else
+        *ret_unit = repli__arena_strdup(&sink->arena, unit);
+    return unit == NULL || *ret_unit != NULL ? REPLI_OK : REPLI_ENOMEM;
+}
+
+static int32_t keep_shard(repli_sink *sink, const repli_shard *shard, repli_shard *ret_kept) {
+    repli_shard unitless = *shard;
+    unitless.commit_offset_unit = unitless.lag_unit = NULL;
+    if (repli__shard_copy(&sink->arena, ret_kept, &unitless) != REPLI_OK ||
+        keep_unit(sink, shard->commit_offset_unit, &ret_kept->commit_offset_unit) != REPLI_OK ||
+        keep_unit(sink, shard->lag_unit, &ret_kept->lag_unit) != REPLI_OK)
+        return refuse_nomem(sink);
+    return REPLI_OK;
+}
+
 static int32_t emit_shard(repli_sink *sink, const repli_shard *shard) {
     int32_t code = enter(sink, "emit_shard", REPLI__SINK_SHARDS, REPLI__SINK_SHARDS);
     repli_shard record;
@@ -255,8 +280,9 @@ static int32_t emit_shard(repli_sink *sink, const repli_shard *shard) {
     if (code != REPLI_OK)
         return code;
     repli_shard *kept = &sink->shards[sink->shard_count];
-    if (repli__shard_copy(&sink->arena, kept, &record) != REPLI_OK)
-        return refuse_nomem(sink);
+    code = keep_shard(sink, &record, kept);
+    if (code != REPLI_OK)
+        return code;
     code = repli__shard_index_add(&sink->index, sink->arena.mem, sink->shards, sink->shard_count);
     if (code == REPLI_ENOMEM)
         return refuse_nomem(sink);
@@ -356,6 +382,21 @@ void repli__host_add_sink(repli_host *table) {
     table->emit_shard = emit_shard;
     table->emit_action_kind = emit_action_kind;
     table->emit_outcome = emit_outcome;
+}
+
+void repli__sink_take_shards(repli_sink *sink, repli_shard **ret_shards, size_t *ret_count,
+                             repli__arena *ret_arena) {
+    const repli__mem *mem = sink->arena.mem;
+    repli_shard *trimmed =
+        repli__realloc(mem, sink->shards, sink->shard_count * sizeof(*sink->shards));
+    *ret_shards = trimmed != NULL ? trimmed : sink->shards;
+    *ret_count = sink->shard_count;
+    *ret_arena = sink->arena;
+    sink->shards = NULL;
+    sink->shard_count = sink->shard_capacity = 0;
+    repli__shard_index_free(sink->index, mem);
+    sink->index = NULL;
+    repli__arena_init(&sink->arena, mem);
 }
 
 /* What a call that succeeded must have emitted. */

@@ -53,6 +53,10 @@ struct repli_sink {
 
 void repli__sink_init(repli_sink *sink, int32_t takes, const repli__mem *mem);
 void repli__sink_dispose(repli_sink *sink);
+/* Give the shards away: *ret_shards is to be freed with the sink's allocator, and *ret_arena, which
+ * is to be disposed, holds their texts. The sink is left without any. */
+void repli__sink_take_shards(repli_sink *sink, repli_shard **ret_shards, size_t *ret_count,
+                             repli__arena *ret_arena);
 /* After the call: report what was refused, and what is missing. Returns the driver's own code if
  * that is not REPLI_OK, else what the sink has to say. On failure err is filled unless the driver
  * did so; give it one that was empty before the call. May be called again. */

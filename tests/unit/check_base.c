@@ -91,6 +91,9 @@ START_TEST(arena_pieces_are_aligned_apart_and_stay) {
         ck_assert_ptr_nonnull(pieces[i]);
         ck_assert_uint_eq((uintptr_t)pieces[i] % _Alignof(max_align_t), 0);
         memset(pieces[i], (int)(i & 0xFF), size);
+        /* Text takes no more than it needs, and what comes next is aligned all the same. */
+        const char *text = repli__arena_text(&arena, "text", i % 5);
+        ck_assert_uint_eq(strlen(text), i % 5);
     }
     for (size_t i = 0; i < 500; i++)
         for (size_t at = 0; at < i * 37 % 3000; at++)
@@ -145,6 +148,8 @@ START_TEST(buf_appends_and_ends_in_nul) {
     repli_buf buf = REPLI_BUF_INIT;
     ck_assert_int_eq(repli__buf_append(&buf, NULL, 0), REPLI_OK);
     ck_assert_str_eq(buf.data, "");
+    repli__buf_trim(&buf);
+    ck_assert_uint_eq(buf.capacity, 1);
     ck_assert_int_eq(repli__buf_text(&buf, "one "), REPLI_OK);
     ck_assert_int_eq(repli__buf_append(&buf, "two\0x", 4), REPLI_OK);
     ck_assert_int_eq(repli__buf_printf(&buf, "%s %d", "three", 4), REPLI_OK);

@@ -442,6 +442,57 @@ static int32_t emit_everything(int32_t takes) {
     return code;
 }
 
+static void emit_lagging(const char *id, const char *offset_unit, const char *lag_unit) {
+    repli_shard shard = shard_of(id);
+    shard.commit_offset_unit = offset_unit;
+    shard.lag_unit = lag_unit;
+    ck_assert_int_eq(table->emit_shard(&sink, &shard), REPLI_OK);
+}
+
+START_TEST(units_are_kept_once) {
+    take(REPLI__SINK_SHARDS);
+    char unit[] = "bytes";
+    emit_lagging("a", unit, "events");
+    emit_lagging("b", unit, unit);
+    emit_lagging("c", NULL, unit);
+    unit[0] = 'B';
+    emit_lagging("d", unit, NULL);
+    const repli_shard *shards = sink.shards;
+    ck_assert_str_eq(shards[0].commit_offset_unit, "bytes");
+    ck_assert_str_eq(shards[0].lag_unit, "events");
+    ck_assert_ptr_eq(shards[1].commit_offset_unit, shards[0].commit_offset_unit);
+    ck_assert_ptr_eq(shards[1].lag_unit, shards[0].commit_offset_unit);
+    ck_assert_ptr_null(shards[2].commit_offset_unit);
+    ck_assert_ptr_eq(shards[2].lag_unit, shards[0].commit_offset_unit);
+    ck_assert_str_eq(shards[3].commit_offset_unit, "Bytes");
+    ck_assert_ptr_null(shards[3].lag_unit);
+}
+END_TEST
+
+START_TEST(shards_outlive_the_sink) {
+    repli_shard *shards;
+    size_t count;
+    repli__arena arena;
+    for (int some = 0; some < 2; some++) {
+        take(REPLI__SINK_SHARDS);
+        if (some) {
+            emit_lagging("a", "bytes", NULL);
+            emit_lagging("b", NULL, NULL);
+        }
+        repli__sink_take_shards(&sink, &shards, &count, &arena);
+        ck_assert_uint_eq(sink.shard_count, 0);
+        repli__sink_dispose(&sink);
+        ck_assert_uint_eq(count, some ? 2 : 0);
+        if (some) {
+            ck_assert_str_eq(shards[0].commit_offset_unit, "bytes");
+            ck_assert_str_eq(shards[1].id, "b");
+        }
+        repli__free(&repli__mem_default, shards);
+        repli__arena_dispose(&arena);
+    }
+}
+END_TEST
+
 START_TEST(says_when_memory_is_out) {
     failing memory;
     failing_init(&memory);
@@ -479,6 +530,8 @@ int main(void) {
     tcase_add_test(tcase, outcomes);
     tcase_add_test(tcase, kinds);
     tcase_add_test(tcase, many_shards);
+    tcase_add_test(tcase, units_are_kept_once);
+    tcase_add_test(tcase, shards_outlive_the_sink);
     tcase_add_test(tcase, says_when_memory_is_out);
     Suite *suite = suite_create("sink");
     suite_add_tcase(suite, tcase);
