@@ -214,13 +214,13 @@ static void bench_info(void) {
             clients_new(repli_http_server_port(ours.server), count, request, sizeof(request) - 1);
         clients *to_them = clients_new(theirs.port, count, request, sizeof(request) - 1);
         figures both = {0};
-        for (int k = 0; k < FIGURES_ROUNDS; k++) {
+        for (int k = 0; k < figures_rounds(); k++) {
             const double us = clients_run(to_us, round_end());
             figures_add(&both, us, clients_run(to_them, round_end()));
         }
         char what[64];
         snprintf(what, sizeof(what), "GET /info/node, %d client%s", count, count > 1 ? "s" : "");
-        figures_print(&both, what, "/s");
+        figures_print(&both, what, "/s", NO_TARGET);
         clients_free(to_us);
         clients_free(to_them);
     }
@@ -254,7 +254,7 @@ static void bench_schedules(void) {
         clients *to_us = clients_new(repli_http_server_port(ours.server), count, request, size);
         clients_run(to_us, repli__mono_ns()); /* one of these is what the others wait for */
         figures both = {0};
-        for (int k = 0; k < FIGURES_ROUNDS; k++) {
+        for (int k = 0; k < figures_rounds(); k++) {
             const double us = clients_run(to_us, round_end());
             figures_add(&both, us,
                         count == 1 ? plain_schedules(&theirs, 1, round_end())
@@ -262,7 +262,7 @@ static void bench_schedules(void) {
         }
         char what[64];
         snprintf(what, sizeof(what), "durable schedules, %d client%s", count, count > 1 ? "s" : "");
-        figures_print(&both, what, "/s");
+        figures_print(&both, what, "/s", NO_TARGET);
         clients_free(to_us);
         close_subject(&ours);
         plain_close(&theirs);

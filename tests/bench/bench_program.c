@@ -135,9 +135,9 @@ static void measure_start(void) {
         theirs[i] = version_us();
     }
     figures_line("start: exec to READY=1, median", figures_quantile(ours, STARTS, 0.5),
-                 figures_quantile(theirs, STARTS, 0.5), "us");
+                 figures_quantile(theirs, STARTS, 0.5), "µs", NO_TARGET);
     figures_line("start: exec to READY=1, worst", figures_quantile(ours, STARTS, 1),
-                 figures_quantile(theirs, STARTS, 1), "us");
+                 figures_quantile(theirs, STARTS, 1), "µs", NO_TARGET);
 }
 
 /* Memory. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int compare(const void *a, const void *b) {
     const double x = *(const double *)a;
@@ -23,21 +24,47 @@ void figures_add(figures *both, double ours, double theirs) {
     both->ratio[both->count++] = ours / theirs;
 }
 
-static void line(const char *what, double ours, double theirs, double ratio, const char *unit) {
-    printf("  %-50s %8.0f %8.0f  %5.2f  %s\n", what, ours, theirs, ratio, unit);
+int figures_quick(void) {
+    const char *quick = getenv("BENCH_QUICK");
+    return quick != NULL && strcmp(quick, "0") != 0;
+}
+
+int figures_rounds(void) {
+    return figures_quick() ? 5 : FIGURES_ROUNDS;
+}
+
+static void print_target(double value, figures_target target) {
+    if (target.least > 0)
+        printf("  %s, %.2f or more", value >= target.least ? "met" : "MISSED", target.least);
+    if (target.most > 0)
+        printf("  %s, %.2f or less", value <= target.most ? "met" : "MISSED", target.most);
+    putchar('\n');
     fflush(stdout);
 }
 
-void figures_head(const char *ours, const char *theirs) {
-    printf("  %-50s %8s %8s  %5s\n", "", ours, theirs, "ratio");
+static void line(const char *what, double ours, double theirs, double ratio, const char *unit,
+                 figures_target target) {
+    const int digits = ours < 100 && theirs < 100 ? 1 : 0;
+    printf("  %-54s %9.*f %9.*f %-11s %5.2f", what, digits, ours, digits, theirs, unit, ratio);
+    print_target(ratio, target);
 }
 
-void figures_print(figures *both, const char *what, const char *unit) {
+void figures_head(const char *ours, const char *theirs) {
+    printf("  %-54s %9s %9s %-11s %5s  %s\n", "", ours, theirs, "", "ratio", "target");
+}
+
+void figures_print(figures *both, const char *what, const char *unit, figures_target target) {
     line(what, figures_quantile(both->ours, both->count, 0.5),
          figures_quantile(both->theirs, both->count, 0.5),
-         figures_quantile(both->ratio, both->count, 0.5), unit);
+         figures_quantile(both->ratio, both->count, 0.5), unit, target);
 }
 
-void figures_line(const char *what, double ours, double theirs, const char *unit) {
-    line(what, ours, theirs, ours / theirs, unit);
+void figures_line(const char *what, double ours, double theirs, const char *unit,
+                  figures_target target) {
+    line(what, ours, theirs, ours / theirs, unit, target);
+}
+
+void figures_alone(const char *what, double ours, const char *unit, figures_target target) {
+    printf("  %-54s %9.*f %9s %-11s %5s", what, ours < 100 ? 1 : 0, ours, "", unit, "");
+    print_target(ours, target);
 }

@@ -8,8 +8,12 @@
 /* The value below which that part of the values lies. Sorts them. */
 double figures_quantile(double *values, size_t count, double part);
 
+/* BENCH_QUICK=1: fewer rounds, and a tenth of the records. */
+int figures_quick(void);
+
 /* Two sides of one measurement, taken in turns, so that what else the machine does hits both. */
 enum { FIGURES_ROUNDS = 25 };
+int figures_rounds(void); /* at most FIGURES_ROUNDS */
 
 typedef struct figures {
     double ours[FIGURES_ROUNDS];
@@ -18,10 +22,22 @@ typedef struct figures {
     size_t count;
 } figures;
 
+/* What a figure is to reach; 0: nothing. */
+typedef struct figures_target {
+    double least, most;
+} figures_target;
+
+#define AT_LEAST(value) ((figures_target){.least = (value)})
+#define AT_MOST(value) ((figures_target){.most = (value)})
+#define NO_TARGET ((figures_target){0})
+
 void figures_add(figures *both, double ours, double theirs);
 void figures_head(const char *ours, const char *theirs);
-/* Medians. */
-void figures_print(figures *both, const char *what, const char *unit);
-void figures_line(const char *what, double ours, double theirs, const char *unit);
+/* Medians; the target is that of the ratio. */
+void figures_print(figures *both, const char *what, const char *unit, figures_target target);
+void figures_line(const char *what, double ours, double theirs, const char *unit,
+                  figures_target target);
+/* One of which the target is not a ratio. */
+void figures_alone(const char *what, double ours, const char *unit, figures_target target);
 
 #endif
