@@ -90,14 +90,22 @@ static int32_t add_kinds(repli__actor *actor, repli__registry *registry, const r
     return REPLI_OK;
 }
 
+/* Into the sink; nothing, which is fine, from a driver without actions. */
+static int32_t describe(repli__port *port, repli_sink *sink, repli_error *err) {
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code = repli__instance_actions_describe(port->instance, sink, &error);
+    if (code == REPLI_OK || code == REPLI_ENOTSUP)
+        return REPLI_OK;
+    repli__error_copy(err, &error);
+    return code;
+}
+
 int32_t repli__actor_register(repli__actor *actor, repli__registry *registry, const repli__mem *mem,
                               repli_error *err) {
     repli_sink sink;
     repli__sink_init(&sink, REPLI__SINK_KINDS, mem);
-    int32_t code = repli__instance_actions_describe(actor->port->instance, &sink, err);
-    if (code == REPLI_ENOTSUP)
-        code = REPLI_OK;
-    else if (code == REPLI_OK)
+    int32_t code = describe(actor->port, &sink, err);
+    if (code == REPLI_OK)
         code = add_kinds(actor, registry, &sink, err);
     repli__sink_dispose(&sink);
     return code;
@@ -124,9 +132,7 @@ int32_t repli__actor_agrees(const repli__actor *actor, const repli__registry *re
                             repli__port *other, const repli__mem *mem, repli_error *err) {
     repli_sink sink;
     repli__sink_init(&sink, REPLI__SINK_KINDS, mem);
-    int32_t code = repli__instance_actions_describe(other->instance, &sink, err);
-    if (code == REPLI_ENOTSUP)
-        code = REPLI_OK;
+    int32_t code = describe(other, &sink, err);
     if (code == REPLI_OK && !offers_same(actor, registry, &sink))
         code = repli__error(err, REPLI_EINVALID, "agent",
                             "the driver's configuration changes the kinds of action that it "
