@@ -7,7 +7,7 @@
 #
 # Groups run in this order. Unit tests see internal names; the others see what a user sees.
 
-FAST_GROUPS := unit api
+FAST_GROUPS := unit api contract
 GROUPS := $(FAST_GROUPS) fuzz fault abi embed conformance headers build man program postgresql kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
@@ -54,7 +54,7 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 
 # Without the program what talks to an agent cannot be tested; a sanitizer's build has nothing to
 # say about headers, packaging and manual.
-groups := $(filter-out $(if $(filter program,$(PARTS)),,api program postgresql kill) \
+groups := $(filter-out $(if $(filter program,$(PARTS)),,api contract program postgresql kill) \
                        $(if $(SANITIZE),headers build man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))

@@ -162,6 +162,18 @@ void repli__http_call_answer(const repli__http_call *call, repli__http_asker ask
     }
 }
 
+static int32_t end_at_first(void *user_data, const repli_action_kind *kind) {
+    (void)user_data;
+    (void)kind;
+    return 1;
+}
+
+int32_t repli__http_check_agent(repli_agent *agent, repli_error *err) {
+    /* Of all that an agent can be asked this costs least: it takes no lock. */
+    const int32_t code = repli_agent_action_kinds(agent, end_at_first, NULL, err);
+    return code < REPLI_OK ? code : REPLI_OK;
+}
+
 int32_t repli_http_handle(repli_agent *agent, const repli_http_request *request,
                           repli_http_respond_fn respond, void *user_data, repli_error *err) {
     if (agent == NULL || respond == NULL || request == NULL ||
@@ -170,6 +182,9 @@ int32_t repli_http_handle(repli_agent *agent, const repli_http_request *request,
         (request->body == NULL && request->body_size > 0))
         return repli__error(err, REPLI_EINVALID, "http",
                             "a request needs its struct_size, a method and a target");
+    const int32_t code = repli__http_check_agent(agent, err);
+    if (code != REPLI_OK)
+        return code;
     repli_http_request known;
     repli__sized_copy(&known, sizeof(known), request);
     repli__http_call call;

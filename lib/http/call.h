@@ -33,6 +33,8 @@ struct repli__http_call {
 /* Never fails: what makes no sense becomes a refusal. */
 void repli__http_call_init(repli__http_call *call, repli_agent *agent,
                            const repli_http_request *request);
+/* REPLI_EFORK if the agent belongs to another process, of which this one is a fork. */
+int32_t repli__http_check_agent(repli_agent *agent, repli_error *err);
 void repli__http_call_answer(const repli__http_call *call, repli__http_asker asker);
 
 /* By room: info.c, actions.c, health.c, role.c, metrics.c. */

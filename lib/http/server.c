@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sized.h"
+#include "http/call.h"
 #include "http/loop.h"
 #include "http/tls.h"
 
@@ -125,6 +126,8 @@ int32_t repli_http_server_new(repli_agent *agent, const repli_http_options *opti
         return repli__error(err, REPLI_EINVALID, "http", "a server needs an agent");
     repli_http_options known;
     int32_t code = take(&known, options, err);
+    if (code == REPLI_OK)
+        code = repli__http_check_agent(agent, err);
     if (code != REPLI_OK)
         return code;
     repli_http_server *server = repli__calloc(&repli__mem_default, 1, sizeof(*server));

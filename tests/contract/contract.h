@@ -1,0 +1,62 @@
+#ifndef TESTS_CONTRACT_H
+#define TESTS_CONTRACT_H
+
+#include "party.h"
+
+/* What every exported function is tried on. */
+typedef struct world {
+    party host; /* runs, is served, and steps an action that takes for ever */
+    char done_id[REPLI_UUID_SIZE];
+    repli_snapshot *snapshot;
+    int forked; /* this is a child, to which host does not belong */
+} world;
+
+/*
+ * Call one function with good arguments, look at what came of it, and give everything back. Returns
+ * its code, or the number of the line where something was not as it should be, which is positive.
+ * Inputs that are texts or records are overwritten as soon as the call returned. Any thread.
+ */
+typedef int32_t (*call_fn)(world *w, repli_error *err);
+
+enum threads { THREAD_SAFE, SERIALISED, DISPATCH_THREAD, SIGNAL_SAFE };
+enum fork { WORKS, REFUSED, NOTHING, MEMORY_ONLY };
+
+typedef struct call {
+    const char *name;
+    enum threads threads;
+    enum fork fork;
+    call_fn call;
+} call;
+
+/* Provoke one error of one function: returns its code, or a line. */
+typedef struct failure {
+    const char *name;
+    int32_t code;
+    call_fn provoke;
+} failure;
+
+#define CALL(name, threads, fork) int32_t call_##name(world *w, repli_error *err);
+#define CODE(name, code) int32_t fail_##name##_##code(world *w, repli_error *err);
+#define FAR(name, code, why)
+#include "contract.def"
+#undef CALL
+#undef CODE
+#undef FAR
+
+#define REQUIRE(what)                                                                              \
+    do {                                                                                           \
+        if (!(what))                                                                               \
+            return __LINE__;                                                                       \
+    } while (0)
+
+/* Not a place that anything points to; outputs hold it before a call. */
+extern char nowhere;
+#define UNSET ((void *)&nowhere)
+
+/* Overwrite an input. */
+#define SCRIBBLE(record) memset(&(record), 0x5a, sizeof(record))
+
+/* Memory that has run out. */
+const repli_allocator *no_memory(void);
+
+#endif
