@@ -73,9 +73,11 @@ static int32_t check_config(const repli_config *config, repli_error *err) {
 static int32_t open_store(repli_agent *agent, repli_error *err) {
     const repli_config *config = agent->config;
     const char *synchronous = repli__config_text(config, REPLI__KEY_STORE_SYNCHRONOUS);
+    const char *damaged = repli__config_text(config, REPLI__KEY_STORE_DAMAGED);
     const repli__store_options options = {
         .path = repli__config_text(config, REPLI__KEY_STORE_PATH),
         .full_sync = synchronous[0] == 'f',
+        .set_aside = damaged[0] == 's',
         .queue_limit = (uint64_t)repli__config_integer(config, REPLI__KEY_ACTIONS_QUEUE_LIMIT),
         .mem = &agent->mem,
         .log = &agent->log,

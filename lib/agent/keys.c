@@ -24,6 +24,10 @@ static const repli_config_key store_synchronous =
     KEY(REPLI_CONFIG_CHOICE, 0, "store_synchronous", "full", "full|normal", 0, 0,
         "full: an accepted action survives a power cut; normal: faster, and it survives a crash");
 
+static const repli_config_key store_damaged =
+    KEY(REPLI_CONFIG_CHOICE, 0, "store_damaged", "refuse", "refuse|set_aside", 0, 0,
+        "what to do at the start if the database is damaged: refuse, or rename it and begin anew");
+
 static const repli_config_key actions_clean_age =
     INTEGER("actions.clean_age", "14", 0, 36500,
             "days after which a finished action is forgotten; 0: never");
@@ -66,6 +70,7 @@ static const repli_config_key *const keys[REPLI__KEY_COUNT + 1] = {
     [REPLI__KEY_NODE_ID] = &node_id,
     [REPLI__KEY_STORE_PATH] = &store_path,
     [REPLI__KEY_STORE_SYNCHRONOUS] = &store_synchronous,
+    [REPLI__KEY_STORE_DAMAGED] = &store_damaged,
     [REPLI__KEY_ACTIONS_CLEAN_AGE] = &actions_clean_age,
     [REPLI__KEY_ACTIONS_EXECUTE_INTERVAL] = &actions_execute_interval,
     [REPLI__KEY_ACTIONS_QUEUE_LIMIT] = &actions_queue_limit,

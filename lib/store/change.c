@@ -161,8 +161,8 @@ int32_t repli__store_insert_async(repli__store *store, const repli_request *requ
 
 /* End of an action, by its outcome or by being cancelled. */
 
-static int write_finish(repli__store *store, int64_t seq, int32_t phase, int steps,
-                        const char *payload, const char *error) {
+int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int steps,
+                         const char *payload, const char *error) {
     sqlite3_stmt *statement = store->writes[REPLI__SQL_FINISH];
     int code = sqlite3_bind_int64(statement, 1, seq);
     code |= sqlite3_bind_int(statement, 2, phase);
@@ -229,7 +229,8 @@ static int apply_advance(repli__store *store, repli__change *change) {
                              repli__machine_event_name(advance->event));
     if (next == REPLI_PHASE_RUNNING)
         return write_step(store, advance, next);
-    const int code = write_finish(store, advance->seq, next, 1, advance->payload, advance->error);
+    const int code =
+        repli__change_finish(store, advance->seq, next, 1, advance->payload, advance->error);
     if (code == SQLITE_OK)
         draft->running = 0;
     return code;
@@ -274,11 +275,12 @@ static int apply_cancel(repli__store *store, repli__change *change) {
         return repli__refuse(change, REPLI_ENOTFOUND, "there is no action with the id %s",
                              cancel->id_text);
     const int32_t next = repli__machine_next(phase, REPLI__EVENT_CANCEL);
+    const char *name = repli_phase_name(phase);
     if (next == 0)
         return repli__refuse(change, REPLI_ECONFLICT,
                              "the action %s is %s already; only one that waits can be cancelled",
-                             cancel->id_text, repli_phase_name(phase));
-    return write_finish(store, seq, next, 0, NULL, cancel->error);
+                             cancel->id_text, name != NULL ? name : "damaged");
+    return repli__change_finish(store, seq, next, 0, NULL, cancel->error);
 }
 
 int32_t repli__store_cancel(repli__store *store, const char *id, const char *error_json,

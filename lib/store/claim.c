@@ -1,56 +1,106 @@
 #include "store/internal.h"
 
+#include <inttypes.h>
+
+#include "base/buf.h"
 #include "base/clock.h"
 #include "store/machine.h"
 #include "store/row.h"
 
-/* Read the record while it is at hand. If that does not work, whoever takes the claim tries again.
- */
-static void keep_record(repli__store *store, sqlite3_stmt *row) {
+/* Read the record while it is at hand. For want of memory whoever takes the claim tries again. */
+static int32_t keep_record(repli__store *store, sqlite3_stmt *row, repli_error *err) {
     repli__claim_drop(&store->ahead);
     repli_doc *doc = repli__doc_new(&store->mem);
     if (doc == NULL)
-        return;
+        return REPLI_ENOMEM;
     store->ahead.doc = doc;
     store->ahead.row = repli__arena_calloc(&doc->arena, 1, sizeof(repli__row));
-    if (store->ahead.row == NULL || repli__row_read(row, &doc->arena, store->ahead.row) != REPLI_OK)
+    const int32_t code = store->ahead.row != NULL
+                             ? repli__row_read(row, &doc->arena, store->ahead.row, err)
+                             : REPLI_ENOMEM;
+    if (code != REPLI_OK)
         repli__claim_drop(&store->ahead);
     else
         store->ahead.row->action.phase = REPLI_PHASE_RUNNING;
+    return code;
 }
 
 /* What runs, or is to run next, is always the oldest that is not finished. */
-static int find_oldest(repli__store *store, int64_t *ret_seq, int32_t *ret_phase) {
-    sqlite3_stmt *oldest = store->writes[REPLI__SQL_OLDEST];
-    const int code = sqlite3_step(oldest);
-    if (code == SQLITE_ROW) {
-        *ret_seq = sqlite3_column_int64(oldest, 0);
-        *ret_phase = sqlite3_column_int(oldest, 2);
-        keep_record(store, oldest);
-    }
-    const int reset = sqlite3_reset(oldest);
+typedef struct oldest {
+    int64_t seq;
+    int32_t phase; /* to be in; 0 if it cannot run */
+    repli_error damage;
+} oldest;
+
+static void look_at(repli__store *store, sqlite3_stmt *row, oldest *found) {
+    found->seq = sqlite3_column_int64(row, 0);
+    const int32_t phase = sqlite3_column_int(row, 2);
+    if (keep_record(store, row, &found->damage) == REPLI_ECORRUPT)
+        return;
+    found->phase = repli__machine_next(phase, REPLI__EVENT_CLAIM);
+    if (found->phase == 0)
+        repli__error(&found->damage, REPLI_ECORRUPT, "store",
+                     "the record of action number %" PRId64
+                     " in the database is damaged: it is %s and has no end",
+                     found->seq, repli_phase_name(phase));
+}
+
+static int find_oldest(repli__store *store, oldest *found) {
+    sqlite3_stmt *statement = store->writes[REPLI__SQL_OLDEST];
+    *found = (oldest){.damage = REPLI_ERROR_INIT};
+    const int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        look_at(store, statement, found);
+    const int reset = sqlite3_reset(statement);
     /* The count of the unfinished says there is one. */
     return code == SQLITE_DONE ? SQLITE_CORRUPT : reset;
 }
 
-static int claim_oldest(repli__store *store) {
-    int64_t seq = 0;
-    int32_t phase = 0;
-    int code = find_oldest(store, &seq, &phase);
-    if (code != SQLITE_OK || store->draft.running != 0)
+/* An action whose record is damaged must not hold up those behind it. */
+static int give_up(repli__store *store, const oldest *found) {
+    repli__claim_drop(&store->ahead);
+    repli_buf error = {.allocator = &store->mem};
+    if (repli__failure_to_json(found->damage.message, NULL, &error, NULL) != REPLI_OK)
+        return SQLITE_NOMEM;
+    const int code =
+        repli__change_finish(store, found->seq, REPLI_PHASE_FAILED, 0, NULL, error.data);
+    repli_buf_dispose(&error);
+    if (code != SQLITE_OK)
         return code;
-    const int32_t next = repli__machine_next(phase, REPLI__EVENT_CLAIM);
-    if (next == 0)
-        return SQLITE_CORRUPT;
+    if (store->draft.running == found->seq)
+        store->draft.running = 0;
+    repli__log_printf(store->log, REPLI_LOG_ERROR, "store",
+                      "an action is given up, and the next one begins: %s", found->damage.message);
+    return SQLITE_OK;
+}
+
+static int write_claim(repli__store *store, const oldest *found) {
     sqlite3_stmt *claim = store->writes[REPLI__SQL_CLAIM];
-    code = sqlite3_bind_int64(claim, 1, seq);
-    code |= sqlite3_bind_int(claim, 2, next);
+    int code = sqlite3_bind_int64(claim, 1, found->seq);
+    code |= sqlite3_bind_int(claim, 2, found->phase);
     code |= sqlite3_bind_int64(claim, 3, store->now_ns);
     if (code == SQLITE_OK)
         code = repli__sql_execute(claim);
     if (code == SQLITE_OK)
-        store->draft.running = seq;
+        store->draft.running = found->seq;
     return code;
+}
+
+static int claim_oldest(repli__store *store) {
+    oldest found;
+    int code = find_oldest(store, &found);
+    while (code == SQLITE_OK && found.phase == 0) {
+        code = give_up(store, &found);
+        if (code == SQLITE_OK && store->draft.unfinished == 0) {
+            store->draft.claimed = 0;
+            return SQLITE_OK;
+        }
+        if (code == SQLITE_OK)
+            code = find_oldest(store, &found);
+    }
+    if (code != SQLITE_OK || store->draft.running != 0)
+        return code;
+    return write_claim(store, &found);
 }
 
 int repli__claim_is_new(const repli__state *before, const repli__state *after) {
@@ -132,13 +182,14 @@ static int32_t read_row(repli__store *store, int64_t seq, repli__claimed *claime
     const int step = sqlite3_step(by_seq);
     int32_t code;
     if (step == SQLITE_ROW)
-        code = repli__row_error(repli__row_read(by_seq, &claimed->doc->arena, claimed->row),
-                                store->path, err);
+        code = repli__row_read(by_seq, &claimed->doc->arena, claimed->row, err);
     else
-        code = repli__sql_error(&store->reader, step == SQLITE_DONE ? SQLITE_CORRUPT : step,
+        code =
+            repli__damage_error(store, &store->reader, step == SQLITE_DONE ? SQLITE_CORRUPT : step,
                                 "cannot read the running action from", err);
     sqlite3_reset(by_seq);
     pthread_mutex_unlock(&store->read_mutex);
+    repli__damage_tell(store);
     return code;
 }
 

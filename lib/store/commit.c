@@ -42,6 +42,8 @@ static repli__change *take_batch(repli__store *store) {
 }
 
 static int transact(repli__store *store, repli__change *batch) {
+    if (repli__damage_seen(store))
+        return SQLITE_CORRUPT;
     int code = repli__sql_execute(store->writes[REPLI__SQL_BEGIN]);
     if (code != SQLITE_OK)
         return code;
@@ -59,7 +61,7 @@ static int transact(repli__store *store, repli__change *batch) {
  * rested on what is undone now. */
 static int32_t fail_batch(repli__store *store, repli__change *batch, int code) {
     repli_error error = REPLI_ERROR_INIT;
-    repli__sql_error(&store->writer, code, "cannot write to the database", &error);
+    repli__damage_error(store, &store->writer, code, "cannot write to the database", &error);
     /* Some failures end a transaction by themselves. */
     if (!sqlite3_get_autocommit(store->writer.db))
         repli__sql_execute(store->writes[REPLI__SQL_ROLLBACK]);
@@ -69,6 +71,7 @@ static int32_t fail_batch(repli__store *store, repli__change *batch, int code) {
     if (store->stats.last_code != error.code)
         repli__log_printf(store->log, REPLI_LOG_ERROR, "store", "%s (%s: %s)", error.message,
                           error.native, error.cause);
+    repli__damage_tell(store);
     return error.code;
 }
 

@@ -96,6 +96,8 @@ struct repli__store {
     repli__owner owner;
     int full_sync;
     _Atomic uint64_t queue_limit;
+    atomic_int damaged;
+    atomic_int damage_told;
 
     /* Belongs to whoever leads, which busy says somebody does. */
     repli__sql writer;
@@ -146,8 +148,20 @@ int repli__refuse(repli__change *change, int32_t code, const char *format, ...)
 
 /* change.c */
 
+/* Write the end of an action. Returns a code of SQLite. */
+int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int steps,
+                         const char *payload, const char *error);
 /* Write something small, to see whether that works. */
 int32_t repli__change_probe(repli__store *store);
+
+/* damage.c: what is damaged is read as far as that works, and not written any more. */
+
+/* repli__sql_error(), which takes notice of damage. */
+int32_t repli__damage_error(repli__store *store, const repli__sql *sql, int code, const char *tried,
+                            repli_error *err);
+/* Log the damage, once. No mutex is held. */
+void repli__damage_tell(repli__store *store);
+int repli__damage_seen(const repli__store *store);
 
 /* claim.c */
 

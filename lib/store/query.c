@@ -1,8 +1,11 @@
 #include "store/internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "model/doc.h"
+#include "model/validate.h"
 #include "store/row.h"
 
 /* What a list shows if not told how much. */
@@ -13,8 +16,17 @@ static int32_t no_memory(repli_error *err) {
     return repli__error_nomem(err, "store", "reading the database");
 }
 
-static int32_t read_error(const repli__store *store, int code, repli_error *err) {
-    return repli__sql_error(&store->reader, code, "cannot read the database", err);
+static int32_t read_error(repli__store *store, int code, repli_error *err) {
+    return repli__damage_error(store, &store->reader, code, "cannot read the database", err);
+}
+
+static void begin_read(repli__store *store) {
+    pthread_mutex_lock(&store->read_mutex);
+}
+
+static void end_read(repli__store *store) {
+    pthread_mutex_unlock(&store->read_mutex);
+    repli__damage_tell(store);
 }
 
 /* One action. */
@@ -37,23 +49,32 @@ static int32_t add_transition(const repli__mem *mem, transitions *list, int32_t 
     return REPLI_OK;
 }
 
+/* The row that the statement stands on. */
+static int32_t add_step(sqlite3_stmt *row, repli_doc *doc, int64_t seq, transitions *list,
+                        repli_error *err) {
+    repli_transition step;
+    int32_t code = repli__row_step(row, &doc->arena, &step);
+    if (code == REPLI_OK)
+        code = add_transition(&doc->mem, list, step.phase, step.time_ns, step.payload_json, NULL);
+    if (code == REPLI_ECORRUPT)
+        return repli__error(err, code, "store",
+                            "the history of action number %" PRId64 " in the database is damaged",
+                            seq);
+    return code == REPLI_OK ? REPLI_OK : no_memory(err);
+}
+
 static int32_t add_steps(repli__store *store, repli_doc *doc, int64_t seq, transitions *list,
                          repli_error *err) {
     sqlite3_stmt *history = store->reads[REPLI__SQL_HISTORY];
     sqlite3_bind_int64(history, 1, seq);
-    int code;
+    int code = SQLITE_DONE;
     int32_t result = REPLI_OK;
-    while ((code = sqlite3_step(history)) == SQLITE_ROW && result == REPLI_OK) {
-        repli_transition step;
-        result = repli__row_step(history, &doc->arena, &step);
-        if (result == REPLI_OK)
-            result =
-                add_transition(&doc->mem, list, step.phase, step.time_ns, step.payload_json, NULL);
-    }
+    while (result == REPLI_OK && (code = sqlite3_step(history)) == SQLITE_ROW)
+        result = add_step(history, doc, seq, list, err);
     sqlite3_reset(history);
-    if (result != REPLI_OK)
-        return repli__row_error(result, store->path, err);
-    return code == SQLITE_DONE ? REPLI_OK : read_error(store, code, err);
+    if (result == REPLI_OK && code != SQLITE_DONE)
+        result = read_error(store, code, err);
+    return result;
 }
 
 /* Newest first. Only the steps in between have rows of their own. */
@@ -97,11 +118,11 @@ static int32_t read_row(repli__store *store, sqlite3_stmt *row,
                         const unsigned char id[REPLI__ID_SIZE], repli_doc *doc, repli__row *record,
                         repli_error *err) {
     char wanted[REPLI_UUID_SIZE];
-    int32_t code = repli__row_read(row, &doc->arena, record);
+    const int32_t code = repli__row_read(row, &doc->arena, record, err);
     repli__id_format(id, wanted);
     if (code == REPLI_OK && strcmp(record->action.id, wanted) != 0)
-        code = REPLI_ECORRUPT;
-    return repli__row_error(code, store->path, err);
+        return read_error(store, SQLITE_CORRUPT, err);
+    return code;
 }
 
 /* The statement stays on its row until the history is read, so that both are of one moment. */
@@ -137,9 +158,9 @@ int32_t repli__store_action(repli__store *store, const char *id, repli_doc **ret
     if (record == NULL) {
         code = no_memory(err);
     } else {
-        pthread_mutex_lock(&store->read_mutex);
+        begin_read(store);
         code = read_action(store, id, doc, record, err);
-        pthread_mutex_unlock(&store->read_mutex);
+        end_read(store);
     }
     if (code != REPLI_OK) {
         repli_doc_free(doc);
@@ -159,15 +180,18 @@ typedef struct summaries {
     const char *kind; /* the one before: lists are often of one kind */
 } summaries;
 
+/* A damaged record keeps its place in the list; whoever asks for the action is told. */
+static const char damaged_kind[] = "agent.replicante.io/damaged";
+
 /* The kind of the row, which is kept once for as long as it is the same. */
 static int32_t set_kind(summaries *list, sqlite3_stmt *row, int column) {
     const char *kind = (const char *)sqlite3_column_text(row, column);
-    if (kind == NULL)
-        return sqlite3_column_type(row, column) == SQLITE_NULL ? REPLI_ECORRUPT : REPLI_ENOMEM;
-    if (list->kind != NULL && strcmp(list->kind, kind) == 0)
+    if (kind == NULL && sqlite3_column_type(row, column) != SQLITE_NULL)
+        return REPLI_ENOMEM;
+    if (kind != NULL && list->kind != NULL && strcmp(list->kind, kind) == 0)
         return REPLI_OK;
-    if (repli_scoped_name_validate(kind, NULL) != REPLI_OK)
-        return REPLI_ECORRUPT;
+    if (kind == NULL || repli_scoped_name_validate(kind, NULL) != REPLI_OK)
+        kind = damaged_kind;
     list->kind = repli__arena_strdup(&list->doc->arena, kind);
     return list->kind != NULL ? REPLI_OK : REPLI_ENOMEM;
 }
@@ -176,15 +200,13 @@ static int32_t add_summary(summaries *list, sqlite3_stmt *row) {
     if (repli__grow(&list->doc->mem, (void **)&list->array, &list->capacity, list->count,
                     sizeof(*list->array)) != REPLI_OK)
         return REPLI_ENOMEM;
-    repli_action_summary summary = {.struct_size = sizeof(summary)};
-    int32_t code = repli__row_id(row, 0, &list->doc->arena, &summary.id);
-    if (code == REPLI_OK)
-        code = repli__row_phase(row, 1, &summary.phase);
-    if (code == REPLI_OK)
-        code = set_kind(list, row, 2);
-    if (code != REPLI_OK)
-        return code;
-    summary.kind = list->kind;
+    char *id = repli__arena_alloc(&list->doc->arena, REPLI_UUID_SIZE);
+    if (id == NULL || set_kind(list, row, 2) != REPLI_OK)
+        return REPLI_ENOMEM;
+    repli__row_id(row, 0, id);
+    repli_action_summary summary = {
+        .struct_size = sizeof(summary), .id = id, .kind = list->kind, .phase = REPLI_PHASE_FAILED};
+    repli__row_phase(row, 1, &summary.phase);
     list->array[list->count++] = summary;
     return REPLI_OK;
 }
@@ -214,7 +236,7 @@ static int32_t read_list(repli__store *store, sqlite3_stmt *rows, const extent *
     }
     sqlite3_reset(rows);
     if (result != REPLI_OK)
-        return repli__row_error(result, store->path, err);
+        return no_memory(err);
     return code == SQLITE_DONE || code == SQLITE_ROW ? REPLI_OK : read_error(store, code, err);
 }
 
@@ -246,9 +268,9 @@ int32_t repli__store_queue(repli__store *store, repli_doc **ret_doc,
     summaries list = {.doc = repli__doc_new(&store->mem)};
     if (list.doc == NULL)
         return no_memory(err);
-    pthread_mutex_lock(&store->read_mutex);
+    begin_read(store);
     const int32_t code = read_list(store, store->reads[REPLI__SQL_QUEUE], NULL, &list, err);
-    pthread_mutex_unlock(&store->read_mutex);
+    end_read(store);
     return give_list(&list, code, ret_doc, ret_summaries, ret_count, err);
 }
 
@@ -294,9 +316,9 @@ int32_t repli__store_finished(repli__store *store, uint32_t limit, const char *b
     summaries list = {.doc = repli__doc_new(&store->mem)};
     if (list.doc == NULL)
         return no_memory(err);
-    pthread_mutex_lock(&store->read_mutex);
+    begin_read(store);
     const int32_t code = read_finished(store, limit, before_id, &list, err);
-    pthread_mutex_unlock(&store->read_mutex);
+    end_read(store);
     return give_list(&list, code, ret_doc, ret_summaries, ret_count, err);
 }
 
@@ -305,7 +327,7 @@ int32_t repli__store_finished(repli__store *store, uint32_t limit, const char *b
 int32_t repli__store_recall(repli__store *store, const char *name, char *ret_value, size_t size,
                             repli_error *err) {
     sqlite3_stmt *recall = store->reads[REPLI__SQL_RECALL];
-    pthread_mutex_lock(&store->read_mutex);
+    begin_read(store);
     repli__sql_bind_text(recall, 1, name);
     const int step = sqlite3_step(recall);
     const char *value = step == SQLITE_ROW ? (const char *)sqlite3_column_text(recall, 0) : NULL;
@@ -322,7 +344,7 @@ int32_t repli__store_recall(repli__store *store, const char *name, char *ret_val
     else
         memcpy(ret_value, value, strlen(value) + 1);
     sqlite3_reset(recall);
-    pthread_mutex_unlock(&store->read_mutex);
+    end_read(store);
     return code;
 }
 
@@ -332,5 +354,7 @@ void repli__store_stats_get(repli__store *store, repli__store_stats *ret_stats) 
     ret_stats->queued = store->state.unfinished;
     ret_stats->scheduled = store->state.scheduled;
     ret_stats->refused = store->state.refused;
+    if (repli__damage_seen(store))
+        ret_stats->last_code = REPLI_ECORRUPT;
     pthread_mutex_unlock(&store->mutex);
 }

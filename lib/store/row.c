@@ -1,5 +1,6 @@
 #include "store/row.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,16 +125,25 @@ static int32_t get_integer(sqlite3_stmt *row, int column, int64_t *ret_number) {
     return type == SQLITE_NULL || type == SQLITE_INTEGER ? REPLI_OK : REPLI_ECORRUPT;
 }
 
-int32_t repli__row_id(sqlite3_stmt *row, int column, repli__arena *arena, const char **ret_id) {
-    if (sqlite3_column_type(row, column) != SQLITE_BLOB ||
-        sqlite3_column_bytes(row, column) != REPLI__ID_SIZE)
-        return REPLI_ECORRUPT;
+static int32_t get_id(sqlite3_stmt *row, int column, repli__arena *arena, const char **ret_id) {
     char *id = repli__arena_alloc(arena, REPLI_UUID_SIZE);
     if (id == NULL)
         return REPLI_ENOMEM;
-    repli__id_format(sqlite3_column_blob(row, column), id);
+    repli__row_id(row, column, id);
     *ret_id = id;
-    return REPLI_OK;
+    return sqlite3_column_type(row, column) == SQLITE_BLOB &&
+                   sqlite3_column_bytes(row, column) == REPLI__ID_SIZE
+               ? REPLI_OK
+               : REPLI_ECORRUPT;
+}
+
+void repli__row_id(sqlite3_stmt *row, int column, char ret_text[REPLI_UUID_SIZE]) {
+    unsigned char id[REPLI__ID_SIZE] = {0};
+    const void *bytes = sqlite3_column_blob(row, column);
+    const int size = sqlite3_column_bytes(row, column);
+    if (bytes != NULL)
+        memcpy(id, bytes, size < REPLI__ID_SIZE ? (size_t)size : REPLI__ID_SIZE);
+    repli__id_format(id, ret_text);
 }
 
 int32_t repli__row_phase(sqlite3_stmt *row, int column, int32_t *ret_phase) {
@@ -186,25 +196,39 @@ static int32_t read_texts(sqlite3_stmt *row, repli__arena *arena, repli_action *
 }
 
 /* What the model would refuse to write must not get as far as a client or a driver. */
-static int is_valid(const repli__row *record) {
+static int32_t check(const repli__row *record, repli_error *reason) {
     const repli_transition start = {
         .struct_size = sizeof(start), .phase = REPLI_PHASE_RUNNING, .time_ns = record->started_ns};
-    return repli__action_check(&record->action, NULL) == REPLI_OK &&
-           repli__transition_check(&start, NULL) == REPLI_OK;
+    const int valid = repli__action_check(&record->action, reason) == REPLI_OK &&
+                      repli__transition_check(&start, reason) == REPLI_OK;
+    return valid ? REPLI_OK : REPLI_ECORRUPT;
 }
 
-int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_record) {
+static int32_t read_all(sqlite3_stmt *row, repli__arena *arena, repli__row *record,
+                        repli_error *reason) {
+    int32_t code = get_id(row, 1, arena, &record->action.id);
+    if (code == REPLI_OK)
+        code = read_numbers(row, record);
+    if (code == REPLI_OK)
+        code = read_texts(row, arena, &record->action);
+    return code == REPLI_OK ? check(record, reason) : code;
+}
+
+int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_record,
+                        repli_error *err) {
     repli__row record = {.action = {.struct_size = sizeof(repli_action)}};
-    int32_t code = repli__row_id(row, 1, arena, &record.action.id);
-    if (code == REPLI_OK)
-        code = read_numbers(row, &record);
-    if (code == REPLI_OK)
-        code = read_texts(row, arena, &record.action);
-    if (code == REPLI_OK && !is_valid(&record))
-        code = REPLI_ECORRUPT;
-    if (code == REPLI_OK)
-        *ret_record = record;
-    return code;
+    repli_error reason = REPLI_ERROR_INIT;
+    const int32_t code = read_all(row, arena, &record, &reason);
+    if (code == REPLI_ENOMEM)
+        return repli__error_nomem(err, "store", "reading the database");
+    if (code != REPLI_OK)
+        return repli__error(err, code, "store",
+                            "the record of action %s (number %" PRId64
+                            " in the database) is damaged%s%s",
+                            record.action.id, (int64_t)sqlite3_column_int64(row, 0),
+                            reason.message[0] != '\0' ? ": " : "", reason.message);
+    *ret_record = record;
+    return REPLI_OK;
 }
 
 int32_t repli__row_step(sqlite3_stmt *row, repli__arena *arena, repli_transition *ret_step) {
@@ -217,15 +241,4 @@ int32_t repli__row_step(sqlite3_stmt *row, repli__arena *arena, repli_transition
     if (code == REPLI_OK)
         *ret_step = step;
     return code;
-}
-
-int32_t repli__row_error(int32_t code, const char *path, repli_error *err) {
-    if (code == REPLI_OK)
-        return REPLI_OK;
-    if (code == REPLI_ENOMEM)
-        return repli__error_nomem(err, "store", "reading the database");
-    return repli__error(err, code, "store",
-                        "the database %s holds a record that makes no sense; it is damaged: put a "
-                        "backup in its place",
-                        path);
 }

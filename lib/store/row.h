@@ -34,15 +34,16 @@ typedef struct repli__row {
     int64_t started_ns; /* REPLI_TIME_NONE until it was claimed */
 } repli__row;
 
-/* The row a statement stands on, valid as a request or a driver's outcome has to be. REPLI_ENOMEM
- * or REPLI_ECORRUPT, here and below. */
-int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_record);
-/* A row of the history, of which the columns are time_ns and payload. */
+/* The row a statement stands on, valid as a request or a driver's outcome has to be. REPLI_ENOMEM,
+ * or REPLI_ECORRUPT with an error that names the record. */
+int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_record,
+                        repli_error *err);
+/* A row of the history, of which the columns are time_ns and payload. REPLI_ENOMEM or
+ * REPLI_ECORRUPT. */
 int32_t repli__row_step(sqlite3_stmt *row, repli__arena *arena, repli_transition *ret_step);
-/* Single columns. */
-int32_t repli__row_id(sqlite3_stmt *row, int column, repli__arena *arena, const char **ret_id);
+/* REPLI_ECORRUPT if the column holds none. */
 int32_t repli__row_phase(sqlite3_stmt *row, int column, int32_t *ret_phase);
-/* Such a code (or REPLI_OK) as an error about the database at path. */
-int32_t repli__row_error(int32_t code, const char *path, repli_error *err);
+/* The id in a column, made to look like one if it is none. */
+void repli__row_id(sqlite3_stmt *row, int column, char ret_text[REPLI_UUID_SIZE]);
 
 #endif

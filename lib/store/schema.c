@@ -47,6 +47,9 @@ int32_t repli__schema_check(repli__sql *sql, size_t newest, repli_error *err) {
         code = repli__sql_integer(sql, "PRAGMA application_id", &application);
     if (code == SQLITE_OK)
         code = repli__sql_integer(sql, "SELECT count(*) FROM sqlite_master", &tables);
+    /* A format that SQLite does not know, while it knows all that were ever written here. */
+    if (code == SQLITE_ERROR)
+        code = SQLITE_CORRUPT;
     if (code != SQLITE_OK)
         return repli__sql_error(sql, code, "cannot read the database", err);
     const int empty = version == 0 && application == 0 && tables == 0;

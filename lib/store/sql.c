@@ -70,7 +70,7 @@ int32_t repli__sql_error(const repli__sql *sql, int code, const char *tried, rep
             result = repli__error(err, REPLI_ECORRUPT, "store",
                                   "%s %s: it is damaged, or no database; it was left as it is: put "
                                   "a backup in its place, or move it away to begin with an empty "
-                                  "one",
+                                  "one (store_damaged: set_aside does that)",
                                   tried, path);
             break;
         case SQLITE_BUSY:
@@ -104,6 +104,30 @@ int32_t repli__sql_error(const repli__sql *sql, int code, const char *tried, rep
     return result;
 }
 
+int32_t repli__sql_use_wal(repli__sql *sql, repli_error *err) {
+    sqlite3_stmt *statement;
+    int code = sqlite3_prepare_v2(sql->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+    if (code != SQLITE_OK)
+        return repli__sql_error(sql, code, "cannot set up the database", err);
+    code = sqlite3_step(statement);
+    const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    const int is_wal = mode != NULL && strcmp(mode, "wal") == 0;
+    const int finished = sqlite3_finalize(statement);
+    if (finished != SQLITE_OK)
+        return repli__sql_error(sql, finished, "cannot set up the database", err);
+    if (!is_wal)
+        return repli__error(err, REPLI_EIO, "store",
+                            "cannot keep a write-ahead log for the database %s: the file system "
+                            "lacks shared memory or locks; put it on a local disk",
+                            sql->path);
+    return REPLI_OK;
+}
+
+void repli__sql_keep_log(repli__sql *sql, int keep) {
+    if (sql->db != NULL)
+        sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep, NULL);
+}
+
 int repli__sql_run(repli__sql *sql, const char *text) {
     return sqlite3_exec(sql->db, text, NULL, NULL, NULL);
 }
@@ -126,7 +150,9 @@ int32_t repli__sql_prepare(repli__sql *sql, const char *const *texts, size_t cou
         const int code = sqlite3_prepare_v3(sql->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                             &ret_statements[i], NULL);
         if (code != SQLITE_OK) {
-            const int32_t failed = repli__sql_error(sql, code, "cannot use the database", err);
+            /* All of them fit the schema, if that is what it was made. */
+            const int32_t failed = repli__sql_error(
+                sql, code == SQLITE_ERROR ? SQLITE_CORRUPT : code, "cannot use the database", err);
             repli__sql_finalize(ret_statements, i);
             return failed;
         }

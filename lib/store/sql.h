@@ -21,6 +21,12 @@ int32_t repli__sql_open(repli__sql *sql, const char *path, repli_error *err);
 /* Statements must have been finalized. An unopened connection is fine. */
 void repli__sql_close(repli__sql *sql);
 
+/* Keep a write-ahead log, which the file system may not allow. */
+int32_t repli__sql_use_wal(repli__sql *sql, repli_error *err);
+/* Whether the last connection that is closed leaves the log as it is, instead of copying it to the
+ * database. */
+void repli__sql_keep_log(repli__sql *sql, int keep);
+
 /* Turn the SQLite result code of what was tried ("cannot write …") into an error. */
 int32_t repli__sql_error(const repli__sql *sql, int code, const char *tried, repli_error *err);
 

@@ -1,71 +1,52 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/thread.h"
+#include "store/file.h"
+#include "store/health.h"
 #include "store/internal.h"
 #include "store/schema.h"
+#include "store/wal.h"
 
 /* The file. */
 
-/* One name for a file, however it was spelled, so that one lock guards it. */
-static int32_t resolve(const repli__mem *mem, const char *path, char **ret_path, repli_error *err) {
-    char *whole = realpath(path, NULL);
-    char *directory = NULL;
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    if (whole == NULL && errno == ENOENT && name[0] != '\0') {
-        char *parent = strndup(path, (size_t)(name - path));
-        if (parent != NULL)
-            directory = realpath(parent[0] != '\0' ? parent : ".", NULL);
-        free(parent);
-    }
-    const int failure = errno;
-    repli_buf joined = {.allocator = mem};
-    int32_t code = REPLI_OK;
-    if (whole == NULL && directory == NULL)
-        code = repli__error(err, failure == ENOMEM ? REPLI_ENOMEM : REPLI_EIO, "store",
-                            "cannot find the directory of the database %s: %s", path,
-                            strerror(failure));
-    else if ((whole != NULL ? repli__buf_text(&joined, whole)
-                            : repli__buf_printf(&joined, "%s/%s", directory, name)) != REPLI_OK)
-        code = repli__error_nomem(err, "store", "opening the database");
-    else
-        *ret_path = joined.data;
-    free(whole);
-    free(directory);
-    return code;
-}
+/* SQLite takes a file of one byte for an empty one. */
+enum { EMPTY_SIZE = 1 };
 
-/* Size of PATH or PATH-wal; 0 if there is none. */
-static int32_t file_size(const repli__store *store, const char *suffix, off_t *ret_size,
-                         repli_error *err) {
-    repli_buf name = {.allocator = &store->mem};
-    if (repli__buf_printf(&name, "%s%s", store->path, suffix) != REPLI_OK)
-        return repli__error_nomem(err, "store", "opening the database");
-    struct stat status;
-    *ret_size = stat(name.data, &status) == 0 ? status.st_size : 0;
-    repli_buf_dispose(&name);
+/* SQLite throws away a log whose database is missing or empty, and with it all that was not copied
+ * yet; and an empty file it takes for a new database, which is never made that way here. */
+static int32_t check_present(const repli__store *store, off_t size, off_t wal_size,
+                             repli_error *err) {
+    if (size > EMPTY_SIZE)
+        return REPLI_OK;
+    if (wal_size > 0)
+        return repli__error(err, REPLI_ECORRUPT, "store",
+                            "the database %s is missing or empty, but %s-wal holds records that "
+                            "belong to it; nothing was changed: put the database back, or move the "
+                            "other file away to begin with an empty one",
+                            store->path, store->path);
+    if (access(store->path, F_OK) == 0)
+        return repli__error(err, REPLI_ECORRUPT, "store",
+                            "the database %s is an empty file, which the agent never leaves: put a "
+                            "backup in its place, or remove it to begin with an empty database",
+                            store->path);
     return REPLI_OK;
 }
 
-/* SQLite throws away a log whose database is missing or empty, and with it all that was not copied
- * yet. */
-static int32_t check_log(const repli__store *store, off_t size, off_t wal_size, repli_error *err) {
-    if (size > 0 || wal_size == 0)
+/* The rest of a log that was damaged is missed only by who needs every commit to be on disk: if a
+ * commit is not synced, a power cut leaves the same. */
+static int32_t check_log(const repli__store *store, repli_error *err) {
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code = repli__wal_check(store->path, &store->mem, &error);
+    if (code == REPLI_ECORRUPT && !store->full_sync) {
+        repli__log_printf(store->log, REPLI_LOG_WARNING, "store", "%s", error.message);
         return REPLI_OK;
-    return repli__error(err, REPLI_ECORRUPT, "store",
-                        "the database %s is missing or empty, but %s-wal holds records that "
-                        "belong to it; nothing was changed: put the database back, or move the "
-                        "other file away to begin with an empty one",
-                        store->path, store->path);
+    }
+    return code == REPLI_OK ? REPLI_OK : repli__error_copy(err, &error);
 }
 
 /* Nor does it mind a last page that is cut short, unless the log has it. */
@@ -79,36 +60,7 @@ static int32_t check_size(repli__sql *sql, off_t size, off_t wal_size, repli_err
     return REPLI_OK;
 }
 
-static int32_t create_file(const repli__store *store, repli_error *err) {
-    const int fd = open(store->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        close(fd);
-    else if (errno != EEXIST)
-        return repli__error(err, errno == ENOSPC ? REPLI_EFULL : REPLI_EIO, "store",
-                            "cannot create the database %s: %s", store->path, strerror(errno));
-    return REPLI_OK;
-}
-
 /* Connections. */
-
-static int32_t use_wal(repli__sql *sql, repli_error *err) {
-    sqlite3_stmt *statement;
-    int code = sqlite3_prepare_v2(sql->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
-    if (code != SQLITE_OK)
-        return repli__sql_error(sql, code, "cannot set up the database", err);
-    code = sqlite3_step(statement);
-    const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    const int is_wal = mode != NULL && strcmp(mode, "wal") == 0;
-    const int finished = sqlite3_finalize(statement);
-    if (finished != SQLITE_OK)
-        return repli__sql_error(sql, finished, "cannot set up the database", err);
-    if (!is_wal)
-        return repli__error(err, REPLI_EIO, "store",
-                            "cannot keep a write-ahead log for the database %s: the file system "
-                            "lacks shared memory or locks; put it on a local disk",
-                            sql->path);
-    return REPLI_OK;
-}
 
 static int note_frames(void *user_data, sqlite3 *db, const char *name, int frames) {
     (void)db;
@@ -117,43 +69,87 @@ static int note_frames(void *user_data, sqlite3 *db, const char *name, int frame
     return SQLITE_OK;
 }
 
-/* Until the database is known to be ours it must stay as it is: even closing it would copy a log
- * that a crash left behind. */
-static int32_t accept(repli__store *store, off_t wal_size, repli_error *err) {
+/* A file that may be written, in a format that may not. */
+static int32_t refuse_read_only(const repli__store *store, repli_error *err) {
+    if (access(store->path, W_OK) == 0)
+        return repli__sql_error(&store->writer, SQLITE_CORRUPT, "cannot write the database", err);
+    return repli__error(err, REPLI_EIO, "store", "the database %s is not writable: %s", store->path,
+                        strerror(errno));
+}
+
+static int32_t look_through(repli__store *store, off_t size, repli_error *err) {
+    int whole = 0;
+    const int32_t code = repli__health_check(&store->writer, size, &whole, err);
+    if (code == REPLI_OK && !whole)
+        repli__log_printf(store->log, REPLI_LOG_INFO, "store",
+                          "%s is larger than %d MB, so it is not looked through for damage",
+                          store->path, REPLI__HEALTH_WHOLE_MB);
+    return code;
+}
+
+/* Until the database is known to be ours and sound it must stay as it is: even closing it would
+ * copy a log that a crash left behind. */
+static int32_t accept(repli__store *store, off_t size, off_t wal_size, repli_error *err) {
     repli__sql *sql = &store->writer;
-    sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, wal_size > 0, NULL);
+    repli__sql_keep_log(sql, wal_size > 0);
     int32_t code = repli__schema_check(sql, repli__schema_step_count, err);
-    off_t size = 0;
-    if (code == REPLI_OK)
-        code = file_size(store, "", &size, err);
     if (code == REPLI_OK)
         code = check_size(sql, size, wal_size, err);
+    if (code == REPLI_OK && sqlite3_db_readonly(sql->db, "main"))
+        code = refuse_read_only(store, err);
+    if (code == REPLI_OK)
+        code = look_through(store, size, err);
+    return code;
+}
+
+/* A database comes to be all at once: an empty one is never mistaken for what was in its place. */
+static int32_t create(const repli__store *store, repli_error *err) {
+    char *path;
+    int32_t code = repli__file_create(&store->mem, store->path, &path, err);
     if (code != REPLI_OK)
         return code;
-    if (sqlite3_db_readonly(sql->db, "main"))
-        return repli__error(err, REPLI_EIO, "store", "the database %s is not writable",
-                            store->path);
-    sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return REPLI_OK;
+    repli__sql sql = {.db = NULL};
+    code = repli__sql_open(&sql, path, err);
+    if (code == REPLI_OK)
+        code = repli__sql_use_wal(&sql, err);
+    if (code == REPLI_OK)
+        code = repli__writer_settings(&sql, 1, err);
+    if (code == REPLI_OK)
+        code = repli__schema_migrate(&sql, repli__schema_steps, repli__schema_step_count, err);
+    repli__sql_close(&sql);
+    const int32_t put = repli__file_created(&store->mem, store->path, path, code == REPLI_OK, err);
+    return code != REPLI_OK ? code : put;
+}
+
+static int32_t find(repli__store *store, off_t *ret_size, off_t *ret_wal_size, repli_error *err) {
+    int32_t code = repli__file_check(store->path, err);
+    if (code == REPLI_OK)
+        code = repli__file_size(&store->mem, store->path, "", ret_size, err);
+    if (code == REPLI_OK)
+        code = repli__file_size(&store->mem, store->path, "-wal", ret_wal_size, err);
+    if (code == REPLI_OK)
+        code = check_present(store, *ret_size, *ret_wal_size, err);
+    if (code == REPLI_OK && *ret_size > EMPTY_SIZE)
+        code = check_log(store, err);
+    if (code == REPLI_OK && *ret_size <= EMPTY_SIZE) {
+        code = create(store, err);
+        if (code == REPLI_OK)
+            code = repli__file_size(&store->mem, store->path, "", ret_size, err);
+    }
+    return code;
 }
 
 static int32_t open_writer(repli__store *store, repli_error *err) {
     repli__sql *sql = &store->writer;
     off_t size = 0;
     off_t wal_size = 0;
-    int32_t code = file_size(store, "", &size, err);
-    if (code == REPLI_OK)
-        code = file_size(store, "-wal", &wal_size, err);
-    if (code == REPLI_OK)
-        code = check_log(store, size, wal_size, err);
-    if (code == REPLI_OK)
-        code = create_file(store, err);
+    int32_t code = find(store, &size, &wal_size, err);
     if (code == REPLI_OK)
         code = repli__sql_open(sql, store->path, err);
     if (code == REPLI_OK)
-        code = accept(store, wal_size, err);
+        code = accept(store, size, wal_size, err);
     if (code == REPLI_OK)
-        code = use_wal(sql, err);
+        code = repli__sql_use_wal(sql, err);
     if (code == REPLI_OK)
         code = repli__writer_settings(sql, store->full_sync, err);
     if (code == REPLI_OK)
@@ -213,6 +209,11 @@ static int32_t load_state(repli__store *store, repli_error *err) {
 /* The store. */
 
 static void close_database(repli__store *store) {
+    /* What is damaged stays as it was found. */
+    if (repli__damage_seen(store)) {
+        repli__sql_keep_log(&store->reader, 1);
+        repli__sql_keep_log(&store->writer, 1);
+    }
     repli__sql_finalize(store->reads, REPLI__SQL_READS);
     repli__sql_close(&store->reader);
     repli__sql_finalize(store->writes, REPLI__SQL_WRITES);
@@ -230,17 +231,46 @@ static void free_store(repli__store *store) {
     repli__free(&mem, store);
 }
 
-static int32_t open_store(repli__store *store, const char *path, repli_error *err) {
-    int32_t code = resolve(&store->mem, path, &store->path, err);
-    if (code == REPLI_OK)
-        code = repli__owner_acquire(&store->owner, store->path, &store->mem, err);
-    if (code == REPLI_OK)
-        code = open_writer(store, err);
+static int32_t open_database(repli__store *store, repli_error *err) {
+    int32_t code = open_writer(store, err);
     if (code == REPLI_OK)
         code = load_state(store, err);
     if (code == REPLI_OK)
         code = open_reader(store, err);
+    if (code == REPLI_OK)
+        repli__sql_keep_log(&store->writer, 0);
+    else
+        close_database(store);
     return code;
+}
+
+/* Only if whoever runs the agent asked for that. */
+static int32_t begin_anew(repli__store *store, const repli_error *damage, repli_error *err) {
+    char *aside;
+    int32_t code = repli__file_set_aside(&store->mem, store->path, &aside, err);
+    if (code != REPLI_OK)
+        return code;
+    repli__log_printf(store->log, REPLI_LOG_ERROR, "store", "%s", damage->message);
+    repli__log_printf(store->log, REPLI_LOG_ERROR, "store",
+                      "the damaged database is now %s, and an empty one takes its place "
+                      "(store_damaged is set_aside): the actions in it are not known any more",
+                      aside);
+    repli__free(&store->mem, aside);
+    return open_database(store, err);
+}
+
+static int32_t open_store(repli__store *store, const repli__store_options *options,
+                          repli_error *err) {
+    int32_t code = repli__file_resolve(&store->mem, options->path, &store->path, err);
+    if (code == REPLI_OK)
+        code = repli__owner_acquire(&store->owner, store->path, &store->mem, err);
+    if (code != REPLI_OK)
+        return code;
+    repli_error error = REPLI_ERROR_INIT;
+    code = open_database(store, &error);
+    if (code == REPLI_ECORRUPT && options->set_aside)
+        return begin_anew(store, &error, err);
+    return code == REPLI_OK ? REPLI_OK : repli__error_copy(err, &error);
 }
 
 int32_t repli__store_open(const repli__store_options *options, repli__store **ret_store,
@@ -264,9 +294,8 @@ int32_t repli__store_open(const repli__store_options *options, repli__store **re
     store->owner.fd = -1;
     store->full_sync = options->full_sync;
     atomic_init(&store->queue_limit, options->queue_limit);
-    code = open_store(store, options->path, err);
+    code = open_store(store, options, err);
     if (code != REPLI_OK) {
-        close_database(store);
         repli__owner_release(&store->owner, 0);
         free_store(store);
         return code;

@@ -26,6 +26,7 @@ typedef struct repli__store repli__store;
 typedef struct repli__store_options {
     const char *path;
     int full_sync;         /* synchronous=FULL, else NORMAL */
+    int set_aside;         /* a damaged database makes way for an empty one, and is kept */
     uint64_t queue_limit;  /* most unfinished actions */
     const repli__mem *mem; /* outlives the store */
     repli__log *log;       /* outlives the store */

@@ -14,14 +14,18 @@ enum { CHECKPOINT_FRAMES = 1000, LOG_FRAMES = 4000 };
 enum { PROBE_MS = 1000 };
 
 static void checkpoint(repli__store *store, repli__sql *sql) {
+    if (repli__damage_seen(store))
+        return;
     const int code =
         sqlite3_wal_checkpoint_v2(sql->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (code == SQLITE_OK || code == SQLITE_BUSY)
         return;
     repli_error error = REPLI_ERROR_INIT;
-    repli__sql_error(sql, code, "cannot copy the write-ahead log into the database", &error);
+    repli__damage_error(store, sql, code, "cannot copy the write-ahead log into the database",
+                        &error);
     repli__log_printf(store->log, REPLI_LOG_WARNING, "store", "%s (%s)", error.message,
                       error.native);
+    repli__damage_tell(store);
 }
 
 /* Returns 0 if nobody is there to do it. */
@@ -63,7 +67,7 @@ static void *run(void *argument) {
     uint64_t probe_at = UINT64_MAX;
     pthread_mutex_lock(&store->mutex);
     for (;;) {
-        if (store->stats.last_code == REPLI_OK)
+        if (store->stats.last_code == REPLI_OK || repli__damage_seen(store))
             probe_at = UINT64_MAX;
         else if (probe_at == UINT64_MAX)
             probe_at = repli__deadline_ns(PROBE_MS);
@@ -118,5 +122,6 @@ void repli__store_stop(repli__store *store) {
     pthread_mutex_unlock(&store->mutex);
     pthread_join(store->writer_thread, NULL);
     store->writer_started = 0;
+    repli__sql_keep_log(&store->keeper, repli__damage_seen(store));
     repli__sql_close(&store->keeper);
 }

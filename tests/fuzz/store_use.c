@@ -28,9 +28,14 @@ static const char *beside(const char *suffix) {
     return path;
 }
 
-void store_use_replace(const void *data, size_t size) {
+static void remove_files(void) {
+    unlink(store_use_path());
     unlink(beside("-wal"));
     unlink(beside("-shm"));
+}
+
+void store_use_replace(const void *data, size_t size) {
+    remove_files();
     fuzz_write_file(store_use_path(), data, size);
 }
 
@@ -86,7 +91,7 @@ static void finish_some(repli__store *store, unsigned count) {
 
 void store_use_create(unsigned actions) {
     repli__store *store;
-    store_use_replace("", 0);
+    remove_files();
     HOLDS(store_use_open(&store, NULL) == REPLI_OK);
     for (unsigned i = 0; i < actions; i++)
         HOLDS(insert(store, i, NULL) == REPLI_OK);

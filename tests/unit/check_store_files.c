@@ -176,10 +176,11 @@ START_TEST(garbage_is_refused_and_left_alone) {
     char garbage[9000];
     for (size_t i = 0; i < sizeof(garbage); i++)
         garbage[i] = (char)(i * 7919 >> 3);
-    static const size_t sizes[] = {1, 99, 100, 4096, sizeof(garbage)};
+    static const size_t sizes[] = {0, 1, 2, 99, 100, 4096, sizeof(garbage)};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         write_file("", garbage, sizes[i]);
-        expect_refusal(REPLI_ECORRUPT, "it is damaged, or no database");
+        expect_refusal(REPLI_ECORRUPT,
+                       sizes[i] > 1 ? "it is damaged, or no database" : "is an empty file");
         expect_file("", garbage, sizes[i]);
     }
 }
@@ -395,6 +396,49 @@ START_TEST(a_path_that_leads_nowhere_is_named) {
 }
 END_TEST
 
+START_TEST(what_is_no_file_is_named) {
+    store_fixture_close(&fixture);
+    ck_assert_int_eq(unlink(fixture.path), 0);
+    ck_assert_int_eq(mkdir(fixture.path, 0700), 0);
+    expect_refusal(REPLI_EIO, "it is a directory");
+    ck_assert_int_eq(rmdir(fixture.path), 0);
+    ck_assert_int_eq(mkfifo(fixture.path, 0600), 0);
+    expect_refusal(REPLI_EIO, "it is a device, pipe or socket");
+    ck_assert_int_eq(unlink(fixture.path), 0);
+    ck_assert_int_eq(symlink("absent.db", fixture.path), 0);
+    expect_refusal(REPLI_EIO, "a symbolic link that leads nowhere");
+    ck_assert_int_eq(unlink(fixture.path), 0);
+    /* A link to a database is as good as the database, whose neighbours are then beside it. */
+    char target[128];
+    name_file("-target", target, sizeof(target));
+    ck_assert_int_eq(symlink(target, fixture.path), 0);
+    store_fixture other = fixture;
+    strcpy(other.path, target);
+    store_fixture_open(&other);
+    store_fixture_close(&other);
+    store_fixture_open(&fixture);
+    test_insert(fixture.store, 1);
+    store_fixture_close(&fixture);
+    ck_assert_int_eq(store_fixture_number(&other, "SELECT count(*) FROM actions"), 1);
+}
+END_TEST
+
+/* Whatever ended the first start, there is no half of a database. */
+START_TEST(a_database_comes_to_be_all_at_once) {
+    store_fixture_close(&fixture);
+    ck_assert_int_eq(unlink(fixture.path), 0);
+    write_file("-new", "half", 4);
+    write_file("-new-wal", "log", 3);
+    store_fixture_open(&fixture);
+    char name[128];
+    name_file("-new", name, sizeof(name));
+    ck_assert_int_ne(access(name, F_OK), 0);
+    name_file("-new-wal", name, sizeof(name));
+    ck_assert_int_ne(access(name, F_OK), 0);
+    test_insert(fixture.store, 1);
+}
+END_TEST
+
 START_TEST(a_relative_path_works) {
     store_fixture_close(&fixture);
     char path[sizeof(fixture.path)];
@@ -470,6 +514,8 @@ int main(void) {
     tcase_add_test(tcase, a_step_that_fails_leaves_the_version_before_it);
     tcase_add_test(tcase, a_directory_that_cannot_be_written_is_named);
     tcase_add_test(tcase, a_path_that_leads_nowhere_is_named);
+    tcase_add_test(tcase, what_is_no_file_is_named);
+    tcase_add_test(tcase, a_database_comes_to_be_all_at_once);
     tcase_add_test(tcase, a_relative_path_works);
     tcase_add_test(tcase, another_program_that_holds_a_lock_is_named);
     tcase_add_test(tcase, want_of_memory_leaves_nothing_open);
