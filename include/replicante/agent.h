@@ -5,10 +5,11 @@
  * The agent for hosts: one node's datastore under one model, and a durable, ordered queue of
  * actions. No global state: a process may hold as many agents as it likes.
  *
- * Unless a function says otherwise: it is thread-safe for different objects, and for one agent
- * from repli_agent_new() until repli_agent_free() is called; inputs are copied before it returns;
- * err may be NULL. In a child made by fork() every function but repli_agent_free(), which then
- * leaves everything alone, returns REPLI_EFORK.
+ * Unless a function says otherwise: what is called on an agent is thread-safe, from
+ * repli_agent_new() until repli_agent_free() is called; a configuration belongs to one thread at a
+ * time; inputs are copied before it returns; outputs are untouched if it fails, and err, which may
+ * be NULL, if it does not. In a child made by fork() all that is called on an agent returns
+ * REPLI_EFORK, but for repli_agent_free(), which leaves everything alone there; all else works.
  */
 
 #include <stddef.h>

@@ -170,8 +170,9 @@ typedef struct repli_host repli_host;
 
 /**
  * The host table, handed to open(). All functions are thread-safe unless they take a sink, which
- * belongs to the call it was given to. Functions that return int32_t return REPLI_OK or REPLI_E*;
- * when one that takes a sink fails, stop and return its code.
+ * belongs to the call it was given to. None may be called in a child made by fork(); a driver runs
+ * programs by process_run() and process_start(). Functions that return int32_t return REPLI_OK or
+ * REPLI_E*; when one that takes a sink fails, stop and return its code.
  */
 struct repli_host {
     uint32_t struct_size;

@@ -60,7 +60,8 @@ typedef void (*repli_http_respond_fn)(void *user_data, const repli_http_response
 /**
  * Answer one request. respond is called exactly once, unless an error is returned (REPLI_EINVALID:
  * this is no request). Never waits for the datastore, nor for a schedule to be on disk; what lists,
- * looks up or cancels actions takes as long as the database of actions does. Thread-safe.
+ * looks up or cancels actions takes as long as the database of actions does. Thread-safe. In a
+ * child made by fork() it returns REPLI_EFORK.
  */
 REPLI_API int32_t repli_http_handle(repli_agent *agent, const repli_http_request *request,
                                     repli_http_respond_fn respond, void *user_data,
@@ -106,6 +107,7 @@ REPLI_API int32_t repli_http_options_check(const repli_http_options *options, re
 /**
  * Listen, in a thread of the server's own. The agent must outlive the server. REPLI_EBUSY: the
  * address or the socket is in use; REPLI_EINVALID: an address or certificate is no good.
+ * Thread-safe. In a child made by fork() it returns REPLI_EFORK, and so does reload.
  */
 REPLI_API int32_t repli_http_server_new(repli_agent *agent, const repli_http_options *options,
                                         repli_http_server **ret_server, repli_error *err);
