@@ -3,12 +3,14 @@
 #   tests/GROUP/check_*.c   a libcheck program each; other .c files beside them are linked into each
 #   tests/GROUP/*.sh        a script each, ending with a line "N passed, N failed"; lib.sh is none
 #   tests/support/*.c       linked into every test program
+#   tests/stores/*.c        linked into those of groups that run real stores
 #   tests/plugins/*.c       a loadable object each, for tests of the driver loader
 #
 # Groups run in this order. Unit tests see internal names; the others see what a user sees.
 
 FAST_GROUPS := unit api contract
-GROUPS := $(FAST_GROUPS) fuzz fault abi embed conformance headers build man program postgresql kill
+STORE_GROUPS := postgresql redis
+GROUPS := $(FAST_GROUPS) fuzz fault abi embed conformance headers build man program $(STORE_GROUPS) kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
 programs = $(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))
@@ -31,12 +33,15 @@ $(B)/obj/tests/fault/%.o:   private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(H
 $(B)/obj/tests/api/%.o:     private ROOM = $(TEST_ROOM) $(HTTP_CFLAGS)
 $(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent $(TEST_ROOM) $(PROG_CFLAGS)
 
+$(foreach g,$(STORE_GROUPS),$(B)/obj/tests/$(g)/%.o): private ROOM = -Itests/stores $(TEST_ROOM)
+
 SUPPORT := $(call objects,tests/support)
 .SECONDARY: $(SUPPORT)
 
 # $(call test_group,GROUP)
 define test_group
-$(1)_helpers := $$(filter-out $(B)/obj/tests/$(1)/check_%,$$(call objects,tests/$(1)))
+$(1)_helpers := $$(filter-out $(B)/obj/tests/$(1)/check_%,$$(call objects,tests/$(1))) \
+    $(if $(filter $(1),$(STORE_GROUPS)),$$(call objects,tests/stores))
 $$(patsubst %,$(B)/tests/%,$$(call programs,$(1))): $(B)/tests/%: $(B)/obj/tests/%.o \
     $$($(1)_helpers) $$(SUPPORT) $$(or $$($(1)_lib),$$(shared)) $$(fake)
 	$$(call say,LD)
@@ -54,7 +59,7 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 
 # Without the program what talks to an agent cannot be tested; a sanitizer's build has nothing to
 # say about headers, packaging and manual.
-groups := $(filter-out $(if $(filter program,$(PARTS)),,api contract program postgresql kill) \
+groups := $(filter-out $(if $(filter program,$(PARTS)),,api contract program $(STORE_GROUPS) kill) \
                        $(if $(SANITIZE),headers build man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))

@@ -24,6 +24,11 @@ server-postgresql  server:postgresql       postgresql          postgresql-server
 server-postgresql  cmd:bash                bash                bash                bash              bash            bash
 server-postgresql  cmd:setpriv             util-linux          util-linux          setpriv           util-linux      util-linux
 server-postgresql  cmd:ps                  procps              procps-ng           procps            procps-ng       -
+driver-redis       pkg:hiredis             libhiredis-dev      hiredis-devel       hiredis-dev       hiredis         hiredis
+server-redis       cmd:redis-server        redis-server        redis               redis             redis           redis
+server-redis       cmd:redis-cli           redis-tools         redis               redis             redis           redis
+server-redis       cmd:bash                bash                bash                bash              bash            bash
+server-redis       cmd:ps                  procps              procps-ng           procps            procps-ng       -
 test               pkg:check               check               check-devel         check-dev         check           check
 test               pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
 test               cmd:bash                bash                bash                bash              bash            bash
@@ -98,13 +103,22 @@ apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends "$@" >&2 </dev/null
 }
 
-# Installing a server on Debian also creates and starts a cluster. Nobody asked for one here.
-apt_postgresql() {
-    conf=/etc/postgresql-common/createcluster.conf
-    apt install postgresql-common || return
-    saved=$(mktemp) && cp -p "$conf" "$saved" || return
-    trap 'cp -p "$saved" "$conf"; rm -f "$saved"' EXIT
-    printf '\ncreate_main_cluster = false\n' >>"$conf"
+# Installing a server on Debian also starts it, and creates a cluster of PostgreSQL. Nobody asked for
+# one here.
+apt_quietly() {
+    policy=/usr/sbin/policy-rc.d conf=/etc/postgresql-common/createcluster.conf saved=''
+    made_policy=''
+    trap '[ -z "$made_policy" ] || rm -f "$policy"
+        [ -z "$saved" ] || { cp -p "$saved" "$conf"; rm -f "$saved"; }' EXIT
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && made_policy=1 && chmod 755 "$policy" || return
+    fi
+    case " $* " in
+    *' postgresql '*)
+        apt install postgresql-common && saved=$(mktemp) && cp -p "$conf" "$saved" || return
+        printf '\ncreate_main_cluster = false\n' >>"$conf"
+        ;;
+    esac
     apt install "$@"
 }
 
@@ -120,10 +134,7 @@ if [ -n "$missing" ] && [ "$DEPS" != no ] && [ "$(id -u)" = 0 ] && command -v ap
     echo "installing $(packages 1)" >&2
     apt update
     wanted=$(available $(packages 1))
-    case " $wanted " in
-    *' postgresql '*) (apt_postgresql $wanted) ;;
-    *) apt install $wanted ;;
-    esac
+    (apt_quietly $wanted)
     look "$@"
 fi
 if [ -n "$missing" ]; then

@@ -1,0 +1,1 @@
+driver_redis_PKGS = hiredis
