@@ -6,50 +6,15 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/thread.h"
+#include "base/error.h"
 #include "driver/op.h"
 #include "driver/sink.h"
 #include "model/doc.h"
 
 enum { SHORTEST_PAUSE_MS = 10, LONGEST_RETRY_MS = 1000, KIND_SIZE = 256 };
 
-struct repli__executor {
-    repli__mem mem;
-    repli__log *log;
-    repli__store *store;
-    const repli__registry *registry;
-    const repli_host *host;
-    void (*cancel)(void *user_data, repli_op *op);
-    void *cancel_data;
-    pthread_t thread;
-    int started;
-
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t wake;   /* the thread: a claim, a resumption, or the end */
-    pthread_cond_t idle;   /* those who pause: no step is in progress */
-    repli__executor_options options;
-    repli__executor_stats stats;
-    char kind[KIND_SIZE]; /* of the action that runs; empty: none does */
-    int claimed;
-    int stops;
-    int pauses;
-    int stepping;
-
-    pthread_mutex_t op_mutex; /* keeps op while it is being cancelled */
-    repli_op *op;             /* the step in progress, or NULL */
-};
-
-/* An action while it runs. */
-typedef struct action_run {
-    repli__executor *executor;
-    const repli__claim *claim;
-    const repli__handler *handler; /* NULL: nobody offers this kind any more */
-    uint64_t steps;                /* recorded so far */
-    uint32_t flags;                /* for the next step */
-    const char *payload;           /* as recorded */
-    repli__arena payload_arena;    /* owns payload, unless the claim does */
-    int64_t pause_ms;              /* of the last pause that the library chose; 0: none */
-} action_run;
+/* What is done next. */
+enum stage { TAKE, STEP, RECORD };
 
 /* What became of a step. */
 typedef struct step_result {
@@ -60,55 +25,124 @@ typedef struct step_result {
     int64_t next_ms;
 } step_result;
 
-/* Waiting. */
+/* An action while it runs: from TAKE to TAKE. */
+typedef struct action_run {
+    repli__claim claim;
+    const repli__handler *handler; /* NULL: nobody offers this kind any more */
+    uint64_t steps;                /* recorded so far */
+    uint32_t flags;                /* for the next step */
+    const char *payload;           /* as recorded */
+    repli__arena payload_arena;    /* owns payload, unless the claim does */
+    int64_t pause_ms;              /* of the last pause that the library chose; 0: none */
 
-/* Sleep until there is an action to execute. Returns 0 if it is time to end. */
-static int wait_for_claim(repli__executor *executor) {
-    pthread_mutex_lock(&executor->mutex);
-    while (!executor->claimed && !executor->stops)
-        pthread_cond_wait(&executor->wake, &executor->mutex);
-    executor->claimed = 0;
-    executor->stats.loops++;
-    const int goes_on = !executor->stops;
-    pthread_mutex_unlock(&executor->mutex);
-    return goes_on;
+    /* Of the step that is to be recorded. */
+    repli_sink sink;
+    step_result result;
+} action_run;
+
+struct repli__executor {
+    repli__mem mem;
+    repli__log *log;
+    repli__store *store;
+    const repli__registry *registry;
+    const repli_host *host;
+    void (*cancel)(void *user_data, repli_op *op);
+    void *cancel_data;
+    repli__worker worker;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t idle;   /* those who pause: no step is in progress */
+    repli__executor_options options;
+    repli__executor_stats stats;
+    char kind[KIND_SIZE]; /* of the action that runs; empty: none does */
+    int stops;
+    int pauses;
+    int stepping;
+
+    pthread_mutex_t op_mutex; /* keeps op while it is being cancelled */
+    repli_op *op;             /* the step in progress, or NULL */
+
+    /* Of the worker. */
+    enum stage stage;
+    uint64_t pause_ns; /* nothing is done before */
+    int64_t retry_ms;  /* the last pause after a failure; 0: there was none */
+    action_run run;
+};
+
+/* Each part of the work returns when to go on; 0: at once. */
+
+static uint64_t pause_for(repli__executor *executor, int64_t ms) {
+    executor->pause_ns = ms > 0 ? repli__deadline_ns(ms) : 0;
+    return executor->pause_ns;
 }
 
-/* Returns 0 if it is time to end. */
-static int sleep_ms(repli__executor *executor, int64_t ms) {
-    const uint64_t until = repli__deadline_ns(ms);
-    pthread_mutex_lock(&executor->mutex);
-    while (!executor->stops && ms > 0 && repli__mono_ns() < until)
-        repli__cond_wait_until(&executor->wake, &executor->mutex, until);
-    const int goes_on = !executor->stops;
-    pthread_mutex_unlock(&executor->mutex);
-    return goes_on;
-}
-
-/* After a failure that may pass. Returns 0 if it is time to end. */
-static int retry_later(repli__executor *executor, const char *what, const repli_error *error,
-                       int64_t *pause_ms) {
-    if (*pause_ms == 0)
+/* After a failure that may pass. */
+static uint64_t retry_later(repli__executor *executor, const char *what, const repli_error *error) {
+    if (executor->retry_ms == 0)
         repli__log_printf(executor->log, REPLI_LOG_ERROR, "agent", "%s, trying again: %s", what,
                           error->message);
-    *pause_ms = *pause_ms == 0 ? SHORTEST_PAUSE_MS : *pause_ms * 2;
-    if (*pause_ms > LONGEST_RETRY_MS)
-        *pause_ms = LONGEST_RETRY_MS;
+    executor->retry_ms = executor->retry_ms == 0 ? SHORTEST_PAUSE_MS : executor->retry_ms * 2;
+    if (executor->retry_ms > LONGEST_RETRY_MS)
+        executor->retry_ms = LONGEST_RETRY_MS;
     pthread_mutex_lock(&executor->mutex);
     executor->stats.errors++;
     pthread_mutex_unlock(&executor->mutex);
-    return sleep_ms(executor, *pause_ms);
+    return pause_for(executor, executor->retry_ms);
+}
+
+/* Actions. */
+
+static void set_running(repli__executor *executor, const char *kind) {
+    pthread_mutex_lock(&executor->mutex);
+    snprintf(executor->kind, sizeof(executor->kind), "%s", kind != NULL ? kind : "");
+    executor->stats.running = kind != NULL;
+    executor->stats.loops += kind != NULL;
+    pthread_mutex_unlock(&executor->mutex);
+}
+
+static void begin_action(repli__executor *executor, const repli__claim *claim) {
+    const repli_action *action = claim->action;
+    action_run *run = &executor->run;
+    *run = (action_run){.claim = *claim,
+                        .handler = repli__registry_find(executor->registry, action->kind),
+                        .steps = claim->steps,
+                        .flags = claim->interrupted ? REPLI_STEP_INTERRUPTED : 0,
+                        .payload = action->payload_json};
+    repli__arena_init(&run->payload_arena, &executor->mem);
+    repli__log_printf(executor->log, REPLI_LOG_INFO, "agent", "action %s (%s) %s", action->id,
+                      action->kind,
+                      claim->interrupted ? "is resumed after an interruption" : "begins");
+    set_running(executor, action->kind);
+    executor->stage = STEP;
+}
+
+static void end_action(repli__executor *executor) {
+    set_running(executor, NULL);
+    repli__arena_dispose(&executor->run.payload_arena);
+    repli_doc_free(executor->run.claim.doc);
+    executor->stage = TAKE;
+}
+
+static uint64_t take(repli__executor *executor) {
+    repli__claim claim;
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code = repli__store_take(executor->store, &claim, &error);
+    if (code == REPLI_ENOTFOUND)
+        return UINT64_MAX;
+    if (code != REPLI_OK)
+        return retry_later(executor, "cannot read the action that is to run", &error);
+    executor->retry_ms = 0;
+    begin_action(executor, &claim);
+    return 0;
 }
 
 /* Steps. */
 
-/* Returns 0 if it is time to end; else the step is in progress. */
+/* Returns 0 if there may be no step now; else it is in progress. */
 static int begin_step(repli__executor *executor, repli_op *op) {
     pthread_mutex_lock(&executor->mutex);
-    while (executor->pauses > 0 && !executor->stops)
-        pthread_cond_wait(&executor->wake, &executor->mutex);
-    const int goes_on = !executor->stops;
-    if (goes_on) {
+    const int may = executor->pauses == 0 && !executor->stops;
+    if (may) {
         executor->stepping = 1;
         executor->stats.step_since_ns = repli__mono_ns();
         op->deadline_ns = repli__deadline_ns(executor->options.step_timeout_ms);
@@ -117,14 +151,14 @@ static int begin_step(repli__executor *executor, repli_op *op) {
         pthread_mutex_unlock(&executor->op_mutex);
     }
     pthread_mutex_unlock(&executor->mutex);
-    return goes_on;
+    return may;
 }
 
-static void end_step(const action_run *run, const repli_op *op) {
-    repli__executor *executor = run->executor;
+static void end_step(repli__executor *executor, const repli_op *op) {
     pthread_mutex_lock(&executor->op_mutex);
     executor->op = NULL;
     pthread_mutex_unlock(&executor->op_mutex);
+    const repli_action *action = executor->run.claim.action;
     const uint64_t now = repli__mono_ns();
     pthread_mutex_lock(&executor->mutex);
     const uint64_t took_ns = now - executor->stats.step_since_ns;
@@ -137,10 +171,10 @@ static void end_step(const action_run *run, const repli_op *op) {
     pthread_cond_broadcast(&executor->idle);
     pthread_mutex_unlock(&executor->mutex);
     if (overran)
-        repli__log_printf(
-            executor->log, REPLI_LOG_WARNING, "agent",
-            "a step of action %s (%s) took %" PRIu64 " ms and did not return by its deadline",
-            run->claim->action->id, run->claim->action->kind, took_ns / (uint64_t)REPLI__NS_PER_MS);
+        repli__log_printf(executor->log, REPLI_LOG_WARNING, "agent",
+                          "a step of action %s (%s) took %" PRIu64
+                          " ms and did not return by its deadline",
+                          action->id, action->kind, took_ns / (uint64_t)REPLI__NS_PER_MS);
 }
 
 static void fail(step_result *result, const char *message, const char *cause) {
@@ -170,11 +204,11 @@ static void take_outcome(step_result *result, const repli_outcome *outcome) {
              outcome->error_cause);
 }
 
-/* Returns 0 if it is time to end, with nothing to record: what a step says that was cancelled so
- * that the agent can stop is no reason to fail the action. */
-static int do_step(const action_run *run, repli_sink *sink, step_result *result) {
-    repli__executor *executor = run->executor;
-    repli_action action = *run->claim->action;
+/* Returns 0 if there is nothing to record: what a step says that was cancelled so that the agent
+ * can stop is no reason to fail the action. */
+static int do_step(repli__executor *executor) {
+    action_run *run = &executor->run;
+    repli_action action = *run->claim.action;
     action.payload_json = run->payload;
     const repli_step step = {
         .struct_size = sizeof(step), .flags = run->flags, .number = run->steps, .action = &action};
@@ -184,43 +218,43 @@ static int do_step(const action_run *run, repli_sink *sink, step_result *result)
         return 0;
     repli_error error = REPLI_ERROR_INIT;
     int32_t code =
-        run->handler->step(run->handler->user_data, executor->host, &op, &step, sink, &error);
-    end_step(run, &op);
-    code = repli__sink_finish(sink, code, &error);
+        run->handler->step(run->handler->user_data, executor->host, &op, &step, &run->sink, &error);
+    end_step(executor, &op);
+    code = repli__sink_finish(&run->sink, code, &error);
     if (code == REPLI_OK)
-        take_outcome(result, &sink->outcome);
+        take_outcome(&run->result, &run->sink.outcome);
     else if (atomic_load(&op.cancelled))
         return 0;
     else
-        fail(result, error.message, error.cause[0] != '\0' ? error.cause : NULL);
+        fail(&run->result, error.message, error.cause[0] != '\0' ? error.cause : NULL);
     return 1;
 }
 
-/* What was done must be written down before anything else happens, however long that takes: the
- * step is not done again. Returns 0 if it is time to end, recorded or not. */
-static int record(const action_run *run, const step_result *result) {
-    repli__executor *executor = run->executor;
-    int64_t pause_ms = 0;
-    repli_error error = REPLI_ERROR_INIT;
-    while (repli__store_advance(executor->store, run->claim->sequence, result->phase,
-                                result->payload, result->error, &error) != REPLI_OK) {
-        if (retry_later(executor, "cannot record the outcome of a step", &error, &pause_ms))
-            continue;
-        repli__log_printf(executor->log, REPLI_LOG_ERROR, "agent",
-                          "stopping without having recorded a step of action %s (%s), which will "
-                          "be asked for again",
-                          run->claim->action->id, run->claim->action->kind);
-        return 0;
+static void drop_result(action_run *run) {
+    repli_buf_dispose(&run->result.error_text);
+    repli__sink_dispose(&run->sink);
+}
+
+static uint64_t step(repli__executor *executor) {
+    action_run *run = &executor->run;
+    repli__sink_init(&run->sink, REPLI__SINK_STEP, &executor->mem);
+    run->result = (step_result){
+        .phase = REPLI_PHASE_RUNNING, .error_text = {.allocator = &executor->mem}, .next_ms = -1};
+    if (run->handler == NULL) {
+        fail_unknown(&run->result, run->claim.action->kind);
+    } else if (!do_step(executor)) {
+        drop_result(run);
+        return UINT64_MAX;
     }
-    if (pause_ms > 0)
-        repli__log_printf(executor->log, REPLI_LOG_INFO, "agent",
-                          "the outcome of the step is recorded");
-    return 1;
+    executor->stage = RECORD;
+    return 0;
 }
 
 /* How long to wait for the next step: what the driver asks for; else not at all while there is
  * progress, and twice as long each time while there is none. */
-static int64_t pause_before_next(action_run *run, const step_result *result) {
+static int64_t pause_before_next(repli__executor *executor) {
+    action_run *run = &executor->run;
+    const step_result *result = &run->result;
     if (result->next_ms >= 0)
         return result->next_ms;
     const int progress = result->payload != NULL &&
@@ -229,7 +263,6 @@ static int64_t pause_before_next(action_run *run, const step_result *result) {
         run->pause_ms = 0;
         return 0;
     }
-    repli__executor *executor = run->executor;
     pthread_mutex_lock(&executor->mutex);
     const int64_t longest = executor->options.max_interval_ms;
     pthread_mutex_unlock(&executor->mutex);
@@ -239,21 +272,23 @@ static int64_t pause_before_next(action_run *run, const step_result *result) {
     return run->pause_ms;
 }
 
-static void keep_payload(action_run *run, repli_sink *sink, const step_result *result) {
-    if (result->payload == NULL)
+static void keep_payload(repli__executor *executor) {
+    action_run *run = &executor->run;
+    if (run->result.payload == NULL)
         return;
     repli__arena_dispose(&run->payload_arena);
-    run->payload_arena = sink->arena;
-    run->payload = result->payload;
-    repli__arena_init(&sink->arena, &run->executor->mem);
+    run->payload_arena = run->sink.arena;
+    run->payload = run->result.payload;
+    repli__arena_init(&run->sink.arena, &executor->mem);
 }
 
-static void log_end(const action_run *run, const step_result *result) {
-    const int failed = result->phase == REPLI_PHASE_FAILED;
-    repli__log_printf(run->executor->log, failed ? REPLI_LOG_WARNING : REPLI_LOG_INFO, "agent",
-                      "action %s (%s) is %s%s%s", run->claim->action->id, run->claim->action->kind,
-                      repli_phase_name(result->phase), failed ? ": " : "",
-                      failed ? result->error : "");
+static void log_end(const repli__executor *executor) {
+    const action_run *run = &executor->run;
+    const int failed = run->result.phase == REPLI_PHASE_FAILED;
+    repli__log_printf(executor->log, failed ? REPLI_LOG_WARNING : REPLI_LOG_INFO, "agent",
+                      "action %s (%s) is %s%s%s", run->claim.action->id, run->claim.action->kind,
+                      repli_phase_name(run->result.phase), failed ? ": " : "",
+                      failed ? run->result.error : "");
 }
 
 static void count_end(repli__executor *executor, int32_t phase) {
@@ -265,96 +300,85 @@ static void count_end(repli__executor *executor, int32_t phase) {
     pthread_mutex_unlock(&executor->mutex);
 }
 
-/* One step and its outcome. Returns 0 if there is no next one, now or ever. */
-static int advance(action_run *run) {
-    repli__executor *executor = run->executor;
-    repli_sink sink;
-    repli__sink_init(&sink, REPLI__SINK_STEP, &executor->mem);
-    step_result result = {
-        .phase = REPLI_PHASE_RUNNING, .error_text = {.allocator = &executor->mem}, .next_ms = -1};
-    int goes_on = 1;
-    if (run->handler == NULL)
-        fail_unknown(&result, run->claim->action->kind);
-    else
-        goes_on = do_step(run, &sink, &result);
-    if (goes_on)
-        goes_on = record(run, &result);
-    if (goes_on && result.phase != REPLI_PHASE_RUNNING) {
-        count_end(executor, result.phase);
-        log_end(run, &result);
-        goes_on = 0;
-    } else if (goes_on) {
-        const int64_t pause_ms = pause_before_next(run, &result);
-        run->steps++;
-        run->flags = 0;
-        keep_payload(run, &sink, &result);
-        goes_on = sleep_ms(executor, pause_ms);
+/* The outcome is recorded. The end of an action may have claimed the next one, which the store
+ * tells. */
+static uint64_t go_on(repli__executor *executor) {
+    action_run *run = &executor->run;
+    if (run->result.phase != REPLI_PHASE_RUNNING) {
+        count_end(executor, run->result.phase);
+        log_end(executor);
+        drop_result(run);
+        end_action(executor);
+        return UINT64_MAX;
     }
-    repli_buf_dispose(&result.error_text);
-    repli__sink_dispose(&sink);
-    return goes_on;
+    const int64_t pause_ms = pause_before_next(executor);
+    run->steps++;
+    run->flags = 0;
+    keep_payload(executor);
+    drop_result(run);
+    executor->stage = STEP;
+    return pause_for(executor, pause_ms);
 }
 
-/* Actions. */
+/* What was done must be written down before anything else happens, however long that takes: the
+ * step is not done again. */
+static uint64_t record(repli__executor *executor) {
+    const action_run *run = &executor->run;
+    repli_error error = REPLI_ERROR_INIT;
+    if (repli__store_advance(executor->store, run->claim.sequence, run->result.phase,
+                             run->result.payload, run->result.error, &error) != REPLI_OK)
+        return retry_later(executor, "cannot record the outcome of a step", &error);
+    if (executor->retry_ms > 0)
+        repli__log_printf(executor->log, REPLI_LOG_INFO, "agent",
+                          "the outcome of the step is recorded");
+    executor->retry_ms = 0;
+    return go_on(executor);
+}
 
-static void set_running(repli__executor *executor, const char *kind) {
+/* At the end. An action that is not brought to its own is resumed by the next executor. */
+static void give_up(repli__executor *executor) {
+    const repli_action *action = executor->run.claim.action;
+    if (executor->stage == RECORD) {
+        repli__log_printf(executor->log, REPLI_LOG_ERROR, "agent",
+                          "stopping without having recorded a step of action %s (%s), which will "
+                          "be asked for again",
+                          action->id, action->kind);
+        drop_result(&executor->run);
+    }
+    if (executor->stage != TAKE)
+        end_action(executor);
+}
+
+static int is_stopping(repli__executor *executor) {
     pthread_mutex_lock(&executor->mutex);
-    snprintf(executor->kind, sizeof(executor->kind), "%s", kind != NULL ? kind : "");
-    executor->stats.running = kind != NULL;
+    const int stops = executor->stops;
     pthread_mutex_unlock(&executor->mutex);
+    return stops;
 }
 
-static void execute(repli__executor *executor, const repli__claim *claim) {
-    const repli_action *action = claim->action;
-    action_run run = {.executor = executor,
-                      .claim = claim,
-                      .handler = repli__registry_find(executor->registry, action->kind),
-                      .steps = claim->steps,
-                      .flags = claim->interrupted ? REPLI_STEP_INTERRUPTED : 0,
-                      .payload = action->payload_json};
-    repli__arena_init(&run.payload_arena, &executor->mem);
-    repli__log_printf(executor->log, REPLI_LOG_INFO, "agent", "action %s (%s) %s", action->id,
-                      action->kind,
-                      claim->interrupted ? "is resumed after an interruption" : "begins");
-    set_running(executor, action->kind);
-    while (advance(&run))
-        continue;
-    set_running(executor, NULL);
-    repli__arena_dispose(&run.payload_arena);
-}
-
-/* Returns 0 if there was none after all, or it is time to end. */
-static int take(repli__executor *executor, repli__claim *ret_claim) {
-    int64_t pause_ms = 0;
-    for (;;) {
-        repli_error error = REPLI_ERROR_INIT;
-        const int32_t code = repli__store_take(executor->store, ret_claim, &error);
-        if (code == REPLI_OK || code == REPLI_ENOTFOUND)
-            return code == REPLI_OK;
-        if (!retry_later(executor, "cannot read the action that is to run", &error, &pause_ms))
-            return 0;
-    }
-}
-
-static void *run_thread(void *argument) {
-    repli__executor *executor = argument;
-    while (wait_for_claim(executor)) {
-        repli__claim claim;
-        if (!take(executor, &claim))
-            continue;
-        execute(executor, &claim);
-        repli_doc_free(claim.doc);
-    }
-    return NULL;
-}
-
-/* Called by the store, on whichever thread commits. Only the executor's thread waits for it. */
-static void on_claim(void *user_data) {
+/* At most one step, and its outcome. */
+static uint64_t work(void *user_data) {
     repli__executor *executor = user_data;
-    pthread_mutex_lock(&executor->mutex);
-    executor->claimed = 1;
-    pthread_mutex_unlock(&executor->mutex);
-    pthread_cond_signal(&executor->wake);
+    if (is_stopping(executor)) {
+        give_up(executor);
+        return UINT64_MAX;
+    }
+    if (executor->pause_ns != 0 && repli__mono_ns() < executor->pause_ns)
+        return executor->pause_ns;
+    executor->pause_ns = 0;
+    uint64_t next_ns = 0;
+    if (executor->stage == TAKE)
+        next_ns = take(executor);
+    if (executor->stage == STEP && next_ns == 0)
+        next_ns = step(executor);
+    if (executor->stage == RECORD && next_ns == 0)
+        next_ns = record(executor);
+    return next_ns;
+}
+
+/* Called by the store, on whichever thread commits. */
+static void on_claim(void *user_data) {
+    repli__worker_tell(&((repli__executor *)user_data)->worker);
 }
 
 /* Life. */
@@ -366,16 +390,13 @@ int32_t repli__executor_new(repli__store *store, const repli__registry *registry
     repli__executor *executor = repli__calloc(mem, 1, sizeof(*executor));
     if (executor == NULL)
         return repli__error_nomem(err, "agent", "making the executor of actions");
-    int32_t code = repli__cond_init(&executor->wake, err);
-    if (code == REPLI_OK) {
-        code = repli__cond_init(&executor->idle, err);
-        if (code != REPLI_OK)
-            pthread_cond_destroy(&executor->wake);
-    }
+    const int32_t code =
+        repli__worker_init(&executor->worker, "repli-executor", work, executor, err);
     if (code != REPLI_OK) {
         repli__free(mem, executor);
         return code;
     }
+    pthread_cond_init(&executor->idle, NULL);
     pthread_mutex_init(&executor->mutex, NULL);
     pthread_mutex_init(&executor->op_mutex, NULL);
     executor->mem = *mem;
@@ -391,24 +412,26 @@ int32_t repli__executor_new(repli__store *store, const repli__registry *registry
 void repli__executor_free(repli__executor *executor) {
     if (executor == NULL)
         return;
-    if (executor->started) {
-        pthread_detach(executor->thread);
+    if (executor->worker.started) {
+        repli__worker_forget(&executor->worker);
         return;
     }
     pthread_mutex_destroy(&executor->op_mutex);
     pthread_mutex_destroy(&executor->mutex);
     pthread_cond_destroy(&executor->idle);
-    pthread_cond_destroy(&executor->wake);
+    repli__worker_dispose(&executor->worker);
     const repli__mem mem = executor->mem;
     repli__free(&mem, executor);
 }
 
+repli__worker *repli__executor_worker(repli__executor *executor) {
+    return &executor->worker;
+}
+
 int32_t repli__executor_start(repli__executor *executor, repli_error *err) {
-    const int32_t code =
-        repli__thread_start(&executor->thread, "repli-executor", run_thread, executor, err);
+    const int32_t code = repli__worker_start(&executor->worker, err);
     if (code != REPLI_OK)
         return code;
-    executor->started = 1;
     /* What fails now is logged by the store, and claims are made as soon as it works again. */
     repli__store_claims_on(executor->store, on_claim, executor, NULL);
     return REPLI_OK;
@@ -425,19 +448,18 @@ static void cancel_step(repli__executor *executor) {
 }
 
 int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repli_error *err) {
-    if (!executor->started)
+    if (!executor->worker.started)
         return REPLI_OK;
     const uint64_t deadline = repli__deadline_ns(timeout_ms);
     pthread_mutex_lock(&executor->mutex);
     executor->stops = 1;
-    pthread_cond_broadcast(&executor->wake);
     pthread_mutex_unlock(&executor->mutex);
+    repli__worker_quit(&executor->worker);
     cancel_step(executor);
-    if (!repli__thread_join_until(executor->thread, deadline))
+    if (!repli__worker_join(&executor->worker, deadline))
         return repli__error(err, REPLI_ETIMEOUT, "agent",
                             "the step of the running action did not return when it was cancelled; "
                             "its thread is given up");
-    executor->started = 0;
     repli__store_claims_off(executor->store);
     return REPLI_OK;
 }
@@ -478,6 +500,6 @@ void repli__executor_pause(repli__executor *executor) {
 void repli__executor_resume(repli__executor *executor) {
     pthread_mutex_lock(&executor->mutex);
     executor->pauses--;
-    pthread_cond_broadcast(&executor->wake);
     pthread_mutex_unlock(&executor->mutex);
+    repli__worker_tell(&executor->worker);
 }

@@ -6,9 +6,11 @@
 #include "action/registry.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/worker.h"
 #include "store/store.h"
 
-/* Steps actions, one at a time, in a thread of its own that sleeps until the store claims one. */
+/* Steps actions, one at a time and at most one step a run of its worker, which sleeps until the
+ * store claims one. The worker has a thread unless it is driven. */
 typedef struct repli__executor repli__executor;
 
 typedef struct repli__executor_options {
@@ -32,6 +34,7 @@ int32_t repli__executor_new(repli__store *store, const repli__registry *registry
                             const repli_host *host, const repli__executor_options *options,
                             const repli__mem *mem, repli__log *log, repli__executor **ret_executor,
                             repli_error *err);
+repli__worker *repli__executor_worker(repli__executor *executor);
 /* Once. A database that cannot be written at present is no failure. */
 int32_t repli__executor_start(repli__executor *executor, repli_error *err);
 /* Takes effect with the next step. */

@@ -43,15 +43,14 @@ static void on_news(void *user_data) {
     repli__observer_refresh(((repli_agent *)user_data)->observer);
 }
 
-/* What the threads do. */
+/* What the workers do. */
 
 static uint64_t run_loop(void *user_data) {
     return repli__observer_tick(((repli_agent *)user_data)->observer, repli__mono_ns());
 }
 
 static uint64_t run_driver(void *user_data) {
-    repli__observer_work(((repli_agent *)user_data)->observer);
-    return UINT64_MAX;
+    return repli__observer_work(((repli_agent *)user_data)->observer) ? 0 : UINT64_MAX;
 }
 
 static uint64_t run_chores(void *user_data) {

@@ -14,7 +14,7 @@
 #include "agent/facts.h"
 #include "agent/observer.h"
 #include "agent/probe.h"
-#include "agent/worker.h"
+#include "base/worker.h"
 #include "base/log.h"
 #include "store/store.h"
 

@@ -35,59 +35,80 @@ void repli__chores_configure(repli__chores *chores, repli_config *config) {
 
 static void record(repli__chores *chores) {
     repli_error error = REPLI_ERROR_INIT;
-    if (repli__facts_write(chores->facts, chores->store, &error) != REPLI_OK)
-        repli__log_printf(chores->log, REPLI_LOG_WARNING, "agent",
-                          "what is known about the node could not be written down, and is tried "
-                          "again: %s",
-                          error.message);
+    chores->record_ns = 0;
+    if (repli__facts_write(chores->facts, chores->store, &error) == REPLI_OK)
+        return;
+    chores->record_ns = repli__mono_ns() + retry_interval_ns;
+    repli__log_printf(chores->log, REPLI_LOG_WARNING, "agent",
+                      "what is known about the node could not be written down, and is tried "
+                      "again: %s",
+                      error.message);
 }
 
-static void detect(repli__chores *chores, const repli_config *config) {
+static void detect(repli__chores *chores) {
     repli__version version;
-    const int32_t code = repli__version_find(config, &chores->ends, chores->log, &version);
-    if (repli__facts_set_found(chores->facts, code == REPLI_OK ? &version : NULL))
+    const int32_t code = repli__search_go_on(&chores->search, &version);
+    if (code != REPLI_EBUSY &&
+        repli__facts_set_found(chores->facts, code == REPLI_OK ? &version : NULL))
         chores->found(chores->user_data);
 }
 
 static void purge(repli__chores *chores, const repli_config *config) {
     const int64_t days = repli__config_integer(config, REPLI__KEY_ACTIONS_CLEAN_AGE);
-    if (days == 0)
-        return;
     const int64_t before_ns = repli__wall_ns() - days * 24 * 3600 * REPLI__NS_PER_S;
-    uint64_t total = 0;
-    uint32_t deleted = PURGE_CHUNK;
-    while (deleted == PURGE_CHUNK && !atomic_load(&chores->ends)) {
-        repli_error error = REPLI_ERROR_INIT;
-        deleted = 0;
-        if (repli__store_purge(chores->store, before_ns, PURGE_CHUNK, &deleted, &error) != REPLI_OK)
-            repli__log_printf(chores->log, REPLI_LOG_WARNING, "agent",
-                              "actions that finished long ago could not be deleted: %s",
-                              error.message);
-        total += deleted;
-    }
-    if (total > 0)
+    uint32_t deleted = 0;
+    repli_error error = REPLI_ERROR_INIT;
+    if (days != 0 &&
+        repli__store_purge(chores->store, before_ns, PURGE_CHUNK, &deleted, &error) != REPLI_OK)
+        repli__log_printf(chores->log, REPLI_LOG_WARNING, "agent",
+                          "actions that finished long ago could not be deleted: %s", error.message);
+    chores->purged += deleted;
+    if (deleted == PURGE_CHUNK)
+        return;
+    if (chores->purged > 0)
         repli__log_printf(chores->log, REPLI_LOG_INFO, "agent",
                           "deleted %" PRIu64 " actions that finished more than %" PRId64
                           " days ago",
-                          total, days);
+                          chores->purged, days);
+    chores->purged = 0;
+    chores->purge_ns = repli__mono_ns() + purge_interval_ns;
+}
+
+static uint64_t next_ns(repli__chores *chores) {
+    uint64_t next_ns = chores->purge_ns;
+    if (repli__facts_changed(chores->facts) && chores->record_ns < next_ns)
+        next_ns = chores->record_ns;
+    const uint64_t look_ns = repli__deadline_ns(REPLI__JOB_TICK_MS);
+    if (repli__search_is_on(&chores->search))
+        return look_ns < next_ns ? look_ns : next_ns;
+    return atomic_load(&chores->detect) ? 0 : next_ns;
+}
+
+/* Leave nothing behind. */
+static uint64_t finish(repli__chores *chores) {
+    if (repli__facts_changed(chores->facts))
+        record(chores);
+    if (repli__search_is_on(&chores->search))
+        repli__search_cancel(&chores->search);
+    return UINT64_MAX;
 }
 
 uint64_t repli__chores_run(repli__chores *chores) {
+    if (atomic_load(&chores->ends))
+        return finish(chores);
     pthread_mutex_lock(&chores->mutex);
     repli_config *config = repli__config_ref(chores->config);
     pthread_mutex_unlock(&chores->mutex);
 
-    if (repli__facts_changed(chores->facts))
+    const uint64_t now_ns = repli__mono_ns();
+    if (repli__facts_changed(chores->facts) && now_ns >= chores->record_ns)
         record(chores);
-    if (!atomic_load(&chores->ends) && atomic_exchange(&chores->detect, 0))
-        detect(chores, config);
-    if (!atomic_load(&chores->ends) && repli__mono_ns() >= chores->purge_ns) {
+    if (!repli__search_is_on(&chores->search) && atomic_exchange(&chores->detect, 0))
+        repli__search_begin(&chores->search, config, chores->log);
+    if (repli__search_is_on(&chores->search))
+        detect(chores);
+    if (now_ns >= chores->purge_ns)
         purge(chores, config);
-        chores->purge_ns = repli__mono_ns() + purge_interval_ns;
-    }
     repli__config_unref(config);
-
-    const uint64_t retry_ns = repli__mono_ns() + retry_interval_ns;
-    return repli__facts_changed(chores->facts) && retry_ns < chores->purge_ns ? retry_ns
-                                                                              : chores->purge_ns;
+    return next_ns(chores);
 }

@@ -21,8 +21,8 @@ static const uint64_t overrun_interval_ns = MS(250);
 /* How often the version is looked for without the store, at least, while the store is down. */
 static const uint64_t detect_interval_ns = MS(300000);
 
-/* Where an observation is. Only tick() leaves IDLE and DONE, only work() leaves READY and RUNNING.
- */
+/* Where an observation is: READY for a call of the driver, or RUNNING in one. Only tick() leaves
+ * IDLE and DONE, only work() leaves READY and RUNNING. */
 enum flight { IDLE, READY, RUNNING, DONE };
 
 struct repli__observer {
@@ -327,19 +327,21 @@ uint64_t repli__observer_tick(repli__observer *observer, uint64_t now_ns) {
     return next_ns;
 }
 
-void repli__observer_work(repli__observer *observer) {
+int repli__observer_work(repli__observer *observer) {
     lock(observer);
     const int ready = observer->flight == READY && !observer->closed;
     if (ready)
         observer->flight = RUNNING;
     unlock(observer);
     if (!ready)
-        return;
-    repli__probe_run(&observer->probe);
+        return 0;
+    const int done = repli__probe_ask(&observer->probe);
     lock(observer);
-    observer->flight = DONE;
+    observer->flight = done ? DONE : READY;
     unlock(observer);
-    wake(observer);
+    if (done)
+        wake(observer);
+    return !done;
 }
 
 void repli__observer_start(repli__observer *observer) {

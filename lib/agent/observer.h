@@ -42,7 +42,8 @@ void repli__observer_free(repli__observer *observer);
 
 /* Do what is due; returns the monotonic time of the next tick. Nothing is observed before start. */
 uint64_t repli__observer_tick(repli__observer *observer, uint64_t now_ns);
-void repli__observer_work(repli__observer *observer);
+/* One call of the driver, if one is to be made. Not 0 if more are. */
+int repli__observer_work(repli__observer *observer);
 
 void repli__observer_start(repli__observer *observer);
 /* Begin no further observation, and cancel the one that runs. The next tick serves who waits. */

@@ -43,7 +43,6 @@ static void ask(repli__probe *probe, int what) {
                                                       repli_error *) = {
         repli__instance_node_info, repli__instance_store_info, repli__instance_shards};
     repli__answer *answer = &probe->answers[what];
-    atomic_store(&probe->progress, what);
     const uint64_t start = repli__mono_ns();
     answer->code = methods[what](probe->port->instance, &probe->op, &answer->sink, &answer->error);
     repli__calls_record(&probe->calls[what], answer->code, repli__mono_ns() - start);
@@ -56,25 +55,37 @@ static void pass_over(repli__probe *probe, int what, int32_t code, const char *r
                                 what == REPLI__ASK_STORE ? "its details" : "its shards", reason);
 }
 
-void repli__probe_run(repli__probe *probe) {
+/* After node_info. Not 0 if there is nothing more to ask. */
+static int pass_over_all(repli__probe *probe) {
     const repli__answer *node = &probe->answers[REPLI__ASK_NODE];
-    const repli__answer *store = &probe->answers[REPLI__ASK_STORE];
-    ask(probe, REPLI__ASK_NODE);
-
     int32_t code = node->code;
     const char *reason = node->error.message;
     if (code == REPLI_OK && node->sink.status == REPLI_STATUS_UNAVAILABLE) {
         code = REPLI_EREFUSED;
         reason = node->sink.status_reason != NULL ? node->sink.status_reason : "it is unavailable";
     }
-    if (code != REPLI_OK) {
-        pass_over(probe, REPLI__ASK_STORE, code, reason);
-        pass_over(probe, REPLI__ASK_SHARDS, code, reason);
-        return;
-    }
-    ask(probe, REPLI__ASK_STORE);
-    if (repli__status_of_code(store->code) == REPLI_STATUS_UNAVAILABLE)
-        pass_over(probe, REPLI__ASK_SHARDS, store->code, store->error.message);
-    else
-        ask(probe, REPLI__ASK_SHARDS);
+    if (code == REPLI_OK)
+        return 0;
+    pass_over(probe, REPLI__ASK_STORE, code, reason);
+    pass_over(probe, REPLI__ASK_SHARDS, code, reason);
+    return 1;
+}
+
+/* After store_info. */
+static int pass_over_shards(repli__probe *probe) {
+    const repli__answer *store = &probe->answers[REPLI__ASK_STORE];
+    if (repli__status_of_code(store->code) != REPLI_STATUS_UNAVAILABLE)
+        return 0;
+    pass_over(probe, REPLI__ASK_SHARDS, store->code, store->error.message);
+    return 1;
+}
+
+int repli__probe_ask(repli__probe *probe) {
+    const int what = atomic_load(&probe->progress);
+    ask(probe, what);
+    if (what == REPLI__ASK_SHARDS ||
+        (what == REPLI__ASK_NODE ? pass_over_all(probe) : pass_over_shards(probe)))
+        return 1;
+    atomic_store(&probe->progress, what + 1);
+    return 0;
 }

@@ -31,7 +31,7 @@ typedef struct repli__probe {
     repli__calls *calls; /* REPLI__ASK_COUNT of them */
     uint64_t started_ns;
     uint64_t timeout_ns;
-    atomic_int progress; /* REPLI__ASK_* that is being asked */
+    atomic_int progress; /* REPLI__ASK_* that is being asked, or is next */
     repli__answer answers[REPLI__ASK_COUNT];
 } repli__probe;
 
@@ -40,7 +40,7 @@ void repli__probe_init(repli__probe *probe, repli__port *port, repli__calls *cal
                        const repli__mem *mem);
 void repli__probe_dispose(repli__probe *probe);
 
-/* Ask. Blocks as long as the driver does. */
-void repli__probe_run(repli__probe *probe);
+/* Ask the next question; blocks as long as the driver does. Not 0 if it was the last. */
+int repli__probe_ask(repli__probe *probe);
 
 #endif

@@ -16,8 +16,6 @@
 
 #define ORIGIN "process"
 
-/* How often a cancellation is looked for, and an exit where the kernel has no pidfd. */
-enum { TICK_MS = 20 };
 /* A killed process is gone at once unless the kernel holds it, which may be for ever. */
 enum { REAP_MS = 500 };
 /* More than a pipe holds, so one turn takes all that an ended process has written. */
@@ -51,18 +49,6 @@ static int32_t take_command(repli_command *to, const repli_command *from, repli_
 
 /* Run. */
 
-typedef struct run {
-    const char *name;
-    pid_t pid;
-    int pidfd;  /* -1 where there is none */
-    int output; /* read end of a pipe; -1 once there is nothing more to read */
-    char *buffer;
-    size_t size;
-    size_t used;
-    int status;
-    int lost; /* somebody else reaped the process */
-} run;
-
 static int open_pidfd(pid_t pid) {
 #ifdef SYS_pidfd_open
     return (int)syscall(SYS_pidfd_open, pid, 0u); /* close-on-exec by nature */
@@ -73,80 +59,54 @@ static int open_pidfd(pid_t pid) {
 }
 
 /* Not 0 once the process has ended and its status is known, or lost. */
-static int has_ended(run *r) {
+static int has_ended(repli__job *job) {
     pid_t pid;
     do
-        pid = waitpid(r->pid, &r->status, WNOHANG);
+        pid = waitpid(job->pid, &job->status, WNOHANG);
     while (pid == -1 && errno == EINTR);
-    r->lost = pid == -1;
+    job->lost = pid == -1;
     return pid != 0;
 }
 
 /* Take what is there, but not for ever. What does not fit is read all the same, so that the
  * process is not held up. */
-static void read_output(run *r) {
+static void read_output(repli__job *job) {
     char rest[4096];
-    for (size_t taken = 0; r->output >= 0 && taken < TURN_BYTES;) {
-        const size_t room = r->size > 0 ? r->size - 1 - r->used : 0;
-        const ssize_t got =
-            read(r->output, room > 0 ? r->buffer + r->used : rest, room > 0 ? room : sizeof(rest));
+    for (size_t taken = 0; job->output >= 0 && taken < TURN_BYTES;) {
+        const size_t room = job->size > 0 ? job->size - 1 - job->used : 0;
+        const ssize_t got = read(job->output, room > 0 ? job->buffer + job->used : rest,
+                                 room > 0 ? room : sizeof(rest));
         if (got > 0) {
             taken += (size_t)got;
             if (room > 0)
-                r->used += (size_t)got;
+                job->used += (size_t)got;
         } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
-            repli__spawn_close(&r->output);
+            repli__spawn_close(&job->output);
         } else if (errno == EAGAIN) {
             return;
         }
     }
 }
 
-/* Until something happens, at most a tick. */
-static void wait_a_tick(const run *r, uint64_t until_ns) {
-    const uint64_t now = repli__mono_ns();
-    const uint64_t left_ms = until_ns > now ? (until_ns - now) / (uint64_t)REPLI__NS_PER_MS : 0;
-    struct pollfd fds[] = {{.fd = r->pidfd, .events = POLLIN}, {.fd = r->output, .events = POLLIN}};
-    poll(fds, 2, left_ms < TICK_MS ? (int)left_ms + 1 : TICK_MS);
+static void kill_job(repli__job *job, int32_t why) {
+    kill(-job->pid, SIGKILL);
+    kill(job->pid, SIGKILL); /* it may have left its group */
+    repli__spawn_close(&job->output);
+    job->killed = why;
+    job->reap_ns = repli__deadline_ns(REAP_MS);
 }
 
-static void kill_and_reap(run *r) {
-    kill(-r->pid, SIGKILL);
-    kill(r->pid, SIGKILL); /* it may have left its group */
-    repli__spawn_close(&r->output);
-    const uint64_t until_ns = repli__deadline_ns(REAP_MS);
-    while (!has_ended(r) && repli__mono_ns() < until_ns)
-        wait_a_tick(r, until_ns);
-}
-
-static int is_cancelled(const atomic_int *cancelled) {
-    return cancelled != NULL && atomic_load(cancelled) != 0;
-}
-
-static int32_t wait_for_end(run *r, uint64_t deadline_ns, const atomic_int *cancelled,
-                            repli_error *err) {
-    while (!has_ended(r)) {
-        read_output(r);
-        if (is_cancelled(cancelled)) {
-            kill_and_reap(r);
-            return repli__error(err, REPLI_ECANCELLED, ORIGIN,
-                                "\"%.200s\" was cancelled and killed before it ended", r->name);
-        }
-        if (repli__mono_ns() >= deadline_ns) {
-            kill_and_reap(r);
-            return repli__error(err, REPLI_ETIMEOUT, ORIGIN,
-                                "\"%.200s\" had not ended by its deadline and was killed", r->name);
-        }
-        wait_a_tick(r, deadline_ns);
-    }
+int repli__job_look(repli__job *job, int cancelled) {
+    const int ended = has_ended(job);
+    if (job->killed != 0)
+        return ended || repli__mono_ns() >= job->reap_ns;
     /* What it left running in the background may hold the pipe open: that is not waited for. */
-    read_output(r);
-    if (r->lost)
-        return repli__error(err, REPLI_ESTATE, ORIGIN,
-                            "\"%.200s\" ended, but its exit code is lost: this process ignores "
-                            "SIGCHLD, or another part of it waits for any child",
-                            r->name);
-    return REPLI_OK;
+    read_output(job);
+    if (!ended && cancelled)
+        kill_job(job, REPLI_ECANCELLED);
+    else if (!ended && repli__mono_ns() >= job->deadline_ns)
+        kill_job(job, REPLI_ETIMEOUT);
+    return ended;
 }
 
 static int exit_code(int status) {
@@ -160,12 +120,74 @@ static int32_t open_output(const repli_command *command, size_t output_size, int
     return repli__spawn_output(command, ret_write, err);
 }
 
+int32_t repli__job_start(repli__job *job, const repli_command *command, uint64_t deadline_ns,
+                         char *output, size_t output_size, repli_error *err) {
+    if (output == NULL)
+        output_size = 0;
+    repli_command known;
+    int32_t code = take_command(&known, command, err);
+    if (code != REPLI_OK)
+        return code;
+    *job = (repli__job){.name = known.argv[0],
+                        .pidfd = -1,
+                        .output = -1,
+                        .buffer = output,
+                        .size = output_size,
+                        .deadline_ns = deadline_ns};
+    int input = -1;
+    int write_end = -1;
+    code = repli__spawn_input(&known, &input, err);
+    if (code == REPLI_OK)
+        code = open_output(&known, output_size, &job->output, &write_end, err);
+    if (code == REPLI_OK)
+        code = repli__spawn(&known, input, write_end, &job->pid, err);
+    repli__spawn_close(&input);
+    repli__spawn_close(&write_end);
+    if (code == REPLI_OK)
+        job->pidfd = open_pidfd(job->pid);
+    else
+        repli__spawn_close(&job->output);
+    return code;
+}
+
+int32_t repli__job_end(repli__job *job, int32_t *ret_exit_code, repli_error *err) {
+    repli__spawn_close(&job->pidfd);
+    repli__spawn_close(&job->output);
+    if (job->size > 0)
+        job->buffer[job->used] = '\0';
+    if (job->killed == REPLI_ECANCELLED)
+        return repli__error(err, REPLI_ECANCELLED, ORIGIN,
+                            "\"%.200s\" was cancelled and killed before it ended", job->name);
+    if (job->killed != 0)
+        return repli__error(err, REPLI_ETIMEOUT, ORIGIN,
+                            "\"%.200s\" had not ended by its deadline and was killed", job->name);
+    if (job->lost)
+        return repli__error(err, REPLI_ESTATE, ORIGIN,
+                            "\"%.200s\" ended, but its exit code is lost: this process ignores "
+                            "SIGCHLD, or another part of it waits for any child",
+                            job->name);
+    if (ret_exit_code != NULL)
+        *ret_exit_code = exit_code(job->status);
+    return REPLI_OK;
+}
+
+static int is_cancelled(const atomic_int *cancelled) {
+    return cancelled != NULL && atomic_load(cancelled) != 0;
+}
+
+void repli__job_wait(const repli__job *job) {
+    const uint64_t until_ns = job->killed != 0 ? job->reap_ns : job->deadline_ns;
+    const uint64_t now = repli__mono_ns();
+    const uint64_t left_ms = until_ns > now ? (until_ns - now) / (uint64_t)REPLI__NS_PER_MS : 0;
+    struct pollfd fds[] = {{.fd = job->pidfd, .events = POLLIN},
+                           {.fd = job->output, .events = POLLIN}};
+    poll(fds, 2, left_ms < REPLI__JOB_TICK_MS ? (int)left_ms + 1 : REPLI__JOB_TICK_MS);
+}
+
 int32_t repli__process_run(const repli_command *command, uint64_t deadline_ns,
                            const atomic_int *cancelled, char *output, size_t output_size,
                            int32_t *ret_exit_code, repli_error *err) {
-    if (output == NULL)
-        output_size = 0;
-    if (output_size > 0)
+    if (output != NULL && output_size > 0)
         output[0] = '\0';
     repli_command known;
     int32_t code = take_command(&known, command, err);
@@ -177,29 +199,13 @@ int32_t repli__process_run(const repli_command *command, uint64_t deadline_ns,
     if (repli__mono_ns() >= deadline_ns)
         return repli__error(err, REPLI_ETIMEOUT, ORIGIN,
                             "\"%.200s\" was not run: the deadline had passed", known.argv[0]);
-
-    run r = {
-        .name = known.argv[0], .pidfd = -1, .output = -1, .buffer = output, .size = output_size};
-    int input = -1;
-    int write_end = -1;
-    code = repli__spawn_input(&known, &input, err);
-    if (code == REPLI_OK)
-        code = open_output(&known, output_size, &r.output, &write_end, err);
-    if (code == REPLI_OK)
-        code = repli__spawn(&known, input, write_end, &r.pid, err);
-    repli__spawn_close(&input);
-    repli__spawn_close(&write_end);
-    if (code == REPLI_OK) {
-        r.pidfd = open_pidfd(r.pid);
-        code = wait_for_end(&r, deadline_ns, cancelled, err);
-    }
-    repli__spawn_close(&r.pidfd);
-    repli__spawn_close(&r.output);
-    if (output_size > 0)
-        output[r.used] = '\0';
-    if (code == REPLI_OK && ret_exit_code != NULL)
-        *ret_exit_code = exit_code(r.status);
-    return code;
+    repli__job job;
+    code = repli__job_start(&job, command, deadline_ns, output, output_size, err);
+    if (code != REPLI_OK)
+        return code;
+    while (!repli__job_look(&job, is_cancelled(cancelled)))
+        repli__job_wait(&job);
+    return repli__job_end(&job, ret_exit_code, err);
 }
 
 /* Start and find again. */

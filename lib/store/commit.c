@@ -89,7 +89,7 @@ static void publish(repli__store *store, int32_t code, int wrote, uint64_t count
     if (code != REPLI_OK) {
         stats->errors++;
         stats->last_code = code;
-        pthread_cond_signal(&store->writer_wake);
+        repli__worker_tell(&store->worker);
         return;
     }
     stats->changes += count;
@@ -130,23 +130,65 @@ static repli__change *commit_batch(repli__store *store) {
     return batch;
 }
 
-static void tell(repli__change *batch, const repli__change *mine) {
+static void tell_finished(repli__change *list) {
+    repli__change *next;
+    for (repli__change *change = list; change != NULL; change = next) {
+        next = change->next;
+        repli__arena arena = change->arena; /* holds the change */
+        change->finished(change->user_data, change->code,
+                         change->code == REPLI_OK ? NULL : &change->error);
+        repli__arena_dispose(&arena);
+    }
+}
+
+void repli__commit_tell_finished(repli__store *store) {
+    repli__change *list = store->finished;
+    store->finished = NULL;
+    pthread_mutex_unlock(&store->mutex);
+    tell_finished(list);
+    pthread_mutex_lock(&store->mutex);
+}
+
+/* Those who do not wait are told by the writer, on whichever thread the host expects that: not
+ * every one that commits will do. */
+static void leave_to_writer(repli__store *store, repli__change *list, repli__change **end) {
+    pthread_mutex_lock(&store->mutex);
+    const int runs = store->writer_runs;
+    if (runs) {
+        *end = store->finished;
+        store->finished = list;
+    }
+    pthread_mutex_unlock(&store->mutex);
+    if (runs)
+        repli__worker_tell(&store->worker);
+    else
+        tell_finished(list);
+}
+
+/* mine NULL: this is the writer, or there is none. */
+static void tell(repli__store *store, repli__change *batch, const repli__change *mine) {
+    repli__change *finished = NULL;
+    repli__change **end = &finished;
     repli__change *next;
     for (repli__change *change = batch; change != NULL; change = next) {
         /* Once told, it is no longer ours to look at. */
         next = change->next;
         if (change->finished != NULL) {
-            repli__arena arena = change->arena;
-            change->finished(change->user_data, change->code,
-                             change->code == REPLI_OK ? NULL : &change->error);
-            repli__arena_dispose(&arena);
-        } else if (change != mine) {
-            change->done = 1;
-            sem_post(&change->wake);
+            *end = change;
+            end = &change->next;
+            *end = NULL;
         } else {
             change->done = 1;
+            if (change != mine)
+                sem_post(&change->wake);
         }
     }
+    if (finished == NULL)
+        return;
+    if (mine == NULL)
+        tell_finished(finished);
+    else
+        leave_to_writer(store, finished, end);
 }
 
 static repli__change *first_sleeper(const repli__store *store) {
@@ -168,7 +210,7 @@ static int hand_over(repli__store *store) {
         return 0;
     store->busy = 0;
     if (store->first != NULL)
-        pthread_cond_signal(&store->writer_wake);
+        repli__worker_tell(&store->worker);
     return 1;
 }
 
@@ -178,17 +220,19 @@ static int holds(const repli__change *batch, const repli__change *change) {
     return batch != NULL;
 }
 
-/* Commit until mine is done (NULL: all that is queued). The next one to lead is woken before those
- * whose changes are done, so that the disk does not wait for them. Called with the mutex held. */
+/* Commit until mine is done (NULL: all that is queued, or one batch for the writer). The next one
+ * to lead is woken before those whose changes are done, so that the disk does not wait for them.
+ * Called with the mutex held. */
 static void lead(repli__store *store, const repli__change *mine) {
     int mine_done = mine == NULL;
     int over = 0;
     while (!over) {
         repli__change *batch = commit_batch(store);
         mine_done = mine_done || holds(batch, mine);
-        over = mine_done && (mine != NULL || store->first == NULL) && hand_over(store);
+        over = mine_done && (mine != NULL || store->writer_runs || store->first == NULL) &&
+               hand_over(store);
         pthread_mutex_unlock(&store->mutex);
-        tell(batch, mine);
+        tell(store, batch, mine);
         pthread_mutex_lock(&store->mutex);
     }
 }
@@ -225,7 +269,7 @@ void repli__commit_later(repli__store *store, repli__change *change) {
     pthread_mutex_lock(&store->mutex);
     enqueue(store, change);
     if (!store->busy && store->writer_runs)
-        pthread_cond_signal(&store->writer_wake);
+        repli__worker_tell(&store->worker);
     else if (!store->busy)
         repli__commit_queued(store);
     pthread_mutex_unlock(&store->mutex);

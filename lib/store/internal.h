@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/arena.h"
+#include "base/worker.h"
 #include "store/owner.h"
 #include "store/row.h"
 #include "store/sql.h"
@@ -121,13 +122,14 @@ struct repli__store {
     repli__claimed to_take;
     int64_t stepped; /* the running action, if it may have been stepped already */
     repli__store_stats stats;
+    repli__change *finished; /* done, and whoever left them to the writer is to be told */
     int writer_runs;
     int writer_stops;
     int checkpoint_wanted;
-    pthread_cond_t writer_wake;
-    pthread_t writer_thread;
-    repli__sql keeper; /* the writer thread's own, for checkpoints */
-    int writer_started;
+    uint64_t probe_ns; /* when to try whether writing works again; UINT64_MAX: it does */
+
+    repli__worker worker; /* the writer */
+    repli__sql keeper;    /* the writer's own, for checkpoints */
 
     pthread_mutex_t read_mutex; /* guards what follows */
     repli__sql reader;
@@ -138,10 +140,13 @@ struct repli__store {
 
 /* Commit a change, together with others, and return how that went. */
 int32_t repli__commit(repli__store *store, repli__change *change, repli_error *err);
-/* Leave a change that is on the heap to the writer thread. */
+/* Leave a change that is on the heap to the writer. */
 void repli__commit_later(repli__store *store, repli__change *change);
-/* Commit all that is queued. Called with the mutex held and while nobody leads. */
+/* Commit what is queued: one batch while the writer runs, else all. Called with the mutex held and
+ * while nobody leads, by the writer if it runs. */
 void repli__commit_queued(repli__store *store);
+/* Tell those whose changes somebody else committed. Called by the writer, with the mutex held. */
+void repli__commit_tell_finished(repli__store *store);
 /* Refuse a change from within apply, before it wrote anything. Returns SQLITE_OK. */
 int repli__refuse(repli__change *change, int32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -175,6 +180,7 @@ void repli__claim_drop(repli__claimed *claimed);
 
 /* writer.c */
 
+int32_t repli__writer_init(repli__store *store, repli_error *err);
 /* Called by whoever leads, after a commit: keeps the write-ahead log short. */
 void repli__writer_checkpoint(repli__store *store);
 /* What a connection needs that writes. */

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/thread.h"
 #include "store/file.h"
 #include "store/health.h"
 #include "store/internal.h"
@@ -223,7 +222,7 @@ static void close_database(repli__store *store) {
 static void free_store(repli__store *store) {
     repli__claim_drop(&store->to_take);
     repli__claim_drop(&store->ahead);
-    pthread_cond_destroy(&store->writer_wake);
+    repli__worker_dispose(&store->worker);
     pthread_mutex_destroy(&store->read_mutex);
     pthread_mutex_destroy(&store->mutex);
     const repli__mem mem = store->mem;
@@ -281,7 +280,7 @@ int32_t repli__store_open(const repli__store_options *options, repli__store **re
     repli__store *store = repli__calloc(options->mem, 1, sizeof(*store));
     if (store == NULL)
         return repli__error_nomem(err, "store", "opening the database");
-    code = repli__cond_init(&store->writer_wake, err);
+    code = repli__writer_init(store, err);
     if (code != REPLI_OK) {
         repli__free(options->mem, store);
         return code;

@@ -7,13 +7,15 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/worker.h"
 
 /*
  * Invocation records and their history in SQLite.
  *
  * One connection writes. Changes are queued, and whoever finds nobody committing takes all that is
  * queued into one transaction (group commit): a lone caller pays for no hand-over, and sixty-four
- * callers share one sync. Changes asked for without waiting are committed by the writer thread.
+ * callers share one sync. Changes asked for without waiting are left to the writer, which also
+ * tells those who asked.
  *
  * Every transaction that leaves no action running also picks up the oldest waiting one (the claim),
  * so that a schedule on an idle queue, or the end of one action and the start of the next, costs
@@ -39,8 +41,9 @@ int32_t repli__store_open(const repli__store_options *options, repli__store **re
 /* Commits what is queued. */
 void repli__store_close(repli__store *store);
 
-/* The writer thread. It also copies the write-ahead log to the database, and, after a failure,
- * tries until writing works again. */
+/* The writer. It also copies the write-ahead log to the database, and, after a failure, tries until
+ * writing works again. It has a thread unless it is driven. */
+repli__worker *repli__store_worker(repli__store *store);
 int32_t repli__store_start(repli__store *store, repli_error *err);
 void repli__store_stop(repli__store *store);
 
@@ -49,7 +52,8 @@ void repli__store_set_queue_limit(repli__store *store, uint64_t limit);
 
 /* Changes. */
 
-/* How a change ended; runs on the committing thread, must not block. error is NULL on success. */
+/* How a change ended; run by the writer, or, if that does not run, within whatever call commits;
+ * must not block. error is NULL on success. */
 typedef void (*repli__store_done_fn)(void *user_data, int32_t code, const repli_error *error);
 
 /* Write a request down as NEW. id, kind, args_json, requester and created_ns are set and valid. */

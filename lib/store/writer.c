@@ -1,7 +1,6 @@
 #include "store/internal.h"
 
 #include "base/clock.h"
-#include "base/thread.h"
 
 /*
  * The write-ahead log grows with every commit until all of it was copied to the database and a
@@ -34,7 +33,7 @@ static int ask_for_checkpoint(repli__store *store) {
     const int runs = store->writer_runs;
     if (runs) {
         store->checkpoint_wanted = 1;
-        pthread_cond_signal(&store->writer_wake);
+        repli__worker_tell(&store->worker);
     }
     pthread_mutex_unlock(&store->mutex);
     return runs;
@@ -62,66 +61,91 @@ int32_t repli__writer_settings(repli__sql *sql, int full_sync, repli_error *err)
     return REPLI_OK;
 }
 
-static void *run(void *argument) {
-    repli__store *store = argument;
-    uint64_t probe_at = UINT64_MAX;
-    pthread_mutex_lock(&store->mutex);
-    for (;;) {
-        if (store->stats.last_code == REPLI_OK || repli__damage_seen(store))
-            probe_at = UINT64_MAX;
-        else if (probe_at == UINT64_MAX)
-            probe_at = repli__deadline_ns(PROBE_MS);
-        if (store->first != NULL && !store->busy) {
-            repli__commit_queued(store);
-        } else if (store->writer_stops) {
-            break;
-        } else if (store->checkpoint_wanted) {
-            store->checkpoint_wanted = 0;
-            pthread_mutex_unlock(&store->mutex);
-            checkpoint(store, &store->keeper);
-            pthread_mutex_lock(&store->mutex);
-        } else if (probe_at <= repli__mono_ns()) {
-            probe_at = repli__deadline_ns(PROBE_MS);
-            pthread_mutex_unlock(&store->mutex);
-            repli__change_probe(store);
-            pthread_mutex_lock(&store->mutex);
-        } else {
-            repli__cond_wait_until(&store->writer_wake, &store->mutex, probe_at);
-        }
-    }
-    /* From now on whoever leads commits everything. */
-    store->writer_runs = 0;
+static void copy_log(repli__store *store) {
+    store->checkpoint_wanted = 0;
     pthread_mutex_unlock(&store->mutex);
-    return NULL;
+    checkpoint(store, &store->keeper);
+    pthread_mutex_lock(&store->mutex);
+}
+
+static void probe(repli__store *store) {
+    store->probe_ns = repli__deadline_ns(PROBE_MS);
+    pthread_mutex_unlock(&store->mutex);
+    repli__change_probe(store);
+    pthread_mutex_lock(&store->mutex);
+}
+
+/* From now on whoever leads commits everything. */
+static void end(repli__store *store) {
+    store->writer_runs = 0;
+}
+
+/* What matters most of what there is to do; NULL: nothing before probe_ns. The mutex is held, also
+ * when it is called. */
+typedef void (*duty)(repli__store *store);
+
+static duty next_duty(repli__store *store) {
+    if (store->stats.last_code == REPLI_OK || repli__damage_seen(store) || !store->writer_runs)
+        store->probe_ns = UINT64_MAX;
+    else if (store->probe_ns == UINT64_MAX)
+        store->probe_ns = repli__deadline_ns(PROBE_MS);
+    if (!store->writer_runs)
+        return NULL;
+    if (store->first != NULL && !store->busy)
+        return repli__commit_queued;
+    if (store->finished != NULL)
+        return repli__commit_tell_finished;
+    if (store->writer_stops)
+        return end;
+    if (store->checkpoint_wanted)
+        return copy_log;
+    return store->probe_ns <= repli__mono_ns() ? probe : NULL;
+}
+
+static uint64_t work(void *user_data) {
+    repli__store *store = user_data;
+    pthread_mutex_lock(&store->mutex);
+    const duty first = next_duty(store);
+    if (first != NULL)
+        first(store);
+    const uint64_t next_ns = next_duty(store) != NULL ? 0 : store->probe_ns;
+    pthread_mutex_unlock(&store->mutex);
+    return next_ns;
+}
+
+int32_t repli__writer_init(repli__store *store, repli_error *err) {
+    store->probe_ns = UINT64_MAX;
+    return repli__worker_init(&store->worker, "repli-store", work, store, err);
+}
+
+repli__worker *repli__store_worker(repli__store *store) {
+    return &store->worker;
 }
 
 int32_t repli__store_start(repli__store *store, repli_error *err) {
     int32_t code = repli__sql_open(&store->keeper, store->path, err);
-    if (code != REPLI_OK)
-        return code;
-    code = repli__writer_settings(&store->keeper, store->full_sync, err);
+    if (code == REPLI_OK)
+        code = repli__writer_settings(&store->keeper, store->full_sync, err);
     if (code == REPLI_OK) {
         pthread_mutex_lock(&store->mutex);
-        code = repli__thread_start(&store->writer_thread, "repli-store", run, store, err);
+        code = repli__worker_start(&store->worker, err);
         store->writer_stops = 0;
         store->writer_runs = code == REPLI_OK;
         pthread_mutex_unlock(&store->mutex);
     }
     if (code != REPLI_OK)
         repli__sql_close(&store->keeper);
-    store->writer_started = code == REPLI_OK;
     return code;
 }
 
 void repli__store_stop(repli__store *store) {
-    if (!store->writer_started)
+    if (!store->worker.started)
         return;
     pthread_mutex_lock(&store->mutex);
     store->writer_stops = 1;
-    pthread_cond_signal(&store->writer_wake);
     pthread_mutex_unlock(&store->mutex);
-    pthread_join(store->writer_thread, NULL);
-    store->writer_started = 0;
+    repli__worker_quit(&store->worker);
+    repli__worker_join(&store->worker, UINT64_MAX);
     repli__sql_keep_log(&store->keeper, repli__damage_seen(store));
     repli__sql_close(&store->keeper);
 }

@@ -88,13 +88,19 @@ static void teardown(void) {
     agent_fixture_teardown(&fixture);
 }
 
+/* Every call of the driver that is to be made. */
+static void do_work(repli__observer *of) {
+    while (repli__observer_work(of))
+        continue;
+}
+
 /* One observation, from its launch to its snapshot. Returns the time of the next tick. */
 static uint64_t observe(void) {
     const int works = hooks.works;
     repli__observer_refresh(observer);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(hooks.works, works + 1);
-    repli__observer_work(observer);
+    do_work(observer);
     return repli__observer_tick(observer, repli__mono_ns());
 }
 
@@ -334,7 +340,7 @@ START_TEST(many_who_ask_cause_one_call) {
         ck_assert_int_eq(ask(i % 2 == 0 ? 0 : 1000, 60000, &told[i]), REPLI_OK);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(hooks.works, 1);
-    repli__observer_work(observer);
+    do_work(observer);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_uint_eq(agent_fixture_calls(&fixture, "node_info"), 1);
     for (int i = 0; i < MANY; i++) {
@@ -370,12 +376,12 @@ START_TEST(a_fresh_one_begins_after_it_was_asked_for) {
     const uint64_t asked_ns = repli__mono_ns();
     ck_assert_int_eq(ask(1, 60000, &any), REPLI_OK);
     ck_assert_int_eq(ask(0, 60000, &fresh), REPLI_OK);
-    repli__observer_work(observer);
+    do_work(observer);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(any.count, 1);
     ck_assert_int_eq(fresh.count, 0);
     ck_assert_int_eq(hooks.works, 3);
-    repli__observer_work(observer);
+    do_work(observer);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(fresh.count, 1);
     ck_assert_uint_ge(fresh.started_ns, asked_ns);
@@ -392,7 +398,7 @@ START_TEST(asking_does_not_wait_for_the_back_off) {
     answer told = {0};
     ck_assert_int_eq(ask(0, 1000, &told), REPLI_OK);
     repli__observer_tick(observer, repli__mono_ns());
-    repli__observer_work(observer);
+    do_work(observer);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(told.count, 1);
     ck_assert_int_eq(told.status, REPLI_STATUS_HEALTHY);
@@ -411,7 +417,7 @@ START_TEST(who_waits_too_long_gets_what_there_is) {
     repli__observer_tick(observer, next);
     ck_assert_int_eq(told.count, 1);
     ck_assert_int_eq(told.status, REPLI_STATUS_HEALTHY);
-    repli__observer_work(observer);
+    do_work(observer);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(told.count, 1);
 }
@@ -427,7 +433,7 @@ START_TEST(who_waits_is_served_at_the_end) {
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(told.count, 1);
     ck_assert_int_eq(ask(0, 60000, &later), REPLI_ESTATE);
-    repli__observer_work(observer);
+    do_work(observer);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(told.count, 1);
     ck_assert_int_eq(later.count, 0);
@@ -444,7 +450,7 @@ END_TEST
 /* A driver that does not return. */
 
 static void *work(void *argument) {
-    repli__observer_work(argument);
+    do_work(argument);
     return NULL;
 }
 
@@ -498,7 +504,7 @@ START_TEST(a_driver_that_hangs_makes_the_node_unavailable) {
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     repli__observer_tick(observer, repli__mono_ns());
     ck_assert_int_eq(hooks.works, works + 1);
-    repli__observer_work(observer);
+    do_work(observer);
     repli__observer_tick(observer, repli__mono_ns());
     snapshot = repli__observer_latest(observer);
     ck_assert_int_eq(repli_snapshot_node(snapshot)->status, REPLI_STATUS_HEALTHY);
