@@ -76,6 +76,17 @@ REPLI_API int32_t repli_config_set_driver_config(repli_config *config, const cha
 REPLI_API int32_t repli_config_set_log(repli_config *config, int32_t level, repli_log_fn log,
                                        void *user_data, repli_error *err);
 
+/** Who runs an agent. */
+enum {
+    REPLI_RUN_THREADS = 0,  /**< threads of its own, the default */
+    REPLI_RUN_DISPATCH = 1, /**< no thread: repli_agent_dispatch() does everything, calls of the
+                                 driver included, which may block it */
+    REPLI_RUN_LENT = 2 /**< no thread: dispatch never calls the driver, which is left to threads
+                            that the host lends by repli_agent_work() */
+};
+/** Choose one, before repli_agent_new(). */
+REPLI_API int32_t repli_config_set_run_mode(repli_config *config, int32_t mode, repli_error *err);
+
 /** Do one step of an action; see repli_driver's action_step. Runs on the agent's executor. */
 typedef int32_t (*repli_action_step_fn)(void *user_data, const repli_host *host, repli_op *op,
                                         const repli_step *step, repli_sink *sink, repli_error *err);
@@ -98,16 +109,17 @@ REPLI_API int32_t repli_config_add_action(repli_config *config, const repli_acti
 REPLI_API int32_t repli_agent_new(const repli_config *config, repli_agent **ret_agent,
                                   repli_error *err);
 /** Start observing the node and executing actions, in threads of the agent's own that take no
- *  signals. Once per agent. */
+ *  signals, or, in the other run modes, by whoever drives the agent. Once per agent. */
 REPLI_API int32_t repli_agent_start(repli_agent *agent, repli_error *err);
 /**
  * Stop: no new action is picked up, the running step is cancelled and waited for, up to
  * timeout_ms. An action that still runs is resumed by the next start. REPLI_ETIMEOUT: the driver
  * did not return. It may be waited for again; repli_agent_free() gives its thread up and leaves
- * what that thread uses.
+ * what that thread uses. Needs nobody to dispatch; REPLI_ESTATE in a callback that dispatch calls.
  */
 REPLI_API int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *err);
-/** Stop if need be (without patience) and free. NULL is fine. The last call on an agent. */
+/** Stop if need be (without patience) and free. NULL is fine. The last call on an agent, and not
+ *  from one of its callbacks. */
 REPLI_API void repli_agent_free(repli_agent *agent);
 
 /**
@@ -116,6 +128,54 @@ REPLI_API void repli_agent_free(repli_agent *agent);
  */
 REPLI_API int32_t repli_agent_reload(repli_agent *agent, const repli_config *config,
                                      repli_error *err);
+
+/* The loop of a host that drives the agent: REPLI_RUN_DISPATCH and REPLI_RUN_LENT. In the other
+ * mode these functions return REPLI_ESTATE, no descriptor and no deadline. */
+
+/**
+ * The descriptor to watch for reading, the same for life; level-triggered: readable while
+ * repli_agent_dispatch() has something to do. Only to be watched, with poll(), or in any loop.
+ * -1 if there is none.
+ */
+REPLI_API int32_t repli_agent_fd(const repli_agent *agent);
+/** When dispatch has something to do though nothing happened: CLOCK_MONOTONIC, nanoseconds;
+ *  UINT64_MAX: never. On Linux the descriptor says it, too. */
+REPLI_API uint64_t repli_agent_deadline(repli_agent *agent);
+/**
+ * Do what is due. Waits for nothing but the disk and, with REPLI_RUN_DISPATCH, the driver; does at
+ * most one call of it, one step of an action, one commit and so on, and leaves the rest to the next
+ * call, for which the descriptor stays readable. One thread at a time, else REPLI_EBUSY. Callbacks
+ * run within it, and may call anything but stop, free and dispatch.
+ */
+REPLI_API int32_t repli_agent_dispatch(repli_agent *agent, repli_error *err);
+/** Make the descriptor readable, and repli_agent_run() return. Async-signal-safe. */
+REPLI_API void repli_agent_wakeup(repli_agent *agent);
+/** A loop for hosts without one: dispatch until repli_agent_wakeup() (REPLI_OK), for timeout_ms
+ *  (REPLI_ETIMEOUT; below 0: for ever), or until the agent is stopped (REPLI_ESTATE). */
+REPLI_API int32_t repli_agent_run(repli_agent *agent, int64_t timeout_ms, repli_error *err);
+/**
+ * REPLI_RUN_LENT: make the calls of the driver and the steps that are due, in the calling thread,
+ * until the agent is stopped (REPLI_OK) or for timeout_ms (REPLI_ETIMEOUT; below 0: for ever),
+ * which is looked at between calls. As many threads as one likes, from before the start; two can be
+ * busy, one with the node's status and one with an action.
+ */
+REPLI_API int32_t repli_agent_work(repli_agent *agent, int64_t timeout_ms, repli_error *err);
+
+typedef struct repli_source repli_source;
+/** Do what is there to be done, without waiting; there may be nothing. Returns when to be called
+ *  again at the latest: CLOCK_MONOTONIC, nanoseconds; UINT64_MAX: when fd is readable. */
+typedef uint64_t (*repli_source_fn)(void *user_data);
+/**
+ * Have dispatch call ready: once soon, whenever fd (-1: none) is readable, and when it asked for
+ * that. For what belongs to the agent's loop, at any time of its life. Wakes a host that sleeps.
+ * fd stays the caller's, and open until the source is removed.
+ */
+REPLI_API int32_t repli_agent_add_source(repli_agent *agent, int32_t fd, repli_source_fn ready,
+                                         void *user_data, repli_source **ret_source,
+                                         repli_error *err);
+/** ready is not called any more, nor in the middle of a call unless it is the caller. NULL is
+ *  fine. */
+REPLI_API void repli_agent_remove_source(repli_agent *agent, repli_source *source);
 
 /* Status. */
 
@@ -126,8 +186,8 @@ REPLI_API int32_t repli_agent_reload(repli_agent *agent, const repli_config *con
 REPLI_API int32_t repli_agent_snapshot(repli_agent *agent, repli_snapshot **ret_snapshot,
                                        repli_error *err);
 
-/** Receives a snapshot, borrowed for the call. Runs on a thread of the agent or within the call
- *  that asked; must not block, and not free or stop the agent. */
+/** Receives a snapshot, borrowed for the call. Runs on a thread of the agent, or in dispatch, or
+ *  within the call that asked or stops; must not block, and not free or stop the agent. */
 typedef void (*repli_observe_fn)(void *user_data, repli_snapshot *snapshot);
 
 /**
@@ -173,7 +233,8 @@ REPLI_API int32_t repli_agent_schedule(repli_agent *agent, const repli_request *
                                        char ret_id[REPLI_UUID_SIZE], repli_error *err);
 
 /** How a schedule ended: code, and either the id or the error, both borrowed for the call. Runs
- *  on a thread of the agent; must not block, and not free or stop the agent. */
+ *  on a thread of the agent, or in dispatch, or within the call that stops; must not block, and not
+ *  free or stop the agent. */
 typedef void (*repli_scheduled_fn)(void *user_data, int32_t code, const char *id,
                                    const repli_error *error);
 
@@ -211,7 +272,8 @@ REPLI_API int32_t repli_agent_action_kinds(repli_agent *agent, repli_action_kind
 
 /* The agent itself. */
 
-/** REPLI_OK while the agent's own threads make progress, whatever the store does. */
+/** REPLI_OK while the agent's own threads make progress, or those of the host that drive it,
+ *  whatever the store does. */
 REPLI_API int32_t repli_agent_live(repli_agent *agent, repli_error *err);
 /** REPLI_OK once the first observation is there and while the database of actions works. */
 REPLI_API int32_t repli_agent_ready(repli_agent *agent, repli_error *err);

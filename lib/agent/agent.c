@@ -181,6 +181,22 @@ static int32_t make_workers(repli_agent *agent, repli_error *err) {
     return code;
 }
 
+static int32_t make_drive(repli_agent *agent, repli_error *err) {
+    const int32_t mode = agent->config->run_mode;
+    if (mode == REPLI_RUN_THREADS)
+        return REPLI_OK;
+    const int32_t code = repli__drive_new(&agent->mem, &agent->drive, err);
+    if (code != REPLI_OK)
+        return code;
+    const int lent = mode == REPLI_RUN_LENT;
+    repli__drive_add(agent->drive, repli__store_worker(agent->store), 0);
+    repli__drive_add(agent->drive, &agent->loop, 0);
+    repli__drive_add(agent->drive, repli__executor_worker(agent->executor), lent);
+    repli__drive_add(agent->drive, &agent->driver, lent);
+    repli__drive_add(agent->drive, &agent->chore, 0);
+    return REPLI_OK;
+}
+
 static int32_t make_parts(repli_agent *agent, repli_error *err) {
     int32_t code = make_workers(agent, err);
     if (code == REPLI_OK)
@@ -203,6 +219,8 @@ static int32_t make_parts(repli_agent *agent, repli_error *err) {
         code = make_executor(agent, err);
     if (code == REPLI_OK)
         code = make_observer(agent, observes, err);
+    if (code == REPLI_OK)
+        code = make_drive(agent, err);
     repli__port_unref(observes);
     return code;
 }

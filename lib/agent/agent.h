@@ -11,6 +11,7 @@
 #include "agent/calls.h"
 #include "agent/chores.h"
 #include "agent/config.h"
+#include "agent/drive.h"
 #include "agent/facts.h"
 #include "agent/observer.h"
 #include "agent/probe.h"
@@ -31,9 +32,9 @@ enum {
 };
 
 /*
- * Who runs what: the loop ticks the observer; the driver's thread makes the calls that observe; the
- * chores' thread writes facts down, looks for versions and deletes old actions; the executor steps
- * actions in its own. See the rooms below for theirs.
+ * Who runs what: the loop ticks the observer; the driver's worker makes the calls that observe; the
+ * chores' writes facts down, looks for versions and deletes old actions; the executor's steps
+ * actions, and the store's commits what nobody waits for. Each has a thread, or the host drives it.
  */
 struct repli_agent {
     repli__mem mem;
@@ -56,12 +57,15 @@ struct repli_agent {
     repli__worker loop;
     repli__worker driver;
     repli__worker chore;
+    repli__drive *drive; /* NULL: the workers have threads */
 
     /* Threads that did not return from the driver in time. What they use is never freed: the
      * observer and this in either case; the executor, what it was given and the database in the
      * second. */
     int driver_lost;
     int executor_lost;
+    /* A thread of the host that did not leave the agent in time: nothing is freed. */
+    int visitors_lost;
 
     _Atomic uint64_t last_id; /* stamp of the id that was made last */
 

@@ -321,6 +321,14 @@ int32_t repli_config_set_log(repli_config *config, int32_t level, repli_log_fn l
     return REPLI_OK;
 }
 
+int32_t repli_config_set_run_mode(repli_config *config, int32_t mode, repli_error *err) {
+    if (mode < REPLI_RUN_THREADS || mode > REPLI_RUN_LENT)
+        return repli__error(err, REPLI_EINVALID, "agent", "%" PRId32 " is no REPLI_RUN_* mode",
+                            mode);
+    config->run_mode = mode;
+    return REPLI_OK;
+}
+
 static int32_t copy_into(repli_config *copy, const repli_config *from) {
     for (int i = 0; i < REPLI__KEY_COUNT; i++)
         if (value_copy(&copy->mem, &copy->values[i], &from->values[i]) != REPLI_OK)
@@ -337,6 +345,7 @@ static int32_t copy_into(repli_config *copy, const repli_config *from) {
     }
     copy->has_driver = from->has_driver;
     copy->driver = from->driver;
+    copy->run_mode = from->run_mode;
     copy->log_level = from->log_level;
     copy->log = from->log;
     copy->log_data = from->log_data;

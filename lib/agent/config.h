@@ -62,6 +62,7 @@ struct repli_config {
     repli__config_action *actions;
     size_t action_count, action_capacity;
 
+    int32_t run_mode;
     int32_t log_level;
     repli_log_fn log;
     void *log_data;

@@ -14,17 +14,34 @@ static int32_t stuck(const char *what, uint64_t stuck_ns, repli_error *err) {
                         what, stuck_ns / (uint64_t)REPLI__NS_PER_MS);
 }
 
+/* The host drives the agent, and does or does not. */
+static int32_t check_drive(repli_agent *agent, repli_error *err) {
+    const uint64_t stuck_ns = repli__drive_stuck_ns(agent->drive);
+    if (stuck_ns <= patience_ns)
+        return REPLI_OK;
+    return repli__error(err, REPLI_EINTERNAL, "agent",
+                        "something has been due for %" PRIu64
+                        " ms: the host does not call repli_agent_dispatch(), or a call of it does "
+                        "not return",
+                        stuck_ns / (uint64_t)REPLI__NS_PER_MS);
+}
+
+static int32_t check_loop(repli_agent *agent, repli_error *err) {
+    const uint64_t stuck_ns = repli__worker_stuck_ns(&agent->loop);
+    return stuck_ns > patience_ns ? stuck("the agent's loop", stuck_ns, err) : REPLI_OK;
+}
+
 /* The threads that call the driver are not looked at: that they wait for it is no fault of theirs,
  * and whatever else they do goes through the two that are. */
 int32_t repli_agent_live(repli_agent *agent, repli_error *err) {
-    const int32_t code = repli__agent_check(agent, err);
+    int32_t code = repli__agent_check(agent, err);
     if (code != REPLI_OK)
         return code;
     if (atomic_load(&agent->life) != REPLI__LIFE_RUNNING)
         return repli__error(err, REPLI_ESTATE, "agent", "the agent is not running");
-    const uint64_t loop_ns = repli__worker_stuck_ns(&agent->loop);
-    if (loop_ns > patience_ns)
-        return stuck("the agent's loop", loop_ns, err);
+    code = agent->drive != NULL ? check_drive(agent, err) : check_loop(agent, err);
+    if (code != REPLI_OK)
+        return code;
     repli__store_stats stats;
     repli__store_stats_get(agent->store, &stats);
     const uint64_t now_ns = repli__mono_ns();

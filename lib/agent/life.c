@@ -18,7 +18,7 @@ static int64_t ms_until(uint64_t deadline_ns) {
                                 : 0;
 }
 
-/* Wait for the two threads that may be in the driver. */
+/* Wait for the two workers that may be in the driver. */
 static int32_t join_callers(repli_agent *agent, uint64_t deadline_ns, repli_error *err) {
     int32_t code = repli__executor_stop(agent->executor, ms_until(deadline_ns), err);
     agent->executor_lost = code == REPLI_ETIMEOUT;
@@ -31,9 +31,23 @@ static int32_t join_callers(repli_agent *agent, uint64_t deadline_ns, repli_erro
     return code;
 }
 
+/* Wait for threads of the host that are inside, but for those that are in the driver. */
+static int32_t await_visitors(repli_agent *agent, uint64_t deadline_ns, repli_error *err) {
+    const int lost = agent->driver_lost + agent->executor_lost;
+    repli__drive_close(agent->drive);
+    agent->visitors_lost = !repli__drive_wait(agent->drive, lost, deadline_ns);
+    if (!agent->visitors_lost)
+        return REPLI_OK;
+    return repli__error(err, REPLI_ETIMEOUT, "agent",
+                        "a thread of the host's has not left the agent: a callback of its own does "
+                        "not return");
+}
+
 /* Also of an agent whose start failed half-way. */
 static int32_t stop_parts(repli_agent *agent, uint64_t deadline_ns, repli_error *err) {
     atomic_store(&agent->life, REPLI__LIFE_STOPPED);
+    if (agent->drive != NULL)
+        repli__drive_close(agent->drive);
     atomic_store(&agent->chores.ends, 1);
     repli__observer_close(agent->observer);
     repli__worker_quit(&agent->loop);
@@ -47,7 +61,7 @@ static int32_t stop_parts(repli_agent *agent, uint64_t deadline_ns, repli_error 
 }
 
 static int is_lost(const repli_agent *agent) {
-    return agent->driver_lost || agent->executor_lost;
+    return agent->driver_lost || agent->executor_lost || agent->visitors_lost;
 }
 
 /* The agent's mutex is held. */
@@ -61,6 +75,10 @@ static int32_t stop(repli_agent *agent, int64_t timeout_ms, repli_error *err) {
     else if (is_lost(agent))
         code = join_callers(agent, deadline_ns, &error);
     atomic_store(&agent->life, REPLI__LIFE_STOPPED);
+    if (agent->drive != NULL) {
+        const int32_t waited = await_visitors(agent, deadline_ns, code == REPLI_OK ? &error : NULL);
+        code = code == REPLI_OK ? waited : code;
+    }
     if (code == REPLI_OK)
         return REPLI_OK;
     repli__log_printf(&agent->log, REPLI_LOG_ERROR, "agent", "%s", error.message);
@@ -95,10 +113,19 @@ int32_t repli_agent_start(repli_agent *agent, repli_error *err) {
     return code;
 }
 
+/* Whoever is called by dispatch would wait for itself. */
+static int is_within(repli_agent *agent) {
+    return agent->drive != NULL && repli__drive_is_within(agent->drive);
+}
+
 int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *err) {
     int32_t code = repli__agent_check(agent, err);
     if (code != REPLI_OK)
         return code;
+    if (is_within(agent))
+        return repli__error(err, REPLI_ESTATE, "agent",
+                            "the agent cannot be stopped by a callback: call "
+                            "repli_agent_wakeup(), and stop it when dispatch has returned");
     pthread_mutex_lock(&agent->mutex);
     code = stop(agent, timeout_ms, err);
     pthread_mutex_unlock(&agent->mutex);
@@ -140,15 +167,23 @@ void repli_agent_free(repli_agent *agent) {
      * disturb, and any piece of memory may have been half changed when the threads vanished. */
     if (getpid() != agent->pid)
         return;
+    if (is_within(agent)) {
+        repli__log_printf(&agent->log, REPLI_LOG_ERROR, "agent",
+                          "repli_agent_free() was called by a callback of the agent's, which it "
+                          "would take away what it runs on: nothing was freed");
+        return;
+    }
     const repli__mem mem = agent->mem;
-    if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING || is_lost(agent))
+    if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING || is_lost(agent) || agent->drive != NULL)
         repli_agent_stop(agent, 0, NULL);
-    free_parts(agent);
+    if (!agent->visitors_lost)
+        free_parts(agent);
     if (is_lost(agent)) {
         /* The host's log may be gone by the time that the thread returns. */
         repli__log_set(&agent->log, 0, NULL, NULL);
         return;
     }
+    repli__drive_free(agent->drive);
     repli__log_dispose(&agent->log);
     pthread_mutex_destroy(&agent->mutex);
     repli__free(&mem, agent);

@@ -44,6 +44,8 @@ static int32_t check_fixed(const repli_config *now, const repli_config *wanted, 
     const repli_driver *b = &wanted->driver.driver;
     if (!wanted->has_driver || strcmp(a->name, b->name) != 0 || a->open != b->open)
         return needs_restart("driver", err);
+    if (now->run_mode != wanted->run_mode)
+        return needs_restart("run mode", err);
     if (!same_actions(now, wanted))
         return needs_restart("actions", err);
     return REPLI_OK;
