@@ -47,6 +47,25 @@ void repli__sql_close(repli__sql *sql) {
     sql->db = NULL;
 }
 
+static int last_errno(sqlite3_file *file) {
+    int last = 0;
+    if (file != NULL && file->pMethods != NULL)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &last);
+    return last;
+}
+
+/* Of a commit that fails SQLite keeps no errno with the connection, but its files know. */
+static int system_errno(sqlite3 *db, int code) {
+    int found = sqlite3_system_errno(db);
+    static const int which[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+    for (size_t i = 0; i < 2 && found == 0 && (code & 0xff) == SQLITE_IOERR; i++) {
+        sqlite3_file *file = NULL;
+        sqlite3_file_control(db, "main", which[i], &file);
+        found = last_errno(file);
+    }
+    return found;
+}
+
 static int disk_is_full(int code, int system_error) {
     return (code & 0xff) == SQLITE_FULL ||
            ((code & 0xff) == SQLITE_IOERR &&
@@ -54,7 +73,7 @@ static int disk_is_full(int code, int system_error) {
 }
 
 int32_t repli__sql_error(const repli__sql *sql, int code, const char *tried, repli_error *err) {
-    const int system_error = sql->db != NULL ? sqlite3_system_errno(sql->db) : 0;
+    const int system_error = sql->db != NULL ? system_errno(sql->db, code) : 0;
     const char *path = sql->path;
     int32_t result;
     if (disk_is_full(code, system_error))
