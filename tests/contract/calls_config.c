@@ -7,6 +7,8 @@
 
 #include "contract.h"
 
+char nowhere;
+
 /* A configuration is made for each call, so that any number of threads may call at once. */
 
 static void *malloc_none(size_t size, void *user_data) {

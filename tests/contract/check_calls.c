@@ -10,8 +10,6 @@
 
 #include "contract.h"
 
-char nowhere;
-
 static const call calls[] = {
 #define CALL(name, threads, fork) {#name, threads, fork, call_##name},
 #define CODE(name, code)
