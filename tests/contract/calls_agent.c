@@ -239,6 +239,25 @@ int32_t fail_repli_agent_reload_REPLI_ESTATE(world *w, repli_error *err) {
     DONE_WITH(own, reload(own.agent, &own, NULL, err));
 }
 
+static uint64_t never(void *user_data) {
+    (void)user_data;
+    return UINT64_MAX;
+}
+
+int32_t fail_repli_agent_add_source_REPLI_ENOMEM(world *w, repli_error *err) {
+    (void)w;
+    party own;
+    const party_options options = {.allocator = &some_memory, .run_mode = REPLI_RUN_DISPATCH};
+    repli_source *source = UNSET;
+    atomic_store(&left, 1000000);
+    REQUIRE(party_make(&own, &options, NULL) == REPLI_OK);
+    atomic_store(&left, 0);
+    const int32_t late = repli_agent_add_source(own.agent, -1, never, NULL, &source, err);
+    atomic_store(&left, 1000000);
+    REQUIRE(source == UNSET);
+    DONE_WITH(own, late);
+}
+
 /* Status. */
 
 int32_t call_repli_agent_snapshot(world *w, repli_error *err) {

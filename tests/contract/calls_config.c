@@ -267,6 +267,14 @@ int32_t fail_repli_config_set_log_REPLI_EINVALID(world *w, repli_error *err) {
     ON_CONFIG(NULL, repli_config_set_log(config, 99, no_log, NULL, err));
 }
 
+int32_t call_repli_config_set_run_mode(world *w, repli_error *err) {
+    ON_CONFIG(NULL, repli_config_set_run_mode(config, REPLI_RUN_LENT, err));
+}
+
+int32_t fail_repli_config_set_run_mode_REPLI_EINVALID(world *w, repli_error *err) {
+    ON_CONFIG(NULL, repli_config_set_run_mode(config, -1, err));
+}
+
 static int32_t no_step(void *user_data, const repli_host *host, repli_op *op,
                        const repli_step *step, repli_sink *sink, repli_error *err) {
     (void)user_data, (void)host, (void)op, (void)step, (void)sink, (void)err;

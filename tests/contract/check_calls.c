@@ -42,7 +42,9 @@ static world the_world;
 static void setup(void) {
     const party_options options = {.serve = 1};
     repli_error err = REPLI_ERROR_INIT;
+    const party_options driven = {.run_mode = REPLI_RUN_DISPATCH};
     the_world = (world){.forked = 0};
+    ck_assert_msg(party_make(&the_world.driven, &driven, &err) == REPLI_OK, "%s", err.message);
     ck_assert_msg(party_start(&the_world.host, &options, &err) == REPLI_OK, "%s", err.message);
     repli_request request = REPLI_REQUEST_INIT;
     request.kind = "agent.replicante.io/test.success";
@@ -60,6 +62,7 @@ static void setup(void) {
 
 static void teardown(void) {
     repli_snapshot_unref(the_world.snapshot);
+    party_end(&the_world.driven);
     party_end(&the_world.host);
 }
 
@@ -151,6 +154,7 @@ START_TEST(children_are_told_and_the_parent_notices_nothing) {
     ck_assert_int_eq(call_repli_agent_schedule(&the_world, NULL), REPLI_OK);
     ck_assert_int_eq(call_repli_agent_observe(&the_world, NULL), REPLI_OK);
     ck_assert_int_eq(fail_repli_agent_new_REPLI_EBUSY(&the_world, NULL), REPLI_EBUSY);
+    ck_assert_int_eq(repli_agent_run(the_world.driven.agent, 0, NULL), REPLI_ETIMEOUT);
     ck_assert_int_eq(party_get(host->port, "/api/unstable/info/node"), 200);
 }
 END_TEST

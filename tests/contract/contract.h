@@ -5,7 +5,8 @@
 
 /* What every exported function is tried on. */
 typedef struct world {
-    party host; /* runs, is served, and steps an action that takes for ever */
+    party host;   /* runs, is served, and steps an action that takes for ever */
+    party driven; /* without threads; not started */
     char done_id[REPLI_UUID_SIZE];
     repli_snapshot *snapshot;
     int forked; /* this is a child, to which host does not belong */

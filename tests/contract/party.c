@@ -42,6 +42,8 @@ int32_t party_config(const party *self, const party_options *options, repli_conf
     if (code == REPLI_OK)
         code = repli_config_set_driver(config, repli_driver_fake_entry, err);
     if (code == REPLI_OK)
+        code = repli_config_set_run_mode(config, options->run_mode, err);
+    if (code == REPLI_OK)
         code = repli_config_set_driver_config(config, driver, strlen(driver), err);
     if (code == REPLI_OK && options->log != NULL)
         code = repli_config_set_log(config, REPLI_LOG_DEBUG, options->log, options->log_data, err);

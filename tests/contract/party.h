@@ -20,6 +20,7 @@ typedef struct party_options {
     const char *node_id; /* NULL: "node-1" */
     const char *driver;  /* configuration of the fake driver; NULL: "{}" */
     int serve;           /* over TCP */
+    int32_t run_mode;
 } party_options;
 
 /* A directory; 0 if there is none. Only the agent and the server are then missing. */
