@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "driver/instance.h"
 #include "driver/nearest.h"
+#include "model/json_check.h"
 
 #define ORIGIN "driver"
 
@@ -214,6 +215,19 @@ static int32_t fill_key(const walk *w, json_t *root, const repli_config_key *key
     return REPLI_OK;
 }
 
+/* jansson takes what it has no memory for as often as not for bad syntax. */
+static int32_t no_json(const repli_driver *driver, const char *json, size_t size,
+                       const json_error_t *problem, repli_error *err) {
+    const enum json_error_code why = json_error_code(problem);
+    const int semantic = why == json_error_duplicate_key || why == json_error_numeric_overflow;
+    if (!semantic && repli__json_check(json, size, REPLI__DOCUMENT_DEPTH, "it", NULL) == REPLI_OK)
+        return repli__error_nomem(err, ORIGIN, "reading the driver's configuration");
+    return repli__error(err, REPLI_EINVALID, ORIGIN,
+                        "configuration of driver %s: %s at line %d, column %d", driver->name,
+                        why == json_error_duplicate_key ? "a key is there twice" : "not valid JSON",
+                        problem->line, problem->column);
+}
+
 static int32_t parse(const repli_driver *driver, const char *json, size_t size, json_t **ret_root,
                      repli_error *err) {
     if (json == NULL) {
@@ -224,15 +238,10 @@ static int32_t parse(const repli_driver *driver, const char *json, size_t size, 
         return repli__error(err, REPLI_EINVALID, ORIGIN,
                             "configuration of driver %s: %zu bytes are more than %d", driver->name,
                             size, CONFIG_MAX);
-    json_error_t problem; /* its text quotes the source, which may hold secrets */
+    json_error_t problem = {0}; /* its text quotes the source, which may hold secrets */
     json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
     if (root == NULL)
-        return repli__error(err, REPLI_EINVALID, ORIGIN,
-                            "configuration of driver %s: %s at line %d, column %d", driver->name,
-                            json_error_code(&problem) == json_error_duplicate_key
-                                ? "a key is there twice"
-                                : "not valid JSON",
-                            problem.line, problem.column);
+        return no_json(driver, json, size, &problem, err);
     if (!json_is_object(root)) {
         json_decref(root);
         return repli__error(err, REPLI_EINVALID, ORIGIN,
