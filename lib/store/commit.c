@@ -41,10 +41,20 @@ static repli__change *take_batch(repli__store *store) {
     return batch;
 }
 
+/* Some failures end a transaction by themselves. */
+static int roll_back(repli__store *store) {
+    return sqlite3_get_autocommit(store->writer.db)
+               ? SQLITE_OK
+               : repli__sql_execute(store->writes[REPLI__SQL_ROLLBACK]);
+}
+
 static int transact(repli__store *store, repli__change *batch) {
     if (repli__damage_seen(store))
         return SQLITE_CORRUPT;
-    int code = repli__sql_execute(store->writes[REPLI__SQL_BEGIN]);
+    /* Even that may have failed for the one before. */
+    int code = roll_back(store);
+    if (code == SQLITE_OK)
+        code = repli__sql_execute(store->writes[REPLI__SQL_BEGIN]);
     if (code != SQLITE_OK)
         return code;
     for (repli__change *change = batch; change != NULL && code == SQLITE_OK; change = change->next)
@@ -62,9 +72,7 @@ static int transact(repli__store *store, repli__change *batch) {
 static int32_t fail_batch(repli__store *store, repli__change *batch, int code) {
     repli_error error = REPLI_ERROR_INIT;
     repli__damage_error(store, &store->writer, code, "cannot write to the database", &error);
-    /* Some failures end a transaction by themselves. */
-    if (!sqlite3_get_autocommit(store->writer.db))
-        repli__sql_execute(store->writes[REPLI__SQL_ROLLBACK]);
+    roll_back(store);
     for (repli__change *change = batch; change != NULL; change = change->next)
         if (change->apply != NULL)
             change->code = repli__error_copy(&change->error, &error);
