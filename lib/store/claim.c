@@ -178,8 +178,9 @@ static int32_t read_row(repli__store *store, int64_t seq, repli__claimed *claime
                         repli_error *err) {
     sqlite3_stmt *by_seq = store->reads[REPLI__SQL_BY_SEQ];
     pthread_mutex_lock(&store->read_mutex);
-    sqlite3_bind_int64(by_seq, 1, seq);
-    const int step = sqlite3_step(by_seq);
+    int step = sqlite3_bind_int64(by_seq, 1, seq);
+    if (step == SQLITE_OK)
+        step = sqlite3_step(by_seq);
     int32_t code;
     if (step == SQLITE_ROW)
         code = repli__row_read(by_seq, &claimed->doc->arena, claimed->row, err);

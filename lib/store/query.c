@@ -66,8 +66,9 @@ static int32_t add_step(sqlite3_stmt *row, repli_doc *doc, int64_t seq, transiti
 static int32_t add_steps(repli__store *store, repli_doc *doc, int64_t seq, transitions *list,
                          repli_error *err) {
     sqlite3_stmt *history = store->reads[REPLI__SQL_HISTORY];
-    sqlite3_bind_int64(history, 1, seq);
-    int code = SQLITE_DONE;
+    int code = sqlite3_bind_int64(history, 1, seq);
+    if (code != SQLITE_OK)
+        return read_error(store, code, err);
     int32_t result = REPLI_OK;
     while (result == REPLI_OK && (code = sqlite3_step(history)) == SQLITE_ROW)
         result = add_step(history, doc, seq, list, err);
@@ -133,8 +134,9 @@ static int32_t read_action(repli__store *store, const char *id, repli_doc *doc, 
         return repli__error(err, REPLI_ENOTFOUND, "store",
                             "there is no action with the id %.60s, which is not a UUID", id);
     sqlite3_stmt *by_id = store->reads[REPLI__SQL_BY_ID];
-    sqlite3_bind_blob(by_id, 1, bytes, sizeof(bytes), SQLITE_STATIC);
-    const int step = sqlite3_step(by_id);
+    int step = sqlite3_bind_blob(by_id, 1, bytes, sizeof(bytes), SQLITE_STATIC);
+    if (step == SQLITE_OK)
+        step = sqlite3_step(by_id);
     int32_t code;
     if (step == SQLITE_ROW)
         code = read_row(store, by_id, bytes, doc, record, err);
@@ -281,8 +283,9 @@ static int32_t find_place(repli__store *store, const char *id, int64_t ret_place
     int step = SQLITE_DONE;
     if (repli__id_parse(id, bytes)) {
         sqlite3_stmt *place = store->reads[REPLI__SQL_FINISHED_PLACE];
-        sqlite3_bind_blob(place, 1, bytes, sizeof(bytes), SQLITE_STATIC);
-        step = sqlite3_step(place);
+        step = sqlite3_bind_blob(place, 1, bytes, sizeof(bytes), SQLITE_STATIC);
+        if (step == SQLITE_OK)
+            step = sqlite3_step(place);
         if (step == SQLITE_ROW) {
             ret_place[0] = sqlite3_column_int64(place, 0);
             ret_place[1] = sqlite3_column_int64(place, 1);
@@ -304,8 +307,11 @@ static int32_t read_finished(repli__store *store, uint32_t limit, const char *be
             return code;
     }
     sqlite3_stmt *finished = store->reads[REPLI__SQL_FINISHED];
-    sqlite3_bind_int64(finished, 1, place[0]);
-    sqlite3_bind_int64(finished, 2, place[1]);
+    int bound = sqlite3_bind_int64(finished, 1, place[0]);
+    if (bound == SQLITE_OK)
+        bound = sqlite3_bind_int64(finished, 2, place[1]);
+    if (bound != SQLITE_OK)
+        return read_error(store, bound, err);
     const extent within = {.limit = limit, .since_ns = repli__wall_ns() - DEFAULT_FINISHED_NS};
     return read_list(store, finished, &within, list, err);
 }
@@ -328,8 +334,9 @@ int32_t repli__store_recall(repli__store *store, const char *name, char *ret_val
                             repli_error *err) {
     sqlite3_stmt *recall = store->reads[REPLI__SQL_RECALL];
     begin_read(store);
-    repli__sql_bind_text(recall, 1, name);
-    const int step = sqlite3_step(recall);
+    int step = repli__sql_bind_text(recall, 1, name);
+    if (step == SQLITE_OK)
+        step = sqlite3_step(recall);
     const char *value = step == SQLITE_ROW ? (const char *)sqlite3_column_text(recall, 0) : NULL;
     int32_t code = REPLI_OK;
     if (step == SQLITE_DONE)
