@@ -94,6 +94,7 @@ int32_t repli__sql_error(const repli__sql *sql, int code, const char *tried, rep
             break;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
+        case SQLITE_PROTOCOL: /* tried often, and found it locked each time */
             result = repli__error(err, REPLI_EBUSY, "store",
                                   "%s %s: another program holds a lock on it; only the agent may "
                                   "have it open",
@@ -106,7 +107,6 @@ int32_t repli__sql_error(const repli__sql *sql, int code, const char *tried, rep
         case SQLITE_IOERR:
         case SQLITE_CANTOPEN:
         case SQLITE_PERM:
-        case SQLITE_PROTOCOL:
             result =
                 repli__error(err, REPLI_EIO, "store", "%s %s: %s", tried, path,
                              system_error != 0 ? strerror(system_error) : sqlite3_errstr(code));
