@@ -59,7 +59,7 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 
 # Without the program what talks to an agent cannot be tested; a sanitizer's build has nothing to
 # say about headers, packaging and manual.
-groups := $(filter-out $(if $(filter program,$(PARTS)),,api contract program $(STORE_GROUPS) kill) \
+groups := $(filter-out $(if $(filter program,$(PARTS)),,api contract fault program $(STORE_GROUPS) kill) \
                        $(if $(SANITIZE),headers build man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))
