@@ -85,9 +85,16 @@ int32_t repli__file_size(const repli__mem *mem, const char *path, const char *su
     if (name == NULL)
         return no_memory(err);
     struct stat status;
-    *ret_size = stat(name, &status) == 0 ? status.st_size : 0;
+    int32_t code = REPLI_OK;
+    if (stat(name, &status) == 0)
+        *ret_size = status.st_size;
+    else if (errno == ENOENT)
+        *ret_size = 0;
+    else
+        code =
+            repli__error(err, REPLI_EIO, "store", "cannot look at %s: %s", name, strerror(errno));
     repli__free(mem, name);
-    return REPLI_OK;
+    return code;
 }
 
 /* Making one. */
