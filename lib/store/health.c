@@ -1,10 +1,20 @@
 #include "store/health.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* A page that could not be read is no damage that was seen: "... error code=266". */
+static int code_of(const char *found) {
+    static const char mark[] = "error code=";
+    const char *at = strstr(found, mark);
+    const long code = at != NULL ? strtol(at + sizeof(mark) - 1, NULL, 10) : 0;
+    return code > 0 && code <= INT_MAX ? (int)code : SQLITE_CORRUPT;
+}
+
 static int32_t report(const repli__sql *sql, const char *found, repli_error *err) {
-    const int32_t code = repli__sql_error(sql, SQLITE_CORRUPT, "cannot use the database", err);
+    const int32_t code = repli__sql_error(sql, code_of(found), "cannot use the database", err);
     char first[REPLI_ERROR_MESSAGE_SIZE];
     snprintf(first, sizeof(first), "%.*s", (int)strcspn(found, "\n"), found);
     repli__error_cause(err, first);
