@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,12 +69,25 @@ static int note_frames(void *user_data, sqlite3 *db, const char *name, int frame
     return SQLITE_OK;
 }
 
-/* A file that may be written, in a format that may not. */
+/* The newest format of files, as the byte there says, that SQLite writes. */
+enum { FORMAT_AT = 18, NEWEST_FORMAT = 2 };
+
+/* SQLite reads only what it could not open for writing, or what has a format that it does not know.
+ * That closing the file gives its locks away is no harm: it is not going to be used. */
 static int32_t refuse_read_only(const repli__store *store, repli_error *err) {
-    if (access(store->path, W_OK) == 0)
+    unsigned char format = 0;
+    const int fd = open(store->path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return repli__error(err, REPLI_EIO, "store", "the database %s is not writable: %s",
+                            store->path, strerror(errno));
+    const ssize_t got = pread(fd, &format, 1, FORMAT_AT);
+    close(fd);
+    if (got == 1 && format > NEWEST_FORMAT)
         return repli__sql_error(&store->writer, SQLITE_CORRUPT, "cannot write the database", err);
-    return repli__error(err, REPLI_EIO, "store", "the database %s is not writable: %s", store->path,
-                        strerror(errno));
+    return repli__error(err, REPLI_EIO, "store",
+                        "the database %s could be opened for reading only, for reasons that have "
+                        "passed; try again",
+                        store->path);
 }
 
 static int32_t look_through(repli__store *store, off_t size, repli_error *err) {
@@ -101,6 +115,14 @@ static int32_t accept(repli__store *store, off_t size, off_t wal_size, repli_err
     return code;
 }
 
+/* Closing does that, too, but does not tell when it fails. */
+static int32_t empty_log(repli__sql *sql, repli_error *err) {
+    const int code =
+        sqlite3_wal_checkpoint_v2(sql->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return code == SQLITE_OK ? REPLI_OK
+                             : repli__sql_error(sql, code, "cannot set up the database", err);
+}
+
 /* A database comes to be all at once: an empty one is never mistaken for what was in its place. */
 static int32_t create(const repli__store *store, repli_error *err) {
     char *path;
@@ -115,6 +137,8 @@ static int32_t create(const repli__store *store, repli_error *err) {
         code = repli__writer_settings(&sql, 1, err);
     if (code == REPLI_OK)
         code = repli__schema_migrate(&sql, repli__schema_steps, repli__schema_step_count, err);
+    if (code == REPLI_OK)
+        code = empty_log(&sql, err);
     repli__sql_close(&sql);
     const int32_t put = repli__file_created(&store->mem, store->path, path, code == REPLI_OK, err);
     return code != REPLI_OK ? code : put;
