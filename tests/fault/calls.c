@@ -98,8 +98,10 @@ CALL(ssize_t, read, SLOW, EIO, -1, (int fd, void *to, size_t size), (fd, to, siz
 #define KIND_OF_WRITE (size == sizeof(uint64_t) ? 0 : SLOW)
 CALL(ssize_t, write, KIND_OF_WRITE, EIO, -1, (int fd, const void *from, size_t size),
      (fd, from, size))
-CALL(ssize_t, pread, SLOW, EIO, -1, (int fd, void *to, size_t size, off_t at), (fd, to, size, at))
-CALL(ssize_t, pread64, SLOW, EIO, -1, (int fd, void *to, size_t size, off64_t at),
+/* SQLite takes a file for damaged, not out of reach, that answers with EIO. */
+CALL(ssize_t, pread, SLOW, ESTALE, -1, (int fd, void *to, size_t size, off_t at),
+     (fd, to, size, at))
+CALL(ssize_t, pread64, SLOW, ESTALE, -1, (int fd, void *to, size_t size, off64_t at),
      (fd, to, size, at))
 CALL(ssize_t, pwrite, SLOW, ENOSPC, -1, (int fd, const void *from, size_t size, off_t at),
      (fd, from, size, at))

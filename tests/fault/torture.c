@@ -35,13 +35,7 @@ static const cause causes[] = {
     {"the database's disk", TRAP_WRITE, TRAP_ANYBODY, SQLITE_FULL, 0, {REPLI_EFULL}},
     {"the database's lock", TRAP_LOCK, TRAP_ANYBODY, SQLITE_BUSY, 0, {REPLI_EBUSY}},
     {"our system call", TRAP_CALL, TRAP_OURS, 0, 0, {REPLI_EIO, REPLI_EFULL, REPLI_EBUSY}},
-    /* SQLite takes a database whose file cannot be read for a damaged one. */
-    {"their system call",
-     TRAP_CALL,
-     TRAP_THEIRS,
-     0,
-     0,
-     {REPLI_EIO, REPLI_EFULL, REPLI_EBUSY, REPLI_ECORRUPT}},
+    {"their system call", TRAP_CALL, TRAP_THEIRS, 0, 0, {REPLI_EIO, REPLI_EFULL, REPLI_EBUSY}},
     {"a signal", TRAP_RETRY, TRAP_OURS, EINTR, 1, {0}},
     {"a signal beneath", TRAP_RETRY, TRAP_THEIRS, EINTR, 1, {0}},
 };
