@@ -1,6 +1,6 @@
 # make bench: every program bench_*.c and script bench_*.sh here. Each measures beside something plain
 # that does the same, and is given a directory to work in. Other .c files are linked into each.
-# BENCH_STORE=1000000 also measures with that many finished actions.
+# BENCH_QUICK=1 has fewer rounds and a tenth of the records; BENCH=store runs only bench_store.
 
 bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(filter-out $(if $(HTTP),,%/bench_http.c),$(wildcard tests/bench/bench_*.c))))
 bench_scripts  := $(sort $(wildcard tests/bench/bench_*.sh))
@@ -12,7 +12,9 @@ $(bench_programs): $(B)/tests/%: $(B)/obj/tests/%.o $(bench_helpers) $(internal)
 	@mkdir -p $(@D)
 	$(Q)$(link) -o $@ $^ $(TEST_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
 
+bench_chosen   := $(or $(foreach name,$(BENCH),%/bench_$(name) %/bench_$(name).sh),%)
+
 bench: all $(bench_programs)
-	@for program in $(bench_programs) $(bench_scripts); do \
+	@for program in $(filter $(bench_chosen),$(bench_programs) $(bench_scripts)); do \
 	    BUILD='$(abspath $(B))' $$program '$(abspath $(B))' || exit 1; echo; \
 	done

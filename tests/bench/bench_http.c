@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <replicante/http.h>
 
 #include "base/clock.h"
 #include "clients.h"
 #include "figures.h"
+#include "memory.h"
 #include "plain.h"
 
 #define ROUND_NS ((uint64_t)(400 * REPLI__NS_PER_MS))
@@ -270,12 +272,25 @@ static void bench_schedules(void) {
     }
 }
 
+/* A host that embeds the agent and its API, which it shares nothing with yet. */
+static void bench_host(void) {
+    subject it;
+    open_subject(&it);
+    sleep(2);
+    figures_alone("resident memory of a host with agent and API, idle",
+                  memory_kib(getpid(), "VmRSS:"), "KiB", AT_MOST(8192));
+    figures_alone("  of that not shared with other processes", memory_kib(getpid(), "RssAnon:"),
+                  "KiB", NO_TARGET);
+    close_subject(&it);
+}
+
 int main(int argc, char **argv) {
     const char *directory = argc > 1 ? argv[1] : ".";
     snprintf(store_path, sizeof(store_path), "%s/bench-http.db", directory);
     snprintf(plain_path, sizeof(plain_path), "%s/bench-plain.db", directory);
     plain_setup();
     puts("HTTP: clients keep their connections and ask again at once; they share the machine");
+    bench_host();
     bench_info();
     bench_schedules();
     return 0;

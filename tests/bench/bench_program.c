@@ -16,6 +16,7 @@
 #include <curl/curl.h>
 
 #include "figures.h"
+#include "memory.h"
 
 /*
  * repliagent as a process: how long it takes from exec to READY=1, beside the same program that
@@ -54,7 +55,7 @@ static void configure(const char *synchronous) {
     must(file != NULL, "agent.yaml");
     fprintf(file,
             "node_id: bench\ndriver: fake\ndriver_dir: \"%s\"\nstore_path: \"%s\"\n"
-            "store_synchronous: %s\nactions: {queue_limit: 1000000}\nhttp: {bind: \"\", "
+            "store_synchronous: %s\nactions: {queue_limit: 1000000}\nhttp: {bind: \"127.0.0.1:0\", "
             "unix_socket: \"%s\"}\n"
             "telemetry: {logs: {level: error}}\n",
             drivers, in_directory("agent.db"), synchronous, in_directory("socket"));
@@ -142,26 +143,6 @@ static void measure_start(void) {
 
 /* Memory. */
 
-static long memory_kib(pid_t pid, const char *name) {
-    char path[64], line[256];
-    long kib = -1;
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    FILE *file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-        if (strncmp(line, name, strlen(name)) == 0)
-            kib = strtol(line + strlen(name), NULL, 10);
-    if (file != NULL)
-        fclose(file);
-    return kib;
-}
-
-/* All of it, and what is not shared with other processes. */
-static void print_memory(pid_t pid, const char *what) {
-    printf("  %-50s %8ld %8ld %7s KiB\n", what, memory_kib(pid, "VmRSS:"),
-           memory_kib(pid, "RssAnon:"), "");
-    fflush(stdout);
-}
-
 static size_t keep(char *data, size_t one, size_t size, void *user_data) {
     (void)one;
     char *text = user_data;
@@ -225,8 +206,10 @@ static void measure_memory(void) {
     const pid_t pid = start_agent();
     wait_for_ready();
     sleep(3);
-    printf("  %-50s %8s %8s\n", "", "all", "private");
-    print_memory(pid, "resident memory, idle");
+    figures_alone("resident memory, idle, with HTTP", memory_kib(pid, "VmRSS:"), "KiB",
+                  AT_MOST(8192));
+    figures_alone("  of that not shared with other processes", memory_kib(pid, "RssAnon:"), "KiB",
+                  NO_TARGET);
     pthread_t threads[CLIENTS];
     for (int i = 0; i < CLIENTS; i++)
         must(pthread_create(&threads[i], NULL, schedule, NULL) == 0, "thread");
@@ -234,7 +217,10 @@ static void measure_memory(void) {
         pthread_join(threads[i], NULL);
     wait_for_last();
     sleep(1);
-    print_memory(pid, "resident memory, after 100,000 actions");
+    figures_alone("resident memory, after 100,000 actions", memory_kib(pid, "VmRSS:"), "KiB",
+                  NO_TARGET);
+    figures_alone("  of that not shared with other processes", memory_kib(pid, "RssAnon:"), "KiB",
+                  NO_TARGET);
     kill(pid, SIGTERM);
     wait_for_end(pid);
 }
