@@ -14,7 +14,17 @@ $(bench_programs): $(B)/tests/%: $(B)/obj/tests/%.o $(bench_helpers) $(internal)
 
 bench_chosen   := $(or $(foreach name,$(BENCH),%/bench_$(name) %/bench_$(name).sh),%)
 
-bench: all $(bench_programs)
-	@for program in $(filter $(bench_chosen),$(bench_programs) $(bench_scripts)); do \
+run_bench = for program in $(filter $(bench_chosen),$(bench_programs) $(bench_scripts)); do \
 	    BUILD='$(abspath $(B))' $$program '$(abspath $(B))' || exit 1; echo; \
 	done
+
+bench: all $(bench_programs)
+	@$(run_bench)
+
+# The same, and what it printed goes into BENCHMARKS.md; MACHINE='in words' says where that was.
+bench-record: all $(bench_programs)
+	@{ $(run_bench); } >$(B)/figures
+	@cat $(B)/figures
+	@MACHINE='$(MACHINE)' tests/bench/record.sh BENCHMARKS.md <$(B)/figures
+
+.PHONY: bench-record

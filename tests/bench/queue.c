@@ -30,8 +30,8 @@ static void note_end(int32_t level, const char *origin, const char *message, voi
         return;
     pthread_mutex_lock(&ended_mutex);
     ended++;
-    pthread_cond_signal(&one_ended);
     pthread_mutex_unlock(&ended_mutex);
+    pthread_cond_signal(&one_ended);
 }
 
 void queue_wait(uint64_t number) {
