@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "driver/shard_index.h"
+
 static const char *cause(const char *action, const char *word) {
     return action[0] != '\0' ? word : "";
 }
@@ -28,19 +30,59 @@ static void log_role(repli__log *log, const repli_shard *old, const repli_shard 
                       cause(action, "; while running "), action);
 }
 
-/* Look from where the last one was found: shards mostly keep their order. */
-static const repli_shard *find(const repli_shards *shards, const char *id, size_t *from) {
-    for (size_t i = 0; i < shards->shard_count; i++) {
-        const size_t at = (*from + i) % shards->shard_count;
-        if (strcmp(shards->shards[at].id, id) == 0) {
-            *from = at + 1;
-            return &shards->shards[at];
-        }
-    }
-    return NULL;
+/* Shards in which others are looked up: mostly they are in the same order, and when they are not,
+ * there may be many. */
+typedef struct lookup {
+    const repli_shards *in;
+    const repli__mem *mem;
+    size_t next;               /* after the one found last */
+    repli__shard_index *index; /* made for the first that is not there */
+} lookup;
+
+/* Returns 0 when out of memory. */
+static int make_index(lookup *it) {
+    for (size_t i = 0; i < it->in->shard_count; i++)
+        if (repli__shard_index_add(&it->index, it->mem, it->in->shards, i) == REPLI_ENOMEM)
+            return 0;
+    return 1;
 }
 
-void repli__changes_roles(repli__log *log, const repli_snapshot *before,
+/* Returns 0 when out of memory; *ret_shard is NULL if there is none. */
+static int find(lookup *it, const char *id, const repli_shard **ret_shard) {
+    const repli_shard *shards = it->in->shards;
+    const size_t at = it->next;
+    *ret_shard = NULL;
+    if (at < it->in->shard_count && strcmp(shards[at].id, id) == 0)
+        *ret_shard = &shards[at];
+    else if (it->index == NULL && !make_index(it))
+        return 0;
+    else
+        *ret_shard = repli__shard_index_find(it->index, shards, id);
+    if (*ret_shard != NULL)
+        it->next = (size_t)(*ret_shard - shards) + 1;
+    return 1;
+}
+
+/* Those of new that are not in old or have another role there, or, if absent, those of old that are
+ * not in new. Returns 0 when out of memory. */
+static int compare(repli__log *log, const repli__mem *mem, const repli_shards *these,
+                   const repli_shards *others, int absent, const char *action) {
+    lookup look = {.in = others, .mem = mem};
+    int goes_on = 1;
+    for (size_t i = 0; goes_on && i < these->shard_count; i++) {
+        const repli_shard *shard = &these->shards[i];
+        const repli_shard *other;
+        goes_on = find(&look, shard->id, &other);
+        if (goes_on && absent && other == NULL)
+            log_role(log, shard, NULL, action);
+        else if (goes_on && !absent && (other == NULL || other->role != shard->role))
+            log_role(log, other, shard, action);
+    }
+    repli__shard_index_free(look.index, mem);
+    return goes_on;
+}
+
+void repli__changes_roles(repli__log *log, const repli__mem *mem, const repli_snapshot *before,
                           const repli_snapshot *after, const char *action) {
     if (before == NULL || after == NULL || !repli__log_on(log, REPLI_LOG_INFO))
         return;
@@ -48,14 +90,7 @@ void repli__changes_roles(repli__log *log, const repli_snapshot *before,
     const repli_shards *new = repli_snapshot_shards(after, NULL);
     if (old == NULL || new == NULL)
         return;
-    size_t from = 0;
-    for (size_t i = 0; i < new->shard_count; i++) {
-        const repli_shard *was = find(old, new->shards[i].id, &from);
-        if (was == NULL || was->role != new->shards[i].role)
-            log_role(log, was, &new->shards[i], action);
-    }
-    from = 0;
-    for (size_t i = 0; i < old->shard_count; i++)
-        if (find(new, old->shards[i].id, &from) == NULL)
-            log_role(log, &old->shards[i], NULL, action);
+    if (!compare(log, mem, new, old, 0, action) || !compare(log, mem, old, new, 1, action))
+        repli__log_printf(log, REPLI_LOG_WARNING, "agent",
+                          "out of memory: some roles of shards that changed are not logged");
 }

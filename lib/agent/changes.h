@@ -4,12 +4,13 @@
 #include <replicante/agent.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 
 /* Log how the status differs between two snapshots, and the roles of shards between two that have
  * shards (either may be NULL). action: the kind that ran meanwhile; empty if none did. */
 void repli__changes_status(repli__log *log, const repli_snapshot *before,
                            const repli_snapshot *after, const char *action);
-void repli__changes_roles(repli__log *log, const repli_snapshot *before,
+void repli__changes_roles(repli__log *log, const repli__mem *mem, const repli_snapshot *before,
                           const repli_snapshot *after, const char *action);
 
 #endif

@@ -139,7 +139,8 @@ static void publish(repli__observer *observer, repli_snapshot *snapshot) {
     const char *action = observer->probe.running_action;
     repli__changes_status(observer->log, before, snapshot, action);
     if (repli_snapshot_shards(snapshot, NULL) != NULL) {
-        repli__changes_roles(observer->log, observer->with_shards, snapshot, action);
+        repli__changes_roles(observer->log, &observer->mem, observer->with_shards, snapshot,
+                             action);
         repli_snapshot_unref(observer->with_shards);
         observer->with_shards = repli_snapshot_ref(snapshot);
     }

@@ -58,19 +58,31 @@ static int32_t reserve(repli__shard_index **index, const repli__mem *mem) {
     return REPLI_OK;
 }
 
+static const repli_shard *find(const repli__shard_index *index, const repli_shard *shards,
+                               const char *id, uint32_t hash) {
+    for (size_t at = hash & index->mask; index->slots[at].position != 0;
+         at = (at + 1) & index->mask) {
+        const slot *seen = &index->slots[at];
+        const repli_shard *shard = &shards[seen->position - 1];
+        if (seen->hash == hash && strcmp(shard->id, id) == 0)
+            return shard;
+    }
+    return NULL;
+}
+
+const repli_shard *repli__shard_index_find(const repli__shard_index *index,
+                                           const repli_shard *shards, const char *id) {
+    return index != NULL ? find(index, shards, id, hash_of(id)) : NULL;
+}
+
 int32_t repli__shard_index_add(repli__shard_index **index, const repli__mem *mem,
                                const repli_shard *shards, size_t position) {
     if (position >= UINT32_MAX || reserve(index, mem) != REPLI_OK)
         return REPLI_ENOMEM;
     const char *id = shards[position].id;
     const uint32_t hash = hash_of(id);
-    const repli__shard_index *table = *index;
-    for (size_t at = hash & table->mask; table->slots[at].position != 0;
-         at = (at + 1) & table->mask) {
-        const slot *seen = &table->slots[at];
-        if (seen->hash == hash && strcmp(shards[seen->position - 1].id, id) == 0)
-            return REPLI_ECONFLICT;
-    }
+    if (find(*index, shards, id, hash) != NULL)
+        return REPLI_ECONFLICT;
     put(*index, (slot){.hash = hash, .position = (uint32_t)position + 1});
     return REPLI_OK;
 }
