@@ -11,8 +11,9 @@
 
 static atomic_ullong stepped_at_ns;
 static uint64_t ended;
+static uint64_t awaited;
 static pthread_mutex_t ended_mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t one_ended = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t all_ended = PTHREAD_COND_INITIALIZER;
 
 void queue_need(int32_t code, const repli_error *error) {
     if (code == REPLI_OK)
@@ -29,15 +30,17 @@ static void note_end(int32_t level, const char *origin, const char *message, voi
     if (strstr(message, " is DONE") == NULL)
         return;
     pthread_mutex_lock(&ended_mutex);
-    ended++;
+    const int last = ++ended == awaited;
     pthread_mutex_unlock(&ended_mutex);
-    pthread_cond_signal(&one_ended);
+    if (last)
+        pthread_cond_signal(&all_ended);
 }
 
 void queue_wait(uint64_t number) {
     pthread_mutex_lock(&ended_mutex);
+    awaited = number;
     while (ended < number)
-        pthread_cond_wait(&one_ended, &ended_mutex);
+        pthread_cond_wait(&all_ended, &ended_mutex);
     pthread_mutex_unlock(&ended_mutex);
 }
 
