@@ -16,7 +16,7 @@
 #include "memory.h"
 #include "plain.h"
 
-#define ROUND_NS ((uint64_t)(400 * REPLI__NS_PER_MS))
+#define ROUND_NS ((uint64_t)(250 * REPLI__NS_PER_MS))
 
 static const int client_counts[] = {1, 16, 64};
 
