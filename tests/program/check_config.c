@@ -91,6 +91,9 @@ static const struct mistake {
      "a.yaml:4:1: unknown key \"other\"; repliagent.yaml(5) names all that there are"},
     {"telemetry:\n  logs:\n    levle: info\n",
      "a.yaml:6:5: unknown key \"telemetry.logs.levle\"; did you mean \"telemetry.logs.level\"?"},
+    /* A key may be anything, and must not take over the terminal. */
+    {"\"a\\e[31m\\nb\": x\n",
+     "a.yaml:4:1: unknown key \"a?[31m?b\"; repliagent.yaml(5) names all that there are"},
     {"<<: {}\n", "a.yaml:4:1: unknown key \"<<\"; repliagent.yaml(5) names all that there are"},
 
     /* Values of the wrong type or out of bounds. */

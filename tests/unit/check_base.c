@@ -266,6 +266,20 @@ START_TEST(error_is_cut_between_characters) {
 }
 END_TEST
 
+/* Errors quote what came from anywhere. */
+START_TEST(error_is_one_line_of_text) {
+    repli_error err = REPLI_ERROR_INIT;
+    repli__error(&err, REPLI_EIO, "a\tb", "%s", "one\ntwo\x1b[31m\xff");
+    repli__error_native(&err, "\r1");
+    repli__error_cause(&err, "\xc2\x85"
+                             "a\xe2\x82");
+    ck_assert_str_eq(err.origin, "a b");
+    ck_assert_str_eq(err.native, " 1");
+    ck_assert_str_eq(err.message, "one two [31m?");
+    ck_assert_str_eq(err.cause, " a??");
+}
+END_TEST
+
 START_TEST(error_names_are_all_different) {
     for (int32_t a = REPLI_EFORK; a <= REPLI_OK; a++) {
         ck_assert_ptr_nonnull(repli_error_name(a));
@@ -459,6 +473,7 @@ int main(void) {
     tcase_add_test(error, error_is_filled_and_cleared);
     tcase_add_test(error, error_may_be_absent_or_too_small);
     tcase_add_test(error, error_is_cut_between_characters);
+    tcase_add_test(error, error_is_one_line_of_text);
     tcase_add_test(error, error_names_are_all_different);
     suite_add_tcase(suite, error);
     TCase *log = tcase_create("clock, log, thread");

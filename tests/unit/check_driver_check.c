@@ -141,6 +141,14 @@ START_TEST(reads_no_further_than_the_driver_goes) {
     ck_assert_int_eq(repli__driver_check(small, "good", &table, &err), REPLI_OK);
     ck_assert_uint_eq(table.driver.struct_size, sizeof(repli_driver));
     free(small);
+
+    uint32_t *smallest = malloc(sizeof(*smallest));
+    ck_assert_ptr_nonnull(smallest);
+    *smallest = sizeof(*smallest);
+    ck_assert_int_eq(repli__driver_check((const repli_driver *)smallest, "good", &table, &err),
+                     REPLI_EABI);
+    ck_assert_ptr_nonnull(strstr(err.message, "struct_size 4"));
+    free(smallest);
 }
 END_TEST
 

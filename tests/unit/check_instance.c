@@ -125,9 +125,20 @@ static int32_t silent_open(const repli_host *host, const char *config_json, size
     return REPLI_EIO;
 }
 
+/* Thinks that a code is all there is to an error. */
+static int32_t wordless_failure(void *self, repli_op *o, repli_sink *s, repli_error *e) {
+    e->code = REPLI_ELOST;
+    return silent_failure(self, o, s, e);
+}
+
 START_TEST(silent_failures_are_explained) {
     table.driver.node_info = silent_failure;
     open_with("{}");
+    ck_assert_int_eq(repli__instance_node_info(instance, &op, &sink, &err), REPLI_ELOST);
+    assert_says("node_info failed (lost)");
+    table.driver.node_info = wordless_failure;
+    open_with("{}");
+    err = (repli_error)REPLI_ERROR_INIT;
     ck_assert_int_eq(repli__instance_node_info(instance, &op, &sink, &err), REPLI_ELOST);
     assert_says("node_info failed (lost)");
     table.driver.open = silent_open;

@@ -67,6 +67,10 @@ static const struct {
     {"kind = CAST(x'ff2f61' AS TEXT)", "kind"},
     {"phase = 77", "is damaged"},
     {"phase = 0", "is damaged"},
+    {"phase = 4294967297", "is damaged"}, /* 1 in 32 bits */
+    {"steps = -1", "is damaged"},
+    {"kind = CAST(kind AS BLOB)", "is damaged"},
+    {"started_ns = 9223372036854775807", "is damaged"},
     {"requester = ''", "requester"},
     {"requester = CAST(x'410a42' AS TEXT)", "requester"},
     {"headers = '[1]'", "is damaged"},
@@ -174,6 +178,21 @@ START_TEST(a_bad_step_in_the_history_is_named) {
     repli_error error = REPLI_ERROR_INIT;
     ck_assert_int_eq(repli__store_action(fixture.store, id, &doc, &action, &error), REPLI_ECORRUPT);
     ck_assert_ptr_nonnull(strstr(error.message, "the history of action number 1"));
+}
+END_TEST
+
+static const char *const numbers[] = {"9223372036854775807", "9223372036854775806", "0", "-7"};
+
+enum { NUMBERS_NEVER_GIVEN = sizeof(numbers) / sizeof(numbers[0]) };
+
+START_TEST(a_number_that_was_never_given_is_refused) {
+    char sql[128];
+    test_insert(fixture.store, 1);
+    store_fixture_close(&fixture);
+    snprintf(sql, sizeof(sql), "UPDATE actions SET seq = %s", numbers[_i]);
+    store_fixture_sql(&fixture, sql);
+    ck_assert_int_eq(store_fixture_try(&fixture, NULL), REPLI_ECORRUPT);
+    ck_assert_ptr_null(fixture.store);
 }
 END_TEST
 
@@ -355,6 +374,7 @@ int main(void) {
     tcase_add_test(tcase, a_running_record_that_was_damaged_is_not_resumed);
     tcase_add_test(tcase, many_bad_records_in_a_row);
     tcase_add_test(tcase, a_bad_step_in_the_history_is_named);
+    tcase_add_loop_test(tcase, a_number_that_was_never_given_is_refused, 0, NUMBERS_NEVER_GIVEN);
     tcase_add_test(tcase, damage_that_shows_later_ends_all_writing);
     tcase_add_test(tcase, the_log_of_what_is_damaged_is_kept);
     tcase_add_test(tcase, what_is_damaged_is_set_aside_if_that_is_wanted);
