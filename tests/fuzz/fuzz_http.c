@@ -28,6 +28,8 @@ typedef struct answer {
 
 static answer got = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
+static repli_agent *agent;
+
 static void respond(void *user_data, const repli_http_response *response) {
     (void)user_data;
     pthread_mutex_lock(&got.mutex);
@@ -61,7 +63,7 @@ static void await(void) {
 static void ask(const repli_http_request *request) {
     repli_error error = REPLI_ERROR_INIT;
     got.count = 0;
-    const int32_t code = repli_http_handle(http_agent(), request, respond, NULL, &error);
+    const int32_t code = repli_http_handle(agent, request, respond, NULL, &error);
     fuzz_outcome(code, &error);
     HOLDS(code == REPLI_OK);
     await();
@@ -155,6 +157,7 @@ static void ask_once(fuzz_input *input) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_input input = FUZZ_INPUT(data, size);
+    agent = http_agent();
     for (int i = 0; i < REQUESTS_MAX && input.size > 0; i++)
         ask_once(&input);
     fuzz_input_end(&input);

@@ -10,7 +10,7 @@
 #include "fuzz.h"
 #include "model/json_check.h"
 
-enum { CALLS = 2000 };
+enum { INPUTS = 2000 };
 
 /* The driver: healthy, with two shards, and an action of which all arguments are good. */
 
@@ -108,7 +108,7 @@ static const repli_driver *entry(uint32_t host_abi) {
 /* The agent. */
 
 static repli_agent *agent;
-static unsigned calls;
+static unsigned inputs;
 static void (*before_end)(void);
 static void (*after_start)(repli_agent *);
 
@@ -124,7 +124,7 @@ static void start(void) {
     HOLDS_FOR(repli_agent_new(config, &agent, &error) == REPLI_OK, error.message);
     HOLDS_FOR(repli_agent_start(agent, &error) == REPLI_OK, error.message);
     repli_config_free(config);
-    calls = 0;
+    inputs = 0;
     if (after_start != NULL)
         after_start(agent);
 }
@@ -143,7 +143,7 @@ static void end(void) {
 }
 
 repli_agent *http_agent(void) {
-    if (agent != NULL && ++calls > CALLS)
+    if (agent != NULL && ++inputs > INPUTS)
         end();
     if (agent == NULL) {
         static int first = 1;

@@ -5,7 +5,8 @@
 
 /* An agent that runs, on a driver that touches nothing outside of the process. */
 
-/* The agent; a new one, on an empty database, after every few thousand calls. */
+/* The agent, to be asked for once an input; a new one, on an empty database, after every few
+ * thousand. */
 repli_agent *http_agent(void);
 /* Called before an agent is freed and after a new one was made; may be NULL. */
 void http_agent_notify(void (*before)(void), void (*after)(repli_agent *agent));
