@@ -195,6 +195,9 @@ static int32_t open_reader(repli__store *store, repli_error *err) {
     return repli__sql_prepare(sql, repli__sql_reads, REPLI__SQL_READS, store->reads, err);
 }
 
+/* More than could have been given. */
+#define SEQ_MAX (INT64_MAX / 2)
+
 static int32_t load_state(repli__store *store, repli_error *err) {
     repli__sql *sql = &store->writer;
     int64_t newest = 0;
@@ -204,8 +207,8 @@ static int32_t load_state(repli__store *store, repli_error *err) {
     int code = repli__sql_integer(sql, "SELECT max(seq) FROM actions", &newest);
     if (code == SQLITE_OK)
         code = repli__sql_integer(sql, "SELECT coalesce(min(seq), 1) FROM actions", &oldest);
-    /* Numbers are given from 1 on, 0 means none, and there must be one for the next action. */
-    if (code == SQLITE_OK && (oldest < 1 || newest == INT64_MAX))
+    /* Numbers are given from 1 on, and 0 means none. */
+    if (code == SQLITE_OK && (oldest < 1 || newest > SEQ_MAX))
         code = SQLITE_CORRUPT;
     if (code == SQLITE_OK)
         code = repli__sql_integer(sql,
