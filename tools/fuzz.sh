@@ -1,7 +1,7 @@
 #!/bin/sh
 # fuzz.sh SECONDS TARGET...: run each target with libFuzzer, one after the other, beginning with what
-# is in tests/fuzz/corpus/TARGET. New inputs go into $BUILD/fuzz/TARGET, where the next run finds them, and what
-# broke a target into $BUILD/fuzz/finds. The exit status is 1 if something did.
+# is in tests/fuzz/corpus/TARGET. New inputs go into $BUILD/fuzz/TARGET, where the next run finds
+# them, and what broke a target into $BUILD/fuzz/finds. The exit status is 1 if something did.
 
 set -u
 cd "$(dirname "$0")/.." || exit
@@ -25,10 +25,12 @@ broken=''
 for target in "$@"; do
     new=$BUILD/fuzz/$target log=$BUILD/fuzz/$target.log
     mkdir -p "$new" || exit
+    # What the threads of an agent hold for a moment looks like a leak; the end tells the truth.
+    case $target in http | server) leaks=-detect_leaks=0 ;; *) leaks='' ;; esac
     dictionary=tests/fuzz/$target.dict
     [ -e "$dictionary" ] && dictionary="-dict=$dictionary" || dictionary=''
     echo "fuzz_$target: $seconds s, log in $log"
-    BUILD="$BUILD" "$BUILD/tests/fuzz/fuzz_$target" $dictionary -max_total_time="$seconds" \
+    BUILD="$BUILD" "$BUILD/tests/fuzz/fuzz_$target" $dictionary $leaks -max_total_time="$seconds" \
         -timeout=60 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
         -artifact_prefix="$finds/$target-" "$new" "tests/fuzz/corpus/$target" >"$log" 2>&1
     status=$?
