@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "driver/check.h"
 #include "driver/host.h"
 
@@ -14,18 +15,33 @@ struct repli__instance {
     void *self;
 };
 
+static void make_text(char *text, size_t size) {
+    text[size - 1] = '\0';
+    repli__utf8_clean(text);
+}
+
+/* A driver may have written into the error itself, whatever it liked. */
+static void make_proper(repli_error *error) {
+    error->struct_size = sizeof(*error);
+    make_text(error->native, sizeof(error->native));
+    make_text(error->message, sizeof(error->message));
+    make_text(error->cause, sizeof(error->cause));
+}
+
 /* How a method of the driver's ended: its code, made sense of, and an error that says whose it is.
  * error is what the driver filled, or did not. */
 static int32_t conclude(const repli__instance *instance, const char *method, int32_t code,
                         repli_error *error, repli_error *err) {
     if (code == REPLI_OK)
         return REPLI_OK;
+    make_proper(error);
     if (code > REPLI_OK)
         code = repli__error(error, REPLI_EINTERNAL, "",
-                            "%s returned %d, which is neither 0 nor an error code", method, code);
+                            "driver %s: %s returned %d, which is neither 0 nor an error code",
+                            instance->driver.name, method, code);
     else if (error->message[0] == '\0')
-        repli__error(error, code, "", "%s failed (%s) and did not say why", method,
-                     repli_error_name(code));
+        repli__error(error, code, "", "driver %s: %s failed (%s) and did not say why",
+                     instance->driver.name, method, repli_error_name(code));
     error->code = code;
     repli__host_origin(&instance->host.table, code, error);
     return repli__error_copy(err, error);
@@ -51,6 +67,9 @@ int32_t repli__instance_open(const repli__driver_table *table, const char *confi
     repli__host_init(&instance->host, origin, mem, log);
     instance->driver = table->driver;
 
+    /* If it crashes or hangs, this is the last that is heard of it. */
+    repli__log_printf(log, REPLI_LOG_INFO, origin, "opening version %s of the driver",
+                      table->driver.version);
     repli_error error = REPLI_ERROR_INIT;
     code = instance->driver.open(&instance->host.table, config, strlen(config), &instance->self,
                                  &error);
@@ -80,9 +99,24 @@ const repli_host *repli__instance_host(const repli__instance *instance) {
     return &instance->host.table;
 }
 
+/* For what the library found wrong, and not the driver. */
+static void blame(const repli__instance *instance, const char *method, int32_t code,
+                  repli_error *error) {
+    const char *name = instance->driver.name;
+    error->struct_size = sizeof(*error);
+    if (strncmp(error->message, method, strlen(method)) == 0)
+        repli__error_within(error, code, "driver %s", name);
+    else
+        repli__error_within(error, code, "driver %s: %s", name, method);
+}
+
 static int32_t finish(const repli__instance *instance, const char *method, repli_sink *sink,
                       int32_t code, repli_error *error, repli_error *err) {
+    const int its_own = code < REPLI_OK && error->message[0] != '\0';
     code = repli__sink_finish(sink, code, error);
+    repli__sink_close(sink);
+    if (code != REPLI_OK && !its_own)
+        blame(instance, method, code, error);
     return conclude(instance, method, code, error, err);
 }
 

@@ -64,6 +64,8 @@ static const char *method_name(int32_t takes) {
 
 /* May what be emitted now? takes and or_takes are the calls it belongs to. */
 static int32_t enter(repli_sink *sink, const char *what, int32_t takes, int32_t or_takes) {
+    if (sink->takes == REPLI__SINK_CLOSED)
+        return REPLI_ESTATE;
     if (sink->error.code != REPLI_OK)
         return sink->error.code;
     if (sink->takes != takes && sink->takes != or_takes)
@@ -397,6 +399,10 @@ void repli__sink_take_shards(repli_sink *sink, repli_shard **ret_shards, size_t 
     repli__shard_index_free(sink->index, mem);
     sink->index = NULL;
     repli__arena_init(&sink->arena, mem);
+}
+
+void repli__sink_close(repli_sink *sink) {
+    sink->takes = REPLI__SINK_CLOSED;
 }
 
 /* What a call that succeeded must have emitted. */

@@ -11,7 +11,8 @@ enum {
     REPLI__SINK_STORE,
     REPLI__SINK_SHARDS,
     REPLI__SINK_KINDS,
-    REPLI__SINK_STEP
+    REPLI__SINK_STEP,
+    REPLI__SINK_CLOSED /* its call has returned */
 };
 
 /* More than this is refused: a driver that emits more is in a loop, or has mistaken data for facts
@@ -61,5 +62,8 @@ void repli__sink_take_shards(repli_sink *sink, repli_shard **ret_shards, size_t 
  * that is not REPLI_OK, else what the sink has to say. On failure err is filled unless the driver
  * did so; give it one that was empty before the call. May be called again. */
 int32_t repli__sink_finish(repli_sink *sink, int32_t driver_code, repli_error *err);
+
+/* Nothing is taken any more, from a driver that kept the sink. */
+void repli__sink_close(repli_sink *sink);
 
 #endif

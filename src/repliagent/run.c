@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "exits.h"
+#include "fault.h"
 #include "service.h"
 
 /* Requests that have begun are answered within this, however long stopping may take. */
@@ -50,6 +51,15 @@ static int prepare_signals(void) {
     if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
         return -1;
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Block or unblock what asks the agent to end. Unblocked, it does what it does by default. */
+static void mask_ends(int how) {
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    pthread_sigmask(how, &ends, NULL);
 }
 
 int32_t service_set_log(struct service *service, struct config *config, repli_error *err) {
@@ -99,9 +109,14 @@ static int start(struct service *service, struct problems *warnings) {
     logsink_printf(&service->log, REPLI_LOG_INFO, "repliagent %s starts with %s", repli_version(),
                    config->path);
     problems_each(warnings, log_warning, &service->log);
-    if (service_set_log(service, config, &err) != REPLI_OK ||
-        repli_agent_new(config->agent, &service->agent, &err) != REPLI_OK ||
-        repli_agent_start(service->agent, &err) != REPLI_OK) {
+    fault_prepare(repli_config_driver(config->agent)->name, &service->log);
+    /* A driver that does not come back from being opened must not keep the agent from ending. */
+    mask_ends(SIG_UNBLOCK);
+    const int made = service_set_log(service, config, &err) == REPLI_OK &&
+                     repli_agent_new(config->agent, &service->agent, &err) == REPLI_OK;
+    mask_ends(SIG_BLOCK);
+    fault_started();
+    if (!made || repli_agent_start(service->agent, &err) != REPLI_OK) {
         log_error(service, "the agent cannot start", &err);
         return -1;
     }
@@ -176,11 +191,7 @@ static int serve(struct service *service, int signals) {
 /* From here on a signal ends the program by its default action: whoever asks twice gets it. What
  * was acknowledged is on disk. The alarm is for code that does not keep its own deadline. */
 static void allow_signals(int64_t timeout_ms) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    mask_ends(SIG_UNBLOCK);
     alarm((unsigned)(timeout_ms / 1000 + GRACE_S));
 }
 
