@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "http_fixture.h"
 
 static http_fixture fixture;
@@ -412,7 +413,7 @@ START_TEST(a_forked_child_does_no_harm) {
         repli_http_options options = REPLI_HTTP_OPTIONS_INIT;
         const int32_t code = repli_http_server_reload(fixture.server, &options, NULL);
         repli_http_server_free(fixture.server, 1000);
-        _exit(code == REPLI_EFORK ? 0 : 1);
+        test_end_child(code == REPLI_EFORK);
     }
     int status = 1;
     ck_assert_int_eq(waitpid(child, &status, 0), child);

@@ -33,6 +33,7 @@ static void teardown(void) {
 static repli_http_options tls_options(int mutual) {
     repli_http_options options = REPLI_HTTP_OPTIONS_INIT;
     options.bind = "127.0.0.1:0";
+    options.request_timeout_ms = 60000; /* memcheck makes cryptography slow */
     options.tls_cert_pem = server.cert_pem;
     options.tls_key_pem = server.key_pem;
     options.tls_client_ca_pem = mutual ? client_ca.cert_pem : NULL;

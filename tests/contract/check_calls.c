@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "contract.h"
 
 static const call calls[] = {
@@ -132,7 +133,7 @@ static _Noreturn void be_child(const call *at) {
         code = at->call(&the_world, NULL);
     if (code != expected)
         fprintf(stderr, "%s in a child: %d %s\n", at->name, (int)code, err.message);
-    _exit(code == expected ? 0 : 1);
+    test_end_child(code == expected);
 }
 
 START_TEST(children_are_told_and_the_parent_notices_nothing) {

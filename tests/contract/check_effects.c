@@ -1,10 +1,9 @@
 /* What an agent and its server change of the process that they live in: nothing that outlasts them,
  * and nothing that the host could notice while they live. */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -215,9 +214,10 @@ static atomic_int reaped;
 
 static void reap(int number) {
     (void)number;
-    int status;
-    while (waitpid(-1, &status, WNOHANG) > 0)
+    const int before = errno;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
         atomic_fetch_add(&reaped, 1);
+    errno = before;
 }
 
 /* It takes the exit code of the agent's commands from it, which then have to do without. */

@@ -90,6 +90,9 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 
 void party_end(party *self) {
     repli_http_server_free(self->server, 2000);
+    /* With patience: where all is slow a thread would be given up, and what it uses left. */
+    if (self->agent != NULL)
+        repli_agent_stop(self->agent, 60000, NULL);
     repli_agent_free(self->agent);
     /* Not by a shell: system() changes how signals are handled. */
     nftw(self->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);

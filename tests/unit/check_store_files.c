@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "base/mem.h"
+#include "child.h"
 #include "failing.h"
 #include "store/schema.h"
 #include "store_fixture.h"
@@ -149,7 +150,7 @@ START_TEST(a_forked_child_takes_nothing_with_it) {
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         repli__store_close(fixture.store);
-        _exit(0);
+        test_end_child(1);
     }
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
