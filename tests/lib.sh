@@ -8,7 +8,8 @@ tmp=$(mktemp -d) || exit
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
-# check WHAT COMMAND...: one check. The command's output is shown when it fails.
+# check WHAT COMMAND...: one check, whose result it returns. The command's output is shown when it
+# fails.
 check() {
     what=$1
     shift
@@ -18,6 +19,7 @@ check() {
         failed=$((failed + 1))
         echo "failed: $what"
         sed 's/^/    /' "$tmp/output"
+        return 1
     fi
 }
 

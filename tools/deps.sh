@@ -41,6 +41,10 @@ compilers          cmd:clang               clang               clang            
 abi                cmd:abidw               abigail-tools       libabigail          -                 -               -
 bindings           cmd:bindgen             bindgen             bindgen-cli         rust-bindgen      rust-bindgen    bindgen
 bindings           py:cffi                 python3-cffi        python3-cffi        py3-cffi          python-cffi     cffi
+examples           cmd:curl                curl                curl                curl              curl            curl
+examples           pkg:libuv               libuv1-dev          libuv-devel         libuv-dev         libuv           libuv
+examples           pkg:glib-2.0            libglib2.0-dev      glib2-devel         glib-dev          glib2           glib
+examples           pkg:libsystemd          libsystemd-dev      systemd-devel       -                 systemd-libs    -
 configure          cmd:autoconf            autoconf            autoconf            autoconf          autoconf        autoconf
 valgrind           cmd:valgrind            valgrind            valgrind            valgrind          valgrind        valgrind
 fuzz               cmd:clang               clang               clang               clang             clang           llvm

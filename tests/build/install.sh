@@ -1,6 +1,7 @@
 #!/bin/sh
-# What is installed is complete: from it alone, through pkg-config, a driver and a host are built,
-# shared and static. What is uninstalled is gone. run.sh timeout: 900
+# What is installed is complete: from it alone, through pkg-config, a driver and a host are built;
+# tests/examples tries the rest of what can be built. What is uninstalled is gone.
+# run.sh timeout: 900
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"
@@ -19,9 +20,7 @@ check "nothing is installed outside prefix" \
 check "make install" make_it install
 files "$root" >"$tmp/installed"
 check "the same files either way" same "$tmp/staged" "$tmp/installed"
-packages=replicante-agent
 if [ "${REPLI_HTTP:-yes}" != no ]; then
-    packages="replicante-agent replicante-agent-http"
     check "the program runs where it is installed" "$root/bin/repliagent" --version
 fi
 
@@ -38,21 +37,8 @@ check "drivers/template builds from the installed headers" here "$CC" -std=c11 -
     -Werror -fPIC -shared -fvisibility=hidden -Wl,-z,defs -Wl,-z,nodelete \
     $(pc --cflags replicante-agent-driver) -o "$tmp/driver_template.so" "$tmp"/template/*.c
 
-cp tests/build/host.c "$tmp/"
-for package in $packages; do
-    uses=-DUSE_$(echo "${package#replicante-}" | tr a-z- A-Z_)
-    check "a host of $package, shared" here "$CC" -std=c99 -Wall -Wextra -Werror $uses \
-        $(pc --cflags $package) -o "$tmp/shared" "$tmp/host.c" $(pc --libs $package) \
-        -Wl,-rpath,"$root/lib"
-    check "runs it" "$tmp/shared" "$tmp/driver_template.so"
-    # A static host has only the archives of this library to choose from.
-    mkdir -p "$tmp/archives" && cp "$root"/lib/*.a "$tmp/archives/"
-    check "a host of $package, static" here "$CC" -std=c99 -Wall -Wextra -Werror $uses \
-        $(pc --cflags $package) -o "$tmp/static" "$tmp/host.c" -L"$tmp/archives" \
-        $(pc --static --libs-only-l --libs-only-other $package)
-    check "runs it without the shared library" \
-        sh -c "'$tmp/static' '$tmp/driver_template.so' && ! ldd '$tmp/static' | grep replicante"
-done
+check "examples/host.c builds from where it is installed" here "$CC" -Wall -Wextra -Werror \
+    "$TOP/examples/host.c" $(pc --cflags --libs replicante-agent) -o "$tmp/host"
 
 check "make uninstall" make_it uninstall
 check "uninstall leaves no file" sh -c "! find '$root' ! -type d | grep ."
