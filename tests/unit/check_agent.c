@@ -52,6 +52,23 @@ START_TEST(a_database_has_one_owner) {
 }
 END_TEST
 
+static const repli_driver *actionless_entry(uint32_t host_abi) {
+    static repli_driver driver;
+    driver = *repli_driver_fake_entry(host_abi);
+    driver.actions_describe = NULL;
+    driver.action_validate = NULL;
+    driver.action_step = NULL;
+    return &driver;
+}
+
+START_TEST(a_driver_without_actions_will_do) {
+    ck_assert_int_eq(repli_config_set_driver(fixture.config, actionless_entry, &error), REPLI_OK);
+    agent_fixture_start(&fixture);
+    ck_assert_int_eq(repli_agent_reload(fixture.agent, fixture.config, &error), REPLI_OK);
+    ck_assert_msg(error.code == REPLI_OK, "success leaves no error: %s", error.message);
+}
+END_TEST
+
 START_TEST(an_agent_that_never_started_can_be_looked_at) {
     ck_assert_int_eq(make(), REPLI_OK);
     repli_snapshot *snapshot = NULL;
@@ -372,6 +389,7 @@ int main(void) {
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, an_agent_needs_a_name_and_a_driver);
     tcase_add_test(tcase, a_database_has_one_owner);
+    tcase_add_test(tcase, a_driver_without_actions_will_do);
     tcase_add_test(tcase, an_agent_that_never_started_can_be_looked_at);
     tcase_add_test(tcase, the_configuration_is_copied);
     tcase_add_test(tcase, an_agent_starts_and_stops_once);
