@@ -66,7 +66,10 @@ groups := $(filter-out $(if $(filter program,$(PARTS)),,api contract fault progr
 all_tests  := $(call tests,$(groups))
 fast_tests := $(call tests,$(filter $(FAST_GROUPS),$(groups)))
 chosen      = $(if $(ONLY),$(filter $(ONLY) $(ONLY:%=%/%) $(ONLY:%=%.sh),$(all_tests)),$(1))
+# Those that embed/http.sh runs as well, if there is anything for them to ask.
+api_programs = $(filter api/check_http_%,$(all_tests))
 binaries    = $(patsubst %,$(B)/tests/%,$(filter-out %.sh,$(1))) $(plugins) \
+              $(if $(filter embed/http.sh,$(1)),$(patsubst %,$(B)/tests/%,$(api_programs))) \
               $(if $(filter examples/%,$(1)),$(B)/stage)
 
 # What is installed, for what is built against that alone.

@@ -1,6 +1,7 @@
 #include "http/loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -154,16 +155,21 @@ static int run_at_once(const repli__http_loop *loop) {
     return 0;
 }
 
-/* Milliseconds until something is due, rounded up so that it is due then. */
-static int timeout_of(const repli__http_loop *loop) {
-    if (run_at_once(loop))
+/* When something is due; 0: at once. */
+static uint64_t due_ns(repli__http_loop *loop) {
+    if (run_at_once(loop) || (loop->driven && repli__http_worker_waits(&loop->worker)))
         return 0;
-    uint64_t next_ns = loop->next_deadline_ns;
-    if (loop->stopping && loop->stop_deadline_ns < next_ns)
-        next_ns = loop->stop_deadline_ns;
+    if (loop->stopping && loop->stop_deadline_ns < loop->next_deadline_ns)
+        return loop->stop_deadline_ns;
+    return loop->next_deadline_ns;
+}
+
+/* Milliseconds until then, rounded up. */
+static int timeout_of(repli__http_loop *loop) {
+    const uint64_t next_ns = due_ns(loop);
     if (next_ns == UINT64_MAX)
         return -1;
-    const uint64_t now_ns = repli__mono_ns();
+    const uint64_t now_ns = next_ns > 0 ? repli__mono_ns() : 0;
     if (next_ns <= now_ns)
         return 0;
     const uint64_t ms = (next_ns - now_ns) / (uint64_t)REPLI__NS_PER_MS + 1;
@@ -252,7 +258,21 @@ static void obey(repli__http_loop *loop) {
     pthread_mutex_unlock(&loop->mutex);
 }
 
+static void obey_now(repli__http_loop *loop, const repli__http_order *order) {
+    pthread_mutex_lock(&loop->turning);
+    loop->now_ns = repli__mono_ns();
+    loop->order = order;
+    obey(loop);
+    pthread_mutex_unlock(&loop->turning);
+    /* What there is to do now is due at once. */
+    repli__http_mailbox_ring(loop->mailbox);
+}
+
 void repli__http_loop_order(repli__http_loop *loop, const repli__http_order *order) {
+    if (loop->driven) {
+        obey_now(loop, order);
+        return;
+    }
     pthread_mutex_lock(&loop->mutex);
     loop->order = order;
     repli__http_mailbox_ring(loop->mailbox);
@@ -261,7 +281,7 @@ void repli__http_loop_order(repli__http_loop *loop, const repli__http_order *ord
     pthread_mutex_unlock(&loop->mutex);
 }
 
-/* The thread. */
+/* Turns. */
 
 static void handle_event(repli__http_loop *loop, void *source) {
     switch (*(const repli__http_source *)source) {
@@ -280,27 +300,43 @@ static int done(const repli__http_loop *loop) {
            (loop->connection_count == 0 || loop->stop_deadline_ns <= loop->now_ns);
 }
 
+/* Wait for something to happen, and deal with it. */
+static void turn(repli__http_loop *loop, int timeout_ms) {
+    struct epoll_event events[EVENTS];
+    const int count = epoll_wait(loop->epoll_fd, events, EVENTS, timeout_ms);
+    loop->now_ns = repli__mono_ns();
+    for (int i = 0; i < count; i++)
+        handle_event(loop, events[i].data.ptr);
+    if (loop->driven && repli__http_worker_run(&loop->worker))
+        loop->rung = 1;
+    /* After the events: an order may free what they point to. */
+    if (loop->rung) {
+        loop->rung = 0;
+        deliver_answers(loop);
+        obey(loop);
+    }
+    expire(loop);
+    run_daemons(loop);
+    if (loop->recheck)
+        watch_listeners(loop);
+}
+
 static void *run(void *argument) {
     repli__http_loop *loop = argument;
-    struct epoll_event events[EVENTS];
     loop->now_ns = repli__mono_ns();
-    while (!done(loop)) {
-        const int count = epoll_wait(loop->epoll_fd, events, EVENTS, timeout_of(loop));
-        loop->now_ns = repli__mono_ns();
-        for (int i = 0; i < count; i++)
-            handle_event(loop, events[i].data.ptr);
-        /* After the events: an order may free what they point to. */
-        if (loop->rung) {
-            loop->rung = 0;
-            deliver_answers(loop);
-            obey(loop);
-        }
-        expire(loop);
-        run_daemons(loop);
-        if (loop->recheck)
-            watch_listeners(loop);
-    }
+    while (!done(loop))
+        turn(loop, timeout_of(loop));
     return NULL;
+}
+
+/* The same in the agent's loop. */
+static uint64_t turn_once(void *user_data) {
+    repli__http_loop *loop = user_data;
+    pthread_mutex_lock(&loop->turning);
+    turn(loop, 0);
+    const uint64_t next_ns = due_ns(loop);
+    pthread_mutex_unlock(&loop->turning);
+    return next_ns;
 }
 
 /* Life. */
@@ -310,12 +346,15 @@ int32_t repli__http_loop_init(repli__http_loop *loop, repli_agent *agent, repli_
     loop->next_deadline_ns = UINT64_MAX;
     repli__http_lingerers_init(&loop->lingerers);
     pthread_mutex_init(&loop->mutex, NULL);
+    pthread_mutex_init(&loop->turning, NULL);
     pthread_cond_init(&loop->obeyed, NULL);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll_fd < 0)
         return repli__error(err, REPLI_EIO, "http", "cannot make an epoll descriptor: %s",
                             strerror(errno));
     int32_t code = repli__http_mailbox_new(&loop->mailbox, err);
+    if (code == REPLI_OK)
+        code = repli__http_worker_init(&loop->worker, err);
     if (code == REPLI_OK)
         code = repli__http_daemon_new(loop, NULL, &loop->plain, err);
     push_daemon(loop, loop->plain);
@@ -342,20 +381,52 @@ static int32_t watch_all(repli__http_loop *loop, repli_error *err) {
     return code;
 }
 
-int32_t repli__http_loop_start(repli__http_loop *loop, repli_error *err) {
-    int32_t code = watch_all(loop, err);
-    if (code == REPLI_OK)
-        code = repli__http_worker_start(&loop->worker, err);
+static int32_t start_threads(repli__http_loop *loop, repli_error *err) {
+    int32_t code = repli__http_worker_start(&loop->worker, err);
     if (code == REPLI_OK)
         code = repli__thread_start(&loop->thread, "repli-http", run, loop, err);
     loop->started = code == REPLI_OK;
     return code;
 }
 
-static void end_thread(repli__http_loop *loop, uint64_t deadline_ns) {
+int32_t repli__http_loop_start(repli__http_loop *loop, repli_error *err) {
+    const int32_t code = watch_all(loop, err);
+    if (code != REPLI_OK)
+        return code;
+    loop->driven = repli_agent_fd(loop->agent) >= 0;
+    if (!loop->driven)
+        return start_threads(loop, err);
+    return repli_agent_add_source(loop->agent, loop->epoll_fd, turn_once, loop, &loop->source, err);
+}
+
+/* Sleep until there is something to do, here or, if that is not somebody else's business, in the
+ * agent. */
+static void wait_for_either(repli__http_loop *loop, int agent_too) {
+    struct pollfd fds[] = {{.fd = loop->epoll_fd, .events = POLLIN},
+                           {.fd = repli_agent_fd(loop->agent), .events = POLLIN}};
+    poll(fds, agent_too ? 2 : 1, timeout_of(loop));
+}
+
+/* Without a thread: turn the loop here, and the agent's, from which answers are to come. */
+static void finish_here(repli__http_loop *loop) {
+    for (turn(loop, 0); !done(loop); turn(loop, 0)) {
+        const int dispatched = repli_agent_dispatch(loop->agent, NULL) == REPLI_OK;
+        wait_for_either(loop, dispatched);
+    }
+}
+
+/* Finish what has begun until deadline_ns. */
+static void finish(repli__http_loop *loop, uint64_t deadline_ns) {
     const repli__http_order order = {.stop = 1, .stop_deadline_ns = deadline_ns};
-    repli__http_loop_order(loop, &order);
-    pthread_join(loop->thread, NULL);
+    if (loop->source != NULL) {
+        repli_agent_remove_source(loop->agent, loop->source);
+        turn(loop, 0); /* what the kernel has accepted has begun, too */
+        repli__http_loop_order(loop, &order);
+        finish_here(loop);
+    } else if (loop->started) {
+        repli__http_loop_order(loop, &order);
+        pthread_join(loop->thread, NULL);
+    }
 }
 
 static void free_daemons(repli__http_loop *loop) {
@@ -367,13 +438,12 @@ static void free_daemons(repli__http_loop *loop) {
 }
 
 void repli__http_loop_dispose(repli__http_loop *loop, uint64_t deadline_ns) {
-    if (loop->started)
-        end_thread(loop, deadline_ns);
+    finish(loop, deadline_ns);
     loop->stopping = 1;
     repli__http_listeners_close(&loop->listeners);
     for (repli__http_connection *at = loop->connections; at != NULL; at = at->next)
         repli__http_connection_abort(at);
-    repli__http_worker_stop(&loop->worker);
+    repli__http_worker_dispose(&loop->worker);
     if (loop->mailbox != NULL)
         repli__http_mailbox_close(loop->mailbox);
     free_daemons(loop);
@@ -383,5 +453,6 @@ void repli__http_loop_dispose(repli__http_loop *loop, uint64_t deadline_ns) {
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
     pthread_cond_destroy(&loop->obeyed);
+    pthread_mutex_destroy(&loop->turning);
     pthread_mutex_destroy(&loop->mutex);
 }

@@ -13,13 +13,17 @@
 #include "http/worker.h"
 
 /*
- * One thread serves every listener. It accepts connections itself and hands them to libmicrohttpd
+ * One loop serves every listener. It accepts connections itself and hands them to libmicrohttpd
  * (one instance for plain text, one for TLS), which it drives through their epoll descriptors. So
  * the limits hold for all listeners together, certificates change by putting a new instance beside
  * the old one while the listening sockets stay, and libmicrohttpd starts no thread of its own.
  *
- * The thread never waits for anything but its descriptors: what may take long is done by the agent,
- * or by a worker, while the connection is suspended.
+ * A turn of the loop never waits for anything but its descriptors: what may take long is done by
+ * the agent, or by a worker, while the connection is suspended.
+ *
+ * The loop has a thread, which turns it, unless the agent is driven by its host. Then it is a
+ * source of the agent's own loop: each dispatch is a turn, without waiting, and makes one call of
+ * the worker's.
  */
 
 typedef struct repli__http_settings {
@@ -103,7 +107,7 @@ void repli__http_connection_cut(repli__http_connection *connection);
 /* The same, of one that may be suspended. */
 void repli__http_connection_abort(repli__http_connection *connection);
 
-/* What another thread asks of the loop. */
+/* What is asked of the loop, by another thread unless the host drives it. */
 typedef struct repli__http_order {
     const repli__http_settings *settings;
     repli__http_daemon *tls; /* takes the place of the present one; may be NULL */
@@ -118,15 +122,19 @@ struct repli__http_loop {
     repli__http_mailbox *mailbox;
     repli__http_worker worker;
     pthread_t thread;
-    int started;
+    int started;          /* the thread was */
+    int driven;           /* by the host: there is no thread */
+    repli_source *source; /* in the agent's loop; NULL: none */
     int epoll_fd;
+    /* Held for a turn in the agent's loop, which orders come between. */
+    pthread_mutex_t turning;
 
     /* Orders, one at a time. */
     pthread_mutex_t mutex;
     pthread_cond_t obeyed;
     const repli__http_order *order;
 
-    /* The thread's own. */
+    /* Whoever's turn it is. */
     uint64_t now_ns;
     int rung; /* the mailbox or an order wants attention */
     repli__http_daemon *plain;

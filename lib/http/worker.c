@@ -26,19 +26,19 @@ static void *run(void *argument) {
     return NULL;
 }
 
-int32_t repli__http_worker_start(repli__http_worker *worker, repli_error *err) {
-    int32_t code = repli__cond_init(&worker->changed, err);
+int32_t repli__http_worker_init(repli__http_worker *worker, repli_error *err) {
+    const int32_t code = repli__cond_init(&worker->changed, err);
     if (code != REPLI_OK)
         return code;
     pthread_mutex_init(&worker->mutex, NULL);
-    code = repli__thread_start(&worker->thread, "repli-http-db", run, worker, err);
-    if (code != REPLI_OK) {
-        pthread_mutex_destroy(&worker->mutex);
-        pthread_cond_destroy(&worker->changed);
-        return code;
-    }
-    worker->started = 1;
+    worker->made = 1;
     return REPLI_OK;
+}
+
+int32_t repli__http_worker_start(repli__http_worker *worker, repli_error *err) {
+    const int32_t code = repli__thread_start(&worker->thread, "repli-http-db", run, worker, err);
+    worker->started = code == REPLI_OK;
+    return code;
 }
 
 void repli__http_worker_add(repli__http_worker *worker, repli__http_exchange *exchange) {
@@ -53,17 +53,37 @@ void repli__http_worker_add(repli__http_worker *worker, repli__http_exchange *ex
     pthread_mutex_unlock(&worker->mutex);
 }
 
-void repli__http_worker_stop(repli__http_worker *worker) {
-    if (!worker->started)
-        return;
+int repli__http_worker_waits(repli__http_worker *worker) {
+    pthread_mutex_lock(&worker->mutex);
+    const int waits = worker->first != NULL;
+    pthread_mutex_unlock(&worker->mutex);
+    return waits;
+}
+
+int repli__http_worker_run(repli__http_worker *worker) {
+    pthread_mutex_lock(&worker->mutex);
+    repli__http_exchange *exchange = pop(worker);
+    pthread_mutex_unlock(&worker->mutex);
+    if (exchange != NULL)
+        repli__http_exchange_answer(exchange);
+    return exchange != NULL;
+}
+
+static void end_thread(repli__http_worker *worker) {
     pthread_mutex_lock(&worker->mutex);
     worker->stopping = 1;
     pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->mutex);
     pthread_join(worker->thread, NULL);
+}
+
+void repli__http_worker_dispose(repli__http_worker *worker) {
+    if (!worker->made)
+        return;
+    if (worker->started)
+        end_thread(worker);
     for (repli__http_exchange *exchange = pop(worker); exchange != NULL; exchange = pop(worker))
         repli__http_exchange_unref(exchange);
     pthread_mutex_destroy(&worker->mutex);
     pthread_cond_destroy(&worker->changed);
-    worker->started = 0;
 }

@@ -1,6 +1,7 @@
 #include "http_fixture.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -39,7 +40,45 @@ void test_sleep_ms(int64_t ms) {
         ck_assert_msg(must_code == REPLI_OK, #call ": %d %s", must_code, must_error.message);      \
     } while (0)
 
-void http_fixture_agent(http_fixture *fixture, int64_t queue_limit) {
+/* After its stop as well, for the server. */
+static void *dispatch(void *user_data) {
+    http_fixture *fixture = user_data;
+    struct pollfd wait = {.fd = repli_agent_fd(fixture->agent), .events = POLLIN};
+    while (!atomic_load(&fixture->ends)) {
+        poll(&wait, 1, -1);
+        repli_agent_dispatch(fixture->agent, NULL);
+    }
+    return NULL;
+}
+
+static void *work(void *agent) {
+    repli_agent_work(agent, -1, NULL);
+    return NULL;
+}
+
+static void lend_threads(http_fixture *fixture) {
+    ck_assert_int_eq(pthread_create(&fixture->dispatcher, NULL, dispatch, fixture), 0);
+    ck_assert_int_eq(pthread_create(&fixture->worker, NULL, work, fixture->agent), 0);
+}
+
+/* The library has none but those. */
+static void check_threads(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    ck_assert_ptr_nonnull(tasks);
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        char path[300];
+        char name[64] = "";
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+        FILE *file = fopen(path, "re");
+        if (file == NULL)
+            continue;
+        ck_assert(fgets(name, sizeof(name), file) == NULL || strncmp(name, "repli", 5) != 0);
+        fclose(file);
+    }
+    closedir(tasks);
+}
+
+repli_config *http_fixture_config(http_fixture *fixture, int64_t queue_limit) {
     *fixture = (http_fixture){.directory = "/tmp/repli-http-XXXXXX"};
     ck_assert_ptr_nonnull(mkdtemp(fixture->directory));
     char store[96];
@@ -62,9 +101,20 @@ void http_fixture_agent(http_fixture *fixture, int64_t queue_limit) {
         MUST(repli_config_set_int(config, "actions.queue_limit", queue_limit, err));
     MUST(repli_config_set_driver(config, repli_driver_fake_entry, err));
     MUST(repli_config_set_driver_config(config, driver, strlen(driver), err));
+    return config;
+}
+
+void http_fixture_agent(http_fixture *fixture, int64_t queue_limit) {
+    repli_config *config = http_fixture_config(fixture, queue_limit);
+    const char *mode = getenv("REPLI_TEST_RUN_MODE");
+    fixture->lends = mode != NULL && strcmp(mode, "lent") == 0;
+    if (fixture->lends)
+        MUST(repli_config_set_run_mode(config, REPLI_RUN_LENT, err));
     MUST(repli_agent_new(config, &fixture->agent, err));
     repli_config_free(config);
     MUST(repli_agent_start(fixture->agent, err));
+    if (fixture->lends)
+        lend_threads(fixture);
     http_fixture_wait_status(fixture, REPLI_STATUS_HEALTHY);
 }
 
@@ -90,8 +140,16 @@ void http_fixture_stop_server(http_fixture *fixture) {
 
 void http_fixture_teardown(http_fixture *fixture) {
     http_fixture_script(fixture, "{}"); /* a fake store that hangs is to let go */
+    if (fixture->lends)
+        check_threads();
     http_fixture_stop_server(fixture);
     repli_agent_stop(fixture->agent, 5000, NULL);
+    if (fixture->lends) {
+        atomic_store(&fixture->ends, 1);
+        repli_agent_wakeup(fixture->agent);
+        pthread_join(fixture->dispatcher, NULL);
+        pthread_join(fixture->worker, NULL);
+    }
     repli_agent_free(fixture->agent);
     char command[160];
     snprintf(command, sizeof(command), "rm -rf '%s'", fixture->directory);

@@ -3,11 +3,18 @@
 
 #include <check.h>
 #include <curl/curl.h>
+#include <pthread.h>
 #include <replicante/http.h>
+#include <stdatomic.h>
 
 enum { HTTP_FIXTURE_OBSERVE_TIMEOUT_MS = 600 };
 
-/* An agent with the fake driver in a directory of its own, a server on it, and clients. */
+/*
+ * An agent with the fake driver in a directory of its own, a server on it, and clients.
+ *
+ * With REPLI_TEST_RUN_MODE=lent in the environment the library has no threads of its own: one of
+ * the fixture's dispatches, and one is lent for calls of the driver.
+ */
 typedef struct http_fixture {
     char directory[64];
     char script[96];      /* what the fake store does; see drivers/fake */
@@ -16,9 +23,15 @@ typedef struct http_fixture {
     repli_http_server *server;
     int32_t port;
     char base[64]; /* such as "http://127.0.0.1:4711" */
+    int lends;
+    atomic_int ends; /* the thread that dispatches does */
+    pthread_t dispatcher;
+    pthread_t worker;
 } http_fixture;
 
-/* Makes the directory and starts the agent. queue_limit 0: the default. */
+/* Makes the directory; the configuration of an agent. */
+repli_config *http_fixture_config(http_fixture *fixture, int64_t queue_limit);
+/* The same, and starts the agent. queue_limit 0: the default. */
 void http_fixture_agent(http_fixture *fixture, int64_t queue_limit);
 /* Starts the server; base is for bind and TLS as options say. */
 void http_fixture_serve(http_fixture *fixture, const repli_http_options *options);
