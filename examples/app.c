@@ -98,7 +98,7 @@ static int failed(const repli_error *err) {
     return -1;
 }
 
-int app_new(app *app, const char *directory) {
+int app_new(app *app, const char *directory, int32_t run_mode) {
     repli_error err = REPLI_ERROR_INIT;
     repli_config *config = NULL;
     char store[4096];
@@ -108,6 +108,7 @@ int app_new(app *app, const char *directory) {
     if (repli_config_new(NULL, &config, &err) == REPLI_OK &&
         repli_config_set_str(config, "node_id", "node-1", &err) == REPLI_OK &&
         repli_config_set_str(config, "store_path", store, &err) == REPLI_OK &&
+        repli_config_set_run_mode(config, run_mode, &err) == REPLI_OK &&
         repli_config_set_driver(config, driver_entry, &err) == REPLI_OK &&
         add_action(config, &err) == REPLI_OK)
         repli_agent_new(config, &app->agent, &err);
@@ -160,4 +161,25 @@ void app_free(app *app) {
     repli_agent_stop(app->agent, 5000, NULL);
     repli_agent_free(app->agent);
     puts("stopped");
+}
+
+/* Hosts that drive the agent. */
+
+void app_dispatch(app *app) {
+    repli_error err = REPLI_ERROR_INIT;
+    if (repli_agent_dispatch(app->agent, &err) != REPLI_OK)
+        failed(&err);
+    app_show(app);
+}
+
+int app_ms_until(uint64_t deadline_ns) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    if (deadline_ns == UINT64_MAX)
+        return -1;
+    if (deadline_ns <= now_ns)
+        return 0;
+    const uint64_t ms = (deadline_ns - now_ns - 1) / 1000000u + 1;
+    return ms < INT32_MAX ? (int)ms : INT32_MAX;
 }

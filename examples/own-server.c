@@ -161,7 +161,7 @@ int main(int argc, char **argv) {
     sigaddset(&ends, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
 
-    if (app_new(&app, argc > 1 ? argv[1] : ".") != 0)
+    if (app_new(&app, argc > 1 ? argv[1] : ".", REPLI_RUN_THREADS) != 0)
         return 1;
     struct MHD_Daemon *server = app_start(&app) == 0 ? serve(app.agent) : NULL;
     if (server != NULL) {

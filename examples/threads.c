@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
     sigaddset(&ends, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
 
-    if (app_new(&app, argc > 1 ? argv[1] : ".") != 0)
+    if (app_new(&app, argc > 1 ? argv[1] : ".", REPLI_RUN_THREADS) != 0)
         return 1;
     const int good = app_start(&app) == 0 && app_serve(&app) == 0;
     if (good) {

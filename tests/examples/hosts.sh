@@ -33,6 +33,9 @@ scenario() {
     check "$2, $1: the store has changed" \
         until_true says '/api/unstable/info/shards?max_age=0' '"value":42'
     check "$2, $1: refuses what is not an action" status_is /api/unstable/action/none 404
+    case $2 in
+    loop-*) check "$2, $1: has no thread of ours" no_thread_of_ours ;;
+    esac
     check "$2, $1: ends on SIGTERM" end_host
 }
 
@@ -42,7 +45,7 @@ check "the driver to copy builds from what is installed" $CC -std=c11 -Wall -Wex
     -o "$tmp/driver_template.so" drivers/template/*.c
 
 for form in shared static; do
-    for name in host threads own-server; do
+    for name in host threads own-server loop-poll loop-libuv loop-glib loop-sd-event; do
         lacks=$(lacking "$TOP/examples/$name.c")
         [ -z "$lacks" ] || { echo "skipped $name: no $lacks" && continue; }
         check "$name builds, $form" build_example $form "$TOP/examples/$name.c" || continue
