@@ -105,9 +105,9 @@ typedef struct repli_http_options {
 REPLI_API int32_t repli_http_options_check(const repli_http_options *options, repli_error *err);
 
 /**
- * Listen, in a thread of the server's own. The agent must outlive the server. REPLI_EBUSY: the
- * address or the socket is in use; REPLI_EINVALID: an address or certificate is no good.
- * Thread-safe. In a child made by fork() it returns REPLI_EFORK, and so does reload.
+ * Listen, in threads of the server's own or, if the host drives the agent, in the agent's loop,
+ * without any. The agent must outlive the server. REPLI_EBUSY: the address or the socket is in use;
+ * REPLI_EINVALID: an address or certificate is no good. Thread-safe. In a child made by fork() it returns REPLI_EFORK, and so does reload.
  */
 REPLI_API int32_t repli_http_server_new(repli_agent *agent, const repli_http_options *options,
                                         repli_http_server **ret_server, repli_error *err);
@@ -120,8 +120,9 @@ REPLI_API int32_t repli_http_server_health_port(const repli_http_server *server)
  *  it was. Not at the same time as another call on this server. */
 REPLI_API int32_t repli_http_server_reload(repli_http_server *server,
                                            const repli_http_options *options, repli_error *err);
-/** Accept nothing more, answer what has begun, up to timeout_ms, then close and free. In a child
- *  made by fork() it only gives memory back. NULL is fine. */
+/** Accept nothing more, answer what has begun, up to timeout_ms, then close and free. Dispatches the
+ *  agent meanwhile if the host drives it, so never within dispatch. In a child made by fork() it
+ *  only gives memory back. NULL is fine. */
 REPLI_API void repli_http_server_free(repli_http_server *server, int64_t timeout_ms);
 
 #ifdef __cplusplus
