@@ -245,6 +245,8 @@ static content copy_of(const content *from) {
 }
 
 static void try_truncated(int file, size_t size, tally *seen) {
+    if (size > original[file].size)
+        return;
     content damaged[FILES];
     memcpy(damaged, original, sizeof(damaged));
     damaged[file].size = size;
