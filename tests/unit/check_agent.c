@@ -199,7 +199,7 @@ START_TEST(a_forked_child_is_refused) {
 }
 END_TEST
 
-static int32_t live(const repli_allocator *allocator) {
+static int32_t live(const repli_allocator *allocator, int32_t run_mode) {
     agent_fixture other;
     agent_fixture_setup(&other);
     repli_config *config = NULL;
@@ -210,6 +210,8 @@ static int32_t live(const repli_allocator *allocator) {
         code = repli_config_set_str(config, "store_path", other.store, NULL);
     if (code == REPLI_OK)
         code = repli_config_set_driver(config, repli_driver_fake_entry, NULL);
+    if (code == REPLI_OK)
+        code = repli_config_set_run_mode(config, run_mode, NULL);
     if (code == REPLI_OK)
         code = repli_agent_new(config, &other.agent, &error);
     repli_config_free(config);
@@ -224,7 +226,7 @@ START_TEST(every_failed_allocation_is_reported) {
     for (; code != REPLI_OK; i++) {
         failing_memory_init(&memory);
         memory.fail_at = i;
-        code = live(&memory.mem);
+        code = live(&memory.mem, _i);
         ck_assert_msg(code == REPLI_OK || code == REPLI_ENOMEM, "%d: %s", (int)code, error.message);
         ck_assert_int_eq(memory.live, 0);
     }
@@ -396,7 +398,8 @@ int main(void) {
     tcase_add_test(tcase, free_stops_what_runs);
     tcase_add_test(tcase, two_agents_live_in_one_process);
     tcase_add_test(tcase, a_forked_child_is_refused);
-    tcase_add_test(tcase, every_failed_allocation_is_reported);
+    tcase_add_loop_test(tcase, every_failed_allocation_is_reported, REPLI_RUN_THREADS,
+                        REPLI_RUN_DISPATCH + 1);
     tcase_add_test(tcase, a_stuck_observation_is_given_up);
     tcase_add_test(tcase, a_driver_that_returns_late_is_forgiven);
     tcase_add_test(tcase, a_stuck_action_is_given_up);
