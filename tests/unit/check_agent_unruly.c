@@ -14,7 +14,7 @@ static agent_fixture fixture;
 
 static void setup(void) {
     agent_fixture_setup_quick(&fixture);
-    agent_fixture_set(&fixture, "observe.timeout_ms", 20000);
+    agent_fixture_set(&fixture, "observe.timeout_ms", 200000);
     char path[512];
     const char *build = getenv("BUILD");
     snprintf(path, sizeof(path), "%s/tests/plugins/driver_unruly.so",
@@ -45,7 +45,7 @@ static void start(const char *mode) {
 
 static repli_snapshot *await_observation(void) {
     repli_snapshot *snapshot = NULL;
-    for (int64_t end = now_ms() + 60000; now_ms() < end; pause_ms(2)) {
+    for (int64_t end = now_ms() + 200000; now_ms() < end; pause_ms(2)) {
         ck_assert_int_eq(repli_agent_snapshot(fixture.agent, &snapshot, NULL), REPLI_OK);
         const char *reason = repli_snapshot_node(snapshot)->status_reason;
         if (reason == NULL || strstr(reason, "observed yet") == NULL)
@@ -216,7 +216,7 @@ END_TEST
 
 int main(void) {
     TCase *tcase = tcase_create("agent unruly");
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, what_is_wrong_is_told, 0, MISDEEDS);
     tcase_add_loop_test(tcase, what_is_allowed_is_taken, 0, 5);
