@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -60,6 +61,23 @@ static int32_t begin(party *self, repli_error *err) {
     return code;
 }
 
+/* The kernel shows a thread a little longer than it can be joined. */
+static int stays_different(const char *before, char *text, size_t size) {
+    int differs = 1;
+    for (int i = 0; differs && i < PARTY_TURNS / 10; i++) {
+        char *after = footprint();
+        differs = footprint_differs(before, after, text, size);
+        free(after);
+        if (differs)
+            pause_ms(5);
+    }
+    return differs;
+}
+
+static void *nothing(void *argument) {
+    return argument;
+}
+
 /* The whole life of one. Returns 0, or 1 with what is wrong in text. */
 static int live(char *text, size_t size) {
     char *before = footprint();
@@ -81,15 +99,17 @@ static int live(char *text, size_t size) {
     }
     wrong = wrong || footprint_strays(before, text, size);
     party_end(&agent);
-    char *after = footprint();
-    wrong = wrong || footprint_differs(before, after, text, size);
-    free(after);
+    wrong = wrong || stays_different(before, text, size);
     free(before);
     return wrong;
 }
 
 START_TEST(nothing_is_left_of_an_agent) {
     char text[512] = "";
+    /* The thread sanitizer's own thread comes with the first. */
+    pthread_t first;
+    ck_assert_int_eq(pthread_create(&first, NULL, nothing, NULL), 0);
+    ck_assert_int_eq(pthread_join(first, NULL), 0);
     umask(027);
     ck_assert_int_eq(setenv("REPLI_SOMETHING", "else", 1), 0);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
