@@ -9,7 +9,7 @@
  * repli_agent_new() until repli_agent_free() is called; a configuration belongs to one thread at a
  * time; inputs are copied before it returns; outputs are untouched if it fails, and err, which may
  * be NULL, if it does not. In a child made by fork() all that is called on an agent returns
- * REPLI_EFORK, but for repli_agent_free(), which leaves everything alone there; all else works.
+ * REPLI_EFORK, but for repli_agent_free(); all else works.
  */
 
 #include <stddef.h>
@@ -119,7 +119,9 @@ REPLI_API int32_t repli_agent_start(repli_agent *agent, repli_error *err);
  */
 REPLI_API int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *err);
 /** Stop if need be (without patience) and free. NULL is fine. The last call on an agent, and not
- *  from one of its callbacks. */
+ *  from one of its callbacks. In a child made by fork(), also in a handler of pthread_atfork(), it
+ *  only closes the lock of the database, so that a child that outlives the parent does not keep it.
+ */
 REPLI_API void repli_agent_free(repli_agent *agent);
 
 /**

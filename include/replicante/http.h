@@ -122,7 +122,8 @@ REPLI_API int32_t repli_http_server_reload(repli_http_server *server,
                                            const repli_http_options *options, repli_error *err);
 /** Accept nothing more, answer what has begun, up to timeout_ms, then close and free. Dispatches the
  *  agent meanwhile if the host drives it, so never within dispatch. In a child made by fork() it
- *  only gives memory back. NULL is fine. */
+ *  only closes the child's copies of the listening sockets, on which clients would wait in vain if
+ *  the parent ended, and gives memory back. NULL is fine. */
 REPLI_API void repli_http_server_free(repli_http_server *server, int64_t timeout_ms);
 
 #ifdef __cplusplus

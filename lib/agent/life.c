@@ -165,8 +165,10 @@ void repli_agent_free(repli_agent *agent) {
         return;
     /* In a forked child threads, connections and files are the parent's, which closing them would
      * disturb, and any piece of memory may have been half changed when the threads vanished. */
-    if (getpid() != agent->pid)
+    if (getpid() != agent->pid) {
+        repli__store_abandon(agent->store);
         return;
+    }
     if (is_within(agent)) {
         repli__log_printf(&agent->log, REPLI_LOG_ERROR, "agent",
                           "repli_agent_free() was called by a callback of the agent's, which it "

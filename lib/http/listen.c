@@ -44,6 +44,11 @@ void repli__http_listeners_close(repli__http_listeners *listeners) {
     close_from(listeners, 0);
 }
 
+void repli__http_listeners_abandon(repli__http_listeners *listeners) {
+    while (listeners->count > 0)
+        close(listeners->items[--listeners->count].fd);
+}
+
 /* TCP. */
 
 static int32_t bad_address(repli_error *err, const char *text) {

@@ -43,5 +43,8 @@ int32_t repli__http_listen_tcp(repli__http_listeners *listeners, int kind, const
 int32_t repli__http_listen_unix(repli__http_listeners *listeners, const char *path, mode_t mode,
                                 repli_error *err);
 void repli__http_listeners_close(repli__http_listeners *listeners);
+/* In a forked child: close its copies, with which clients would go on connecting to nobody after
+ * the parent's end. */
+void repli__http_listeners_abandon(repli__http_listeners *listeners);
 
 #endif

@@ -195,6 +195,8 @@ void repli_http_server_free(repli_http_server *server, int64_t timeout_ms) {
      * down the parent's connections. */
     if (server->owner == getpid())
         repli__http_loop_dispose(&server->loop, repli__deadline_ns(timeout_ms));
+    else
+        repli__http_listeners_abandon(&server->loop.listeners);
     repli__free(&repli__mem_default, server->bind);
     repli__free(&repli__mem_default, server->unix_path);
     repli__free(&repli__mem_default, server->health_bind);

@@ -16,10 +16,11 @@ static int32_t busy(int fd, const char *path, repli_error *err) {
     const ssize_t size = pread(fd, pid, sizeof(pid) - 1, 0);
     pid[size > 0 ? (size_t)size : 0] = '\0';
     pid[strspn(pid, "0123456789")] = '\0';
-    return repli__error(err, REPLI_EBUSY, "store",
-                        "cannot use the database %s: process %s owns it; stop that agent, or give "
-                        "this one a database of its own",
-                        path, pid[0] != '\0' ? pid : "unknown");
+    return repli__error(
+        err, REPLI_EBUSY, "store",
+        "cannot use the database %s: process %s owns it, or a child that it forked; "
+        "stop that agent, or give this one a database of its own",
+        path, pid[0] != '\0' ? pid : "unknown");
 }
 
 static int32_t lock(int fd, const char *path, const char *lock_path, repli_error *err) {

@@ -348,6 +348,10 @@ void repli__store_close(repli__store *store) {
     free_store(store);
 }
 
+void repli__store_abandon(repli__store *store) {
+    repli__owner_release(&store->owner, 1);
+}
+
 void repli__store_set_queue_limit(repli__store *store, uint64_t limit) {
     atomic_store(&store->queue_limit, limit);
 }

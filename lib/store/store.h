@@ -40,6 +40,9 @@ int32_t repli__store_open(const repli__store_options *options, repli__store **re
                           repli_error *err);
 /* Commits what is queued. */
 void repli__store_close(repli__store *store);
+/* In a forked child: close its copy of the lock, which would outlive the parent in it, and leave
+ * everything else alone. */
+void repli__store_abandon(repli__store *store);
 
 /* The writer. It also copies the write-ahead log to the database, and, after a failure, tries until
  * writing works again. It has a thread unless it is driven. */

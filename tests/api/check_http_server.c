@@ -425,6 +425,33 @@ START_TEST(a_forked_child_does_no_harm) {
 }
 END_TEST
 
+START_TEST(a_child_that_lives_on_does_not_listen) {
+    int ready[2];
+    char byte = 'x';
+    ck_assert_int_eq(pipe(ready), 0);
+    serve("127.0.0.1:0");
+    const pid_t child = fork();
+    ck_assert_int_ne(child, -1);
+    if (child == 0) {
+        repli_http_server_free(fixture.server, 0);
+        if (write(ready[1], &byte, 1) == 1)
+            for (;;)
+                pause();
+        _exit(1);
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    repli_http_server_free(fixture.server, 1000);
+    fixture.server = NULL;
+    char bind[32];
+    snprintf(bind, sizeof(bind), "127.0.0.1:%d", fixture.port);
+    serve(bind);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ready[0]);
+    close(ready[1]);
+}
+END_TEST
+
 START_TEST(descriptors_close_on_exec) {
     repli_http_options options = REPLI_HTTP_OPTIONS_INIT;
     options.bind = "127.0.0.1:0";
@@ -524,6 +551,7 @@ int main(void) {
     tcase_add_test(tcase, free_without_patience_cuts_what_waits);
     tcase_add_test(tcase, free_under_load);
     tcase_add_test(tcase, a_forked_child_does_no_harm);
+    tcase_add_test(tcase, a_child_that_lives_on_does_not_listen);
     tcase_add_test(tcase, descriptors_close_on_exec);
     tcase_add_test(tcase, threads_take_no_signals);
     tcase_add_test(tcase, two_servers_share_an_agent);

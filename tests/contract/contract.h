@@ -20,7 +20,7 @@ typedef struct world {
 typedef int32_t (*call_fn)(world *w, repli_error *err);
 
 enum threads { THREAD_SAFE, SERIALISED, DISPATCH_THREAD, SIGNAL_SAFE };
-enum fork { WORKS, REFUSED, NOTHING, MEMORY_ONLY };
+enum fork { WORKS, REFUSED, NOTHING, LETS_GO };
 
 typedef struct call {
     const char *name;

@@ -54,7 +54,7 @@ labels() {
             word["WORKS"] = "Works in a forked child"
             word["REFUSED"] = "Refused in a forked child with REPLI_EFORK"
             word["NOTHING"] = "Does nothing in a forked child"
-            word["MEMORY_ONLY"] = "Only frees memory in a forked child"
+            word["LETS_GO"] = "Lets go of what it inherited in a forked child"
         }
         { print $1, word[$field] }' | sort >"$tmp/tested"
     check "$1: the pages (-) say what is tested (+)" diff -U0 "$tmp/said" "$tmp/tested"

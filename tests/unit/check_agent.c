@@ -1,4 +1,5 @@
 #include <check.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,6 +197,45 @@ START_TEST(a_forked_child_is_refused) {
     agent_fixture_schedule(&fixture, "fake.test/echo", NULL, id);
     ck_assert_int_eq(agent_fixture_await_end(&fixture, id), REPLI_PHASE_DONE);
     agent_fixture_stop(&fixture);
+}
+END_TEST
+
+/* A process with an agent that is to be killed, and its child, which says that it is there and
+ * lives until the end of a pipe. */
+static void own_and_fork(int ready, int end) {
+    char byte = 'x';
+    if (make() != REPLI_OK)
+        _exit(1);
+    if (fork() == 0) {
+        repli_agent_free(fixture.agent);
+        if (write(ready, &byte, 1) == 1 && read(end, &byte, 1) == 0)
+            _exit(0);
+        _exit(1);
+    }
+    for (;;)
+        pause();
+}
+
+START_TEST(a_child_that_lives_on_does_not_keep_the_database) {
+    int ready[2];
+    int end[2];
+    char byte = 'x';
+    ck_assert(pipe(ready) == 0 && pipe(end) == 0);
+    const pid_t parent = fork();
+    ck_assert_int_ne(parent, -1);
+    if (parent == 0) {
+        close(end[1]);
+        own_and_fork(ready[1], end[0]);
+    }
+    close(end[0]);
+    close(ready[1]);
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    ck_assert_int_eq(make(), REPLI_EBUSY);
+    kill(parent, SIGKILL);
+    ck_assert_int_eq(waitpid(parent, NULL, 0), parent);
+    ck_assert_int_eq(make(), REPLI_OK);
+    close(end[1]); /* ends the child */
+    close(ready[0]);
 }
 END_TEST
 
@@ -398,6 +438,7 @@ int main(void) {
     tcase_add_test(tcase, free_stops_what_runs);
     tcase_add_test(tcase, two_agents_live_in_one_process);
     tcase_add_test(tcase, a_forked_child_is_refused);
+    tcase_add_test(tcase, a_child_that_lives_on_does_not_keep_the_database);
     tcase_add_loop_test(tcase, every_failed_allocation_is_reported, REPLI_RUN_THREADS,
                         REPLI_RUN_DISPATCH + 1);
     tcase_add_test(tcase, a_stuck_observation_is_given_up);
