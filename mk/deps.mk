@@ -9,7 +9,7 @@ NEED  := build $(PARTS) $(DRIVERS:%=?driver-%)
 NEED  += $(if $(filter check check-fast tests bench bench-record soak fuzz,$(goals)),test)
 NEED  += $(if $(filter check,$(goals)),server-postgresql server-redis)
 NEED  += $(if $(filter check,$(goals)),?compilers ?configure ?manual ?abi ?bindings \
-    ?examples)
+    ?examples ?embeddings)
 NEED  += $(if $(filter abi-baseline,$(goals)),abi)
 NEED  += $(if $(filter run,$(goals)),server-postgresql)
 NEED  += $(if $(filter 1,$(VALGRIND)),valgrind)

@@ -10,8 +10,8 @@
 
 FAST_GROUPS := unit api contract
 STORE_GROUPS := postgresql redis
-GROUPS := $(FAST_GROUPS) fuzz fault abi embed conformance headers build examples man program \
-          $(STORE_GROUPS) kill
+GROUPS := $(FAST_GROUPS) fuzz fault abi embed conformance headers build examples embeddings man \
+          program $(STORE_GROUPS) kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
 programs = $(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))
@@ -60,8 +60,9 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 
 # Without the program what talks to an agent cannot be tested; a sanitizer's build has nothing to
 # say about headers, packaging and manual.
-groups := $(filter-out $(if $(filter program,$(PARTS)),,api contract fault program $(STORE_GROUPS) kill) \
-                       $(if $(SANITIZE),headers build examples man),$(GROUPS))
+groups := $(filter-out $(if $(filter program,$(PARTS)),, \
+                           api contract fault embeddings program $(STORE_GROUPS) kill) \
+                       $(if $(SANITIZE),headers build examples embeddings man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))
 fast_tests := $(call tests,$(filter $(FAST_GROUPS),$(groups)))
@@ -70,7 +71,7 @@ chosen      = $(if $(ONLY),$(filter $(ONLY) $(ONLY:%=%/%) $(ONLY:%=%.sh),$(all_t
 api_programs = $(filter api/check_http_%,$(all_tests))
 binaries    = $(patsubst %,$(B)/tests/%,$(filter-out %.sh,$(1))) $(plugins) \
               $(if $(filter embed/http.sh,$(1)),$(patsubst %,$(B)/tests/%,$(api_programs))) \
-              $(if $(filter examples/%,$(1)),$(B)/stage)
+              $(if $(filter examples/% embeddings/%,$(1)),$(B)/stage)
 
 # What is installed, for what is built against that alone.
 $(B)/stage: all

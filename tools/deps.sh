@@ -45,6 +45,7 @@ examples           cmd:curl                curl                curl             
 examples           pkg:libuv               libuv1-dev          libuv-devel         libuv-dev         libuv           libuv
 examples           pkg:glib-2.0            libglib2.0-dev      glib2-devel         glib-dev          glib2           glib
 examples           pkg:libsystemd          libsystemd-dev      systemd-devel       -                 systemd-libs    -
+embeddings         server:postgres.h       postgresql-server-dev-all postgresql-server-devel postgresql-dev postgresql postgresql
 configure          cmd:autoconf            autoconf            autoconf            autoconf          autoconf        autoconf
 valgrind           cmd:valgrind            valgrind            valgrind            valgrind          valgrind        valgrind
 fuzz               cmd:clang               clang               clang               clang             clang           llvm
@@ -64,6 +65,7 @@ present() {
     pkg:*) $PKG_CONFIG --exists "${1#pkg:}" 2>/dev/null ;;
     fuzzer:*) links_fuzzer "${1#fuzzer:}" ;;
     server:postgresql) "$tools/pg-bindir.sh" >/dev/null 2>&1 ;;
+    server:postgres.h) [ -e "$("$("$tools/pg-bindir.sh" 2>/dev/null)/pg_config" --includedir-server 2>/dev/null)/postgres.h" ] ;;
     esac
 }
 

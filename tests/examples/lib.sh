@@ -50,7 +50,7 @@ static_config() {
 build_example() (
     form=$1 command=$(command_of "$2")
     [ -n "$command" ] || { echo "$2 does not say how it is built" && exit 1; }
-    mkdir -p "$tmp/$form" && cp "$TOP"/examples/*.[ch] "$tmp/$form/" && cd "$tmp/$form" || exit
+    mkdir -p "$tmp/$form" && cp "$(dirname "$2")"/*.[ch] "$tmp/$form/" && cd "$tmp/$form" || exit
     PKG_CONFIG_PATH=$tmp/pc-$form${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
     export PKG_CONFIG_PATH
     cc() { command $CC -O1 -g -Wall -Wextra -Wpedantic -Werror "$@"; }
