@@ -75,7 +75,7 @@ static int enter_namespace(void) {
     if (unshare(CLONE_NEWNS) != 0 &&
         (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 || !write_text("/proc/self/uid_map", map)))
         return 0;
-    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+    return mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 static int mount_disk(void) {
