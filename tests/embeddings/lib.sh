@@ -1,5 +1,10 @@
 # For scripts that run the agent inside a server, after . "$TOP/tests/lib.sh" and the examples'.
 
+# says_how FILE: the README.md beside it has the command that builds it.
+says_how() {
+    tr -s '\\\\\n ' ' ' <"$(dirname "$1")/README.md" | grep -qF -- "$(command_of "$1" | tr -s ' ')"
+}
+
 # ask ADDRESS COMMAND...: what the agent there answers.
 ask() {
     address=$1

@@ -16,6 +16,7 @@ fi
 
 chmod 755 "$tmp" # servers run as an account of their own
 pg="$TOP/tests/clusters/pg.sh"
+check "README.md has the same command" says_how "$TOP/examples/postgresql-worker/worker.c"
 for form in shared static; do
     trap '"$pg" down "$tmp/$form-cluster" 2>/dev/null; rm -rf "$tmp"' EXIT
     dir=$tmp/$form-cluster

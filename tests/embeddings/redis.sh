@@ -14,6 +14,7 @@ fi
 . "$TOP/tests/embeddings/lib.sh"
 
 redis="$TOP/tests/clusters/redis.sh"
+check "README.md has the same command" says_how "$TOP/examples/redis-module/module.c"
 for form in shared static; do
     trap '"$redis" down "$tmp/$form-cluster" 2>/dev/null; rm -rf "$tmp"' EXIT
     dir=$tmp/$form-cluster
