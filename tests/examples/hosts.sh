@@ -44,8 +44,9 @@ check "the driver to copy builds from what is installed" $CC -std=c11 -Wall -Wex
     $(PKG_CONFIG_PATH=$tmp/pc-shared $PKG_CONFIG --cflags replicante-agent-driver) \
     -o "$tmp/driver_template.so" drivers/template/*.c
 
+names='host threads own-server loop-poll loop-lent loop-libuv loop-glib loop-sd-event'
 for form in shared static; do
-    for name in host threads own-server loop-poll loop-libuv loop-glib loop-sd-event; do
+    for name in $names; do
         lacks=$(lacking "$TOP/examples/$name.c")
         [ -z "$lacks" ] || { echo "skipped $name: no $lacks" && continue; }
         check "$name builds, $form" build_example $form "$TOP/examples/$name.c" || continue

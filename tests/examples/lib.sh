@@ -102,7 +102,8 @@ until_true() {
 
 # A host that serves the API: start_host FORM NAME [ARGUMENT...], then url_is_there, ... , end_host.
 memcheck=''
-[ "${VALGRIND:-}" != 1 ] || memcheck='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
+[ "${VALGRIND:-}" != 1 ] || memcheck='valgrind -q --error-exitcode=99 --leak-check=full
+    --show-leak-kinds=definite --errors-for-leak-kinds=definite'
 host=''
 trap '[ -z "$host" ] || kill -9 "$host"; rm -rf "$tmp"' EXIT
 
