@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -57,16 +58,24 @@ static void start(repli__http_daemon *daemon, repli__http_loop *loop) {
         MHD_OPTION_END);
 }
 
+static int32_t not_started(const repli__http_daemon *daemon, int failed, repli_error *err) {
+    const int32_t code = failed == ENOMEM                       ? REPLI_ENOMEM
+                         : failed == EMFILE || failed == ENFILE ? REPLI_EIO
+                                                                : REPLI_EINTERNAL;
+    repli__error(err, code, "http", "libmicrohttpd does not start%s%s", failed != 0 ? ": " : "",
+                 failed != 0 ? strerror(failed) : "");
+    repli__error_cause(err, daemon->said);
+    return code;
+}
+
 static int32_t make(repli__http_daemon *daemon, repli__http_loop *loop,
                     const repli_http_options *options, repli_error *err) {
     if (options != NULL && !copy_texts(daemon, options))
         return repli__error_nomem(err, "http", "starting the HTTP server");
+    errno = 0;
     start(daemon, loop);
-    if (daemon->mhd == NULL) {
-        repli__error(err, REPLI_EINTERNAL, "http", "libmicrohttpd does not start");
-        repli__error_cause(err, daemon->said);
-        return REPLI_EINTERNAL;
-    }
+    if (daemon->mhd == NULL)
+        return not_started(daemon, errno, err);
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon->mhd, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == NULL)
         return repli__error(err, REPLI_ENOTSUP, "http", "libmicrohttpd was built without epoll");

@@ -14,7 +14,8 @@
 enum { PORT_ATTEMPTS = 16, LONGEST_HOST = 256 };
 
 static int32_t system_error(repli_error *err, int failed, const char *what) {
-    const int32_t code = failed == EADDRINUSE                  ? REPLI_EBUSY
+    const int32_t code = failed == ENOMEM                      ? REPLI_ENOMEM
+                         : failed == EADDRINUSE                ? REPLI_EBUSY
                          : failed == EACCES || failed == EPERM ? REPLI_EPERMISSION
                          : failed == EADDRNOTAVAIL             ? REPLI_EINVALID
                                                                : REPLI_EIO;
@@ -173,6 +174,11 @@ static int listen_on_all(repli__http_listeners *listeners, int kind, struct addr
     return 0;
 }
 
+/* A name server that does not answer says nothing about the name. */
+static int32_t code_of(int unknown) {
+    return unknown == EAI_MEMORY ? REPLI_ENOMEM : unknown == EAI_AGAIN ? REPLI_EIO : REPLI_EINVALID;
+}
+
 int32_t repli__http_listen_tcp(repli__http_listeners *listeners, int kind, const char *bind_text,
                                uint16_t *ret_port, repli_error *err) {
     char host[LONGEST_HOST];
@@ -188,8 +194,10 @@ int32_t repli__http_listen_tcp(repli__http_listeners *listeners, int kind, const
     for (int i = 0; failed == EADDRINUSE && i < (any_port ? PORT_ATTEMPTS : 1); i++) {
         struct addrinfo *addresses;
         const int unknown = getaddrinfo(host, port, &hints, &addresses);
+        if (unknown == EAI_SYSTEM)
+            return system_error(err, errno, bind_text);
         if (unknown != 0)
-            return repli__error(err, REPLI_EINVALID, "http", "cannot listen on %s: %s", bind_text,
+            return repli__error(err, code_of(unknown), "http", "cannot listen on %s: %s", bind_text,
                                 gai_strerror(unknown));
         failed = listen_on_all(listeners, kind, addresses, ret_port);
         freeaddrinfo(addresses);

@@ -14,9 +14,10 @@ static gnutls_datum_t datum_of(const char *text) {
 }
 
 static int32_t bad(repli_error *err, const char *what, int failed) {
-    repli__error(err, REPLI_EINVALID, "http", "%s: %s", what, gnutls_strerror(failed));
+    const int32_t code = failed == GNUTLS_E_MEMORY_ERROR ? REPLI_ENOMEM : REPLI_EINVALID;
+    repli__error(err, code, "http", "%s: %s", what, gnutls_strerror(failed));
     repli__error_native(err, gnutls_strerror_name(failed));
-    return REPLI_EINVALID;
+    return code;
 }
 
 static int32_t check_certificate(const char *pem, repli_error *err) {
