@@ -138,8 +138,10 @@ int trap_fdatasync(int fd) {
 /* Events. */
 
 CALL(int, epoll_create1, PLAIN, EMFILE, -1, (int flags), (flags))
-CALL(int, epoll_ctl, PLAIN, ENOMEM, -1, (int fd, int what, int on, struct epoll_event *event),
-     (fd, what, on, event))
+/* Giving up a descriptor always works, and libmicrohttpd ends the process where it does not. */
+#define KIND_OF_CONTROL (what == EPOLL_CTL_DEL ? 0 : PLAIN)
+CALL(int, epoll_ctl, KIND_OF_CONTROL, ENOMEM, -1,
+     (int fd, int what, int on, struct epoll_event *event), (fd, what, on, event))
 CALL(int, epoll_wait, TRAP_RETRY, EINTR, -1,
      (int fd, struct epoll_event *events, int most, int timeout), (fd, events, most, timeout))
 CALL(int, poll, TRAP_RETRY, EINTR, -1, (struct pollfd * fds, nfds_t count, int timeout),

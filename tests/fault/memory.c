@@ -75,28 +75,43 @@ static int found(void) {
     return 1;
 }
 
-/* GMP ends the process when it has no memory, and GnuTLS stands on it: it always gets some. */
-static const char *gmp_begin, *gmp_end;
+/* GnuTLS and what it stands on get their memory: without it GMP and nettle end the process,
+ * libtasn1 crashes, and GnuTLS leaks, or calls a good certificate a bad one. */
+static const char *const spared[] = {"/libgmp.", "/libgnutls.", "/libhogweed.", "/libnettle.",
+                                     "/libtasn1."};
 
-static int look_for_gmp(struct dl_phdr_info *info, size_t size, void *user_data) {
+enum { SPARED = sizeof(spared) / sizeof(spared[0]) };
+
+static struct { const char *begin, *end; } ranges[SPARED];
+
+static int look_for_spared(struct dl_phdr_info *info, size_t size, void *user_data) {
     (void)size;
     (void)user_data;
-    if (strstr(info->dlpi_name, "/libgmp.") == NULL)
-        return 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_X) == 0)
+    for (size_t i = 0; i < SPARED; i++) {
+        if (strstr(info->dlpi_name, spared[i]) == NULL)
             continue;
-        gmp_begin = (const char *)info->dlpi_addr + segment->p_vaddr;
-        gmp_end = gmp_begin + segment->p_memsz;
+        for (int j = 0; j < info->dlpi_phnum; j++) {
+            const ElfW(Phdr) *segment = &info->dlpi_phdr[j];
+            if (segment->p_type != PT_LOAD || (segment->p_flags & PF_X) == 0)
+                continue;
+            ranges[i].begin = (const char *)info->dlpi_addr + segment->p_vaddr;
+            ranges[i].end = ranges[i].begin + segment->p_memsz;
+        }
     }
-    return 1;
+    return 0;
+}
+
+static int is_spared(const void *caller) {
+    for (size_t i = 0; i < SPARED; i++)
+        if ((const char *)caller >= ranges[i].begin && (const char *)caller < ranges[i].end)
+            return 1;
+    return 0;
 }
 
 /* Before there are threads. */
 __attribute__((constructor)) static void find_early(void) {
     found();
-    dl_iterate_phdr(look_for_gmp, NULL);
+    dl_iterate_phdr(look_for_spared, NULL);
 }
 
 /* No machine has that much; sanitizers stop the program rather than refuse. */
@@ -105,8 +120,7 @@ static int is_absurd(size_t size) {
 }
 
 static int fails(size_t size, const void *caller) {
-    const int is_gmp = (const char *)caller >= gmp_begin && (const char *)caller < gmp_end;
-    if (!is_absurd(size) && (is_gmp || !trap_hit(TRAP_MEMORY, caller, ENOMEM)))
+    if (!is_absurd(size) && (is_spared(caller) || !trap_hit(TRAP_MEMORY, caller, ENOMEM)))
         return 0;
     errno = ENOMEM;
     return 1;

@@ -74,6 +74,7 @@ extern const operation model_operations[];
 extern const operation config_operations[];
 extern const operation agent_operations[];
 extern const operation running_operations[];
+extern const operation driven_operations[];
 extern const operation http_operations[];
 
 /* A suite in which every call of these operations fails; the exit status of the program. */

@@ -31,7 +31,7 @@ size_t trap_count(void) {
 }
 
 size_t trap_failed(void) {
-    return atomic_load(&trap.failures);
+    return atomic_load(&trap.armed) ? atomic_load(&trap.failures) : 0;
 }
 
 void trap_enter(void) {

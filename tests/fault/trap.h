@@ -43,7 +43,7 @@ size_t trap_clear(void);
 /* Calls that the plan was about, failed or not. */
 size_t trap_count(void);
 
-/* Calls that failed by now. */
+/* Calls that failed by now; 0 without a plan. */
 size_t trap_failed(void);
 
 void trap_enter(void);
