@@ -45,7 +45,7 @@ done
 if [ -n "$broken" ]; then
     echo "broken:$broken"
     find "$finds" -type f -newer "$marker" | sed 's/^/    /'
-    echo "again with: build-fuzz/tests/fuzz/fuzz_TARGET FILE"
+    echo "again with: $BUILD/tests/fuzz/fuzz_TARGET FILE"
     exit 1
 fi
 echo "nothing was found; what was learnt is in $BUILD/fuzz"

@@ -3,14 +3,33 @@
 
 #include <replicante/model.h>
 
+#include "base/utf8.h"
 #include "driver/check.h"
 #include "driver/instance.h"
 #include "fuzz.h"
+#include "model/json_check.h"
 
 /* A driver gone wrong: its table has any size, version, texts and gaps, and its methods emit
  * anything. What is taken over is fit for a client; the rest is refused with a reason. */
 
 enum { KEYS_MAX = 6, RECORDS_MAX = 24 };
+
+static repli__log messages;
+
+static void take_message(int32_t level, const char *origin, const char *message, void *user_data) {
+    (void)level;
+    (void)user_data;
+    HOLDS(strcmp(origin, "driver.good") == 0);
+    HOLDS_FOR(repli__utf8_check(message, strlen(message)) == strlen(message), message);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+    (void)argc;
+    (void)argv;
+    repli__log_init(&messages);
+    repli__log_set(&messages, REPLI_LOG_DEBUG, take_message, NULL);
+    return 0;
+}
 
 /* What the methods below emit; they have no other way to know. */
 static fuzz_input *emitted;
@@ -101,6 +120,34 @@ static int32_t emit_outcome(fuzz_input *input, repli_sink *sink) {
     return host->emit_outcome(sink, sized(input, &outcome, sizeof(outcome)));
 }
 
+/* What the host table offers besides. What it did not find stays as it was. */
+static void ask_host(fuzz_input *input) {
+    size_t size;
+    const char *json = fuzz_text(input, &size);
+    const char *path = fuzz_text(input, NULL);
+    repli_error error = REPLI_ERROR_INIT;
+    const size_t room = fuzz_byte(input);
+    char *text = fuzz_keep(input, "", 0);
+    if (room > 0)
+        text = fuzz_keep(input, memset((char[256]){0}, 'x', room), room);
+    int32_t code = host->json_string(host, json, size, path, text, room, &error);
+    fuzz_outcome(code, &error);
+    HOLDS(code == REPLI_OK ? strnlen(text, room) < room : room == 0 || text[0] == 'x');
+
+    int64_t integer = 7;
+    error = (repli_error)REPLI_ERROR_INIT;
+    code = host->json_integer(host, json, size, path, &integer, &error);
+    fuzz_outcome(code, &error);
+    HOLDS(code == REPLI_OK || integer == 7);
+
+    int32_t boolean = 7;
+    error = (repli_error)REPLI_ERROR_INIT;
+    code = host->json_boolean(host, json, size, path, &boolean, &error);
+    fuzz_outcome(code, &error);
+    HOLDS(code == REPLI_OK ? boolean == 0 || boolean == 1 : boolean == 7);
+    host->log(host, fuzz_byte(input), json);
+}
+
 static int32_t emit_something(fuzz_input *input, repli_sink *sink, uint8_t kind) {
     switch (kind) {
     case 0: return host->emit_attribute(sink, NULL);
@@ -114,7 +161,8 @@ static int32_t emit_something(fuzz_input *input, repli_sink *sink, uint8_t kind)
     case 5: return host->emit_cluster_id(sink, some_text(input, "one"));
     case 6: return emit_shard(input, sink);
     case 7: return emit_kind(input, sink);
-    default: return emit_outcome(input, sink);
+    case 8: return emit_outcome(input, sink);
+    default: ask_host(input); return REPLI_OK;
     }
 }
 
@@ -128,7 +176,8 @@ static int32_t emit(repli_sink *sink, const uint8_t *fitting, size_t count, repl
         if (choice == 0xff)
             break;
         const int any = choice >= 0xf0;
-        const int32_t got = emit_something(input, sink, any ? choice % 9 : fitting[choice % count]);
+        const int32_t got =
+            emit_something(input, sink, any ? choice % 10 : fitting[choice % count]);
         HOLDS(got <= REPLI_OK);
         code = got != REPLI_OK ? got : code;
         if (code != REPLI_OK && !goes_on)
@@ -149,6 +198,8 @@ static int32_t emit(repli_sink *sink, const uint8_t *fitting, size_t count, repl
 static int32_t open_any(const repli_host *table, const char *config_json, size_t config_size,
                         void **ret_self, repli_error *err) {
     HOLDS(strlen(config_json) == config_size);
+    HOLDS(repli__json_check(config_json, config_size, REPLI__DOCUMENT_DEPTH, "it", NULL) ==
+          REPLI_OK);
     host = table;
     *ret_self = NULL;
     return fuzz_byte(emitted) != 1 ? REPLI_OK
@@ -377,8 +428,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (check_table(table_of(&input), &table)) {
         repli__instance *instance = NULL;
         repli_error error = REPLI_ERROR_INIT;
+        const char *config = some_text(&input, "{}");
         const int32_t code =
-            repli__instance_open(&table, "{}", 2, &repli__mem_default, NULL, &instance, &error);
+            repli__instance_open(&table, config, config != NULL ? strlen(config) : 0,
+                                 &repli__mem_default, &messages, &instance, &error);
         fuzz_outcome(code, &error);
         if (code == REPLI_OK) {
             call(instance, REPLI__SINK_NODE, expect_node);
