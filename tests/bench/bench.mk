@@ -23,8 +23,9 @@ bench: all $(bench_programs)
 
 # The same, and what it printed goes into BENCHMARKS.md; MACHINE='in words' says where that was.
 bench-record: all $(bench_programs)
+	@cut -d ' ' -f 1 /proc/loadavg >$(B)/load
 	@{ $(run_bench); } >$(B)/figures
 	@cat $(B)/figures
-	@MACHINE='$(MACHINE)' tests/bench/record.sh BENCHMARKS.md <$(B)/figures
+	@MACHINE='$(MACHINE)' LOAD=$$(cat $(B)/load) tests/bench/record.sh BENCHMARKS.md <$(B)/figures
 
 .PHONY: bench-record
