@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "failing.h"
 #include "agent_fixture.h"
 #include "store_fixture.h"
 
@@ -260,15 +261,15 @@ static int32_t live(const repli_allocator *allocator, int32_t run_mode) {
 }
 
 START_TEST(every_failed_allocation_is_reported) {
-    failing_memory memory;
+    failing memory;
     int32_t code = REPLI_ENOMEM;
     long i = 0;
     for (; code != REPLI_OK; i++) {
-        failing_memory_init(&memory);
-        memory.fail_at = i;
-        code = live(&memory.mem, _i);
+        failing_init(&memory);
+        failing_arm(&memory, (size_t)i + 1, 1);
+        code = live(&memory.allocator, _i);
         ck_assert_msg(code == REPLI_OK || code == REPLI_ENOMEM, "%d: %s", (int)code, error.message);
-        ck_assert_int_eq(memory.live, 0);
+        ck_assert_uint_eq(atomic_load(&memory.live), 0);
     }
     ck_assert_int_gt(i, 30);
 }

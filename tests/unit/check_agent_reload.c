@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing.h"
 #include "agent/config.h"
 #include "agent_fixture.h"
 #include "store_fixture.h"
@@ -77,30 +78,30 @@ START_TEST(a_reload_without_memory_changes_nothing) {
     agent_fixture_driver(&fixture, ", \"status\": \"unhealthy\"");
     size_t size = 0;
     const char *text = repli__config_driver_json(fixture.config, &size);
-    failing_memory memory;
+    failing memory;
     int32_t code = REPLI_ENOMEM;
     long i = 0;
     for (; code != REPLI_OK; i++) {
         repli_config *config = NULL;
-        failing_memory_init(&memory);
-        ck_assert_int_eq(repli_config_new(&memory.mem, &config, NULL), REPLI_OK);
+        failing_init(&memory);
+        ck_assert_int_eq(repli_config_new(&memory.allocator, &config, NULL), REPLI_OK);
         ck_assert_int_eq(repli_config_set_str(config, "node_id", "node-1", NULL), REPLI_OK);
         ck_assert_int_eq(repli_config_set_str(config, "store_path", fixture.store, NULL), REPLI_OK);
         ck_assert_int_eq(repli_config_set_driver(config, repli_driver_fake_entry, NULL), REPLI_OK);
         ck_assert_int_eq(repli_config_set_driver_config(config, text, size, NULL), REPLI_OK);
-        memory.fail_at = i;
+        failing_arm(&memory, (size_t)i + 1, 1);
         code = repli_agent_reload(fixture.agent, config, &error);
-        memory.fail_at = -1;
+        failing_arm(&memory, 0, 0);
         ck_assert_msg(code == REPLI_OK || code == REPLI_ENOMEM, "%s", error.message);
         repli_config_free(config);
         if (code != REPLI_OK)
-            ck_assert_int_eq(memory.live, 0);
+            ck_assert_uint_eq(atomic_load(&memory.live), 0);
     }
     ck_assert_int_gt(i, 5);
     /* What was reloaded is of that memory. */
     repli_agent_free(fixture.agent);
     fixture.agent = NULL;
-    ck_assert_int_eq(memory.live, 0);
+    ck_assert_uint_eq(atomic_load(&memory.live), 0);
 }
 END_TEST
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing.h"
 #include "agent/config.h"
 #include "agent_fixture.h"
 #include "store_fixture.h"
@@ -255,15 +256,15 @@ static int32_t build_and_copy(const repli_allocator *allocator) {
 }
 
 START_TEST(every_failed_allocation_is_reported) {
-    failing_memory memory;
+    failing memory;
     int32_t code = REPLI_ENOMEM;
     long i = 0;
     for (; code != REPLI_OK; i++) {
-        failing_memory_init(&memory);
-        memory.fail_at = i;
-        code = build_and_copy(&memory.mem);
+        failing_init(&memory);
+        failing_arm(&memory, (size_t)i + 1, 1);
+        code = build_and_copy(&memory.allocator);
         ck_assert_int_eq(code, code == REPLI_OK ? REPLI_OK : REPLI_ENOMEM);
-        ck_assert_int_eq(memory.live, 0);
+        ck_assert_uint_eq(atomic_load(&memory.live), 0);
     }
     ck_assert_int_gt(i, 10);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing.h"
 #include "agent/prometheus.h"
 #include "agent_fixture.h"
 #include "base/clock.h"
@@ -75,12 +76,12 @@ START_TEST(a_histogram_is_cumulative) {
 END_TEST
 
 START_TEST(running_out_of_memory_is_remembered) {
-    failing_memory memory;
-    failing_memory_init(&memory);
-    memory.fail_at = 0;
-    text.allocator = &memory.mem;
+    failing memory;
+    failing_init(&memory);
+    failing_arm(&memory, 1, 1);
+    text.allocator = &memory.allocator;
     repli__prometheus_metric(&out, "a", "gauge", "Help.");
-    memory.fail_at = -1;
+    failing_arm(&memory, 0, 0);
     repli__prometheus_count(&out, "a", NULL, 1);
     ck_assert_int_eq(out.code, REPLI_ENOMEM);
     ck_assert_uint_eq(text.size, 0);

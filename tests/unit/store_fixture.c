@@ -195,38 +195,3 @@ char *test_read_file(const char *path, size_t *ret_size) {
     fclose(file);
     return data;
 }
-
-static int fails(failing_memory *memory) {
-    return memory->fail_at >= 0 && memory->calls++ >= memory->fail_at;
-}
-
-static void *failing_malloc(size_t size, void *user_data) {
-    failing_memory *memory = user_data;
-    if (fails(memory))
-        return NULL;
-    memory->live++;
-    return malloc(size);
-}
-
-static void *failing_realloc(void *ptr, size_t size, void *user_data) {
-    failing_memory *memory = user_data;
-    if (fails(memory))
-        return NULL;
-    memory->live += ptr == NULL;
-    return realloc(ptr, size);
-}
-
-static void failing_free(void *ptr, void *user_data) {
-    failing_memory *memory = user_data;
-    memory->live -= ptr != NULL;
-    free(ptr);
-}
-
-void failing_memory_init(failing_memory *memory) {
-    *memory = (failing_memory){.mem = {.struct_size = sizeof(repli__mem),
-                                       .malloc_fn = failing_malloc,
-                                       .realloc_fn = failing_realloc,
-                                       .free_fn = failing_free,
-                                       .user_data = memory},
-                               .fail_at = -1};
-}

@@ -52,14 +52,4 @@ void test_expect_finished(repli__store *store, uint32_t limit, const char *befor
 /* The whole of a file; free() it. */
 char *test_read_file(const char *path, size_t *ret_size);
 
-/* An allocator of which the call number fail_at (from 0) and all after it fail; -1: none. */
-typedef struct failing_memory {
-    repli__mem mem;
-    long calls;
-    long fail_at;
-    long live; /* pieces not given back */
-} failing_memory;
-
-void failing_memory_init(failing_memory *memory);
-
 #endif
