@@ -1,3 +1,4 @@
+/* run.sh timeout: 900 */
 #include "operation.h"
 
 int main(void) {

@@ -52,7 +52,9 @@ static int is_ours(const void *caller) {
 }
 
 static int concerns(const trap_plan *plan, unsigned kinds, const void *caller) {
-    if ((plan->kinds & kinds) == 0 || position != (plan->where == TRAP_HERE ? HERE : ELSEWHERE))
+    if ((plan->kinds & kinds) == 0 || position == EXEMPT)
+        return 0;
+    if (plan->where != TRAP_EVERYWHERE && (plan->where == TRAP_HERE) != (position == HERE))
         return 0;
     return plan->whose == TRAP_ANYBODY || is_ours(caller) == (plan->whose == TRAP_OURS);
 }

@@ -24,14 +24,14 @@ enum {
 /* Who makes the call. */
 enum { TRAP_ANYBODY, TRAP_OURS, TRAP_THEIRS };
 
-/* In which threads calls fail: in the one that is between trap_enter() and trap_leave(), or in
- * those that are not. */
-enum { TRAP_HERE, TRAP_ELSEWHERE };
+/* In which threads calls fail: in the one that is between trap_enter() and trap_leave(), in those
+ * that are not, or in both. */
+enum { TRAP_HERE, TRAP_ELSEWHERE, TRAP_EVERYWHERE };
 
 typedef struct trap_plan {
     unsigned kinds; /* TRAP_* that fail */
     int whose;      /* TRAP_ANYBODY, TRAP_OURS, TRAP_THEIRS */
-    int where;      /* TRAP_HERE, TRAP_ELSEWHERE */
+    int where;      /* TRAP_HERE, TRAP_ELSEWHERE, TRAP_EVERYWHERE */
     size_t at;      /* the call that fails, counted from 1; 0: none, they are only counted */
     int for_good;   /* so do all that follow */
     int error;      /* errno, or a code of SQLite; 0: what that call most likely says */
