@@ -20,7 +20,7 @@ const char *store_use_path(void) {
     return path;
 }
 
-static const char *beside(const char *suffix) {
+const char *store_use_beside(const char *suffix) {
     static char paths[2][160];
     static unsigned next;
     char *path = paths[next++ % 2];
@@ -30,8 +30,8 @@ static const char *beside(const char *suffix) {
 
 static void remove_files(void) {
     unlink(store_use_path());
-    unlink(beside("-wal"));
-    unlink(beside("-shm"));
+    unlink(store_use_beside("-wal"));
+    unlink(store_use_beside("-shm"));
 }
 
 void store_use_replace(const void *data, size_t size) {
@@ -41,7 +41,7 @@ void store_use_replace(const void *data, size_t size) {
 
 int32_t store_use_open(repli__store **ret_store, repli_error *err) {
     const repli__store_options options = {.path = store_use_path(),
-                                          .full_sync = 0,
+                                          .full_sync = 1,
                                           .queue_limit = 1000,
                                           .mem = &repli__mem_default,
                                           .log = NULL};
@@ -66,6 +66,11 @@ static int32_t insert(repli__store *store, unsigned number, repli_error *err) {
     request.headers = headers;
     request.header_count = number % 2;
     return repli__store_insert(store, &request, err);
+}
+
+void store_use_insert(repli__store *store, unsigned from, unsigned until) {
+    for (unsigned i = from; i < until; i++)
+        HOLDS(insert(store, i, NULL) == REPLI_OK);
 }
 
 static void ignore_claim(void *user_data) {
@@ -93,8 +98,7 @@ void store_use_create(unsigned actions) {
     repli__store *store;
     remove_files();
     HOLDS(store_use_open(&store, NULL) == REPLI_OK);
-    for (unsigned i = 0; i < actions; i++)
-        HOLDS(insert(store, i, NULL) == REPLI_OK);
+    store_use_insert(store, 0, actions);
     if (actions > 0)
         finish_some(store, actions / 2);
     HOLDS(repli__store_remember(store, "cluster_id", "one", NULL) == REPLI_OK);

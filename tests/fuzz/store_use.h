@@ -11,6 +11,10 @@ const char *store_use_path(void);
 void store_use_create(unsigned actions);
 /* A database of these bytes, and nothing beside it. */
 void store_use_replace(const void *data, size_t size);
+/* "PATH-wal" and such; static for each of up to two calls. */
+const char *store_use_beside(const char *suffix);
+/* Actions number from to until - 1, which wait. */
+void store_use_insert(repli__store *store, unsigned from, unsigned until);
 /* Open it. */
 int32_t store_use_open(repli__store **ret_store, repli_error *err);
 
