@@ -60,8 +60,10 @@ int trap_hit(unsigned kinds, const void *caller, int likely);
 /* The function of that name which ours stands before. */
 void *trap_next(const char *name);
 
-/* Clang's sanitizers must be the first to see malloc and pthread_create. */
-#if defined(__has_feature)
+/* Sanitizers must be the first to see malloc and pthread_create. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TRAP_ABSENT 1
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define TRAP_ABSENT 1
 #endif
