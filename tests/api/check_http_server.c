@@ -368,14 +368,13 @@ START_TEST(free_without_patience_cuts_what_waits) {
 END_TEST
 
 static void *ask_until_refused(void *argument) {
-    (void)argument;
+    const int fd = *(const int *)argument;
     static const char requests[] =
         "GET /api/unstable/info/node HTTP/1.1\r\nHost: x\r\n\r\n"
         "POST /api/unstable/action HTTP/1.1\r\nHost: x\r\nContent-Length: 43\r\n\r\n"
         "{\"kind\":\"agent.replicante.io/test.success\"}"
         "GET /api/unstable/actions/queue HTTP/1.1\r\nHost: x\r\n\r\n"
         "GET /api/unstable/info/shards?max_age=0 HTTP/1.1\r\nHost: x\r\n\r\n";
-    const int fd = raw_connect(fixture.port);
     int end = 0;
     while (!end) {
         raw_text(fd, requests);
@@ -390,8 +389,11 @@ START_TEST(free_under_load) {
     for (int i = 0; i < 10; i++) {
         serve("127.0.0.1:0");
         pthread_t threads[4];
+        int fds[4]; /* connected before anything can refuse them */
         for (int k = 0; k < 4; k++)
-            ck_assert_int_eq(pthread_create(&threads[k], NULL, ask_until_refused, NULL), 0);
+            fds[k] = raw_connect(fixture.port);
+        for (int k = 0; k < 4; k++)
+            ck_assert_int_eq(pthread_create(&threads[k], NULL, ask_until_refused, &fds[k]), 0);
         test_sleep_ms(30);
         repli_http_server_free(fixture.server, i % 2 == 0 ? 2000 : 0);
         fixture.server = NULL;

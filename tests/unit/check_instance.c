@@ -138,6 +138,7 @@ START_TEST(silent_failures_are_explained) {
     assert_says("node_info failed (lost)");
     table.driver.node_info = wordless_failure;
     open_with("{}");
+    take(REPLI__SINK_NODE);
     err = (repli_error)REPLI_ERROR_INIT;
     ck_assert_int_eq(repli__instance_node_info(instance, &op, &sink, &err), REPLI_ELOST);
     assert_says("node_info failed (lost)");
