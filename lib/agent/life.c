@@ -171,8 +171,8 @@ void repli_agent_free(repli_agent *agent) {
     }
     if (is_within(agent)) {
         repli__log_printf(&agent->log, REPLI_LOG_ERROR, "agent",
-                          "repli_agent_free() was called by a callback of the agent's, which it "
-                          "would take away what it runs on: nothing was freed");
+                          "repli_agent_free() was called by a callback, which runs on what it "
+                          "would free: nothing was freed");
         return;
     }
     const repli__mem mem = agent->mem;
