@@ -118,10 +118,10 @@ REPLI_API int32_t repli_agent_start(repli_agent *agent, repli_error *err);
  * what that thread uses. Needs nobody to dispatch; REPLI_ESTATE in a callback that dispatch calls.
  */
 REPLI_API int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli_error *err);
-/** Stop if need be (without patience) and free. NULL is fine. The last call on an agent, and not
- *  from one of its callbacks. In a child made by fork(), also in a handler of pthread_atfork(), it
- *  only closes the lock of the database, so that a child that outlives the parent does not keep it.
- */
+/** Stop if need be, for which it waits a second at most, and free. NULL is fine. The last call on
+ * an agent, and not from one of its callbacks. In a child made by fork(), also in a handler of
+ *  pthread_atfork(), it only closes the lock of the database, so that a child that outlives the
+ *  parent does not keep it. */
 REPLI_API void repli_agent_free(repli_agent *agent);
 
 /**

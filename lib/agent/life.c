@@ -5,6 +5,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+/* For threads that only have to notice. One that is still in the driver then is given up, together
+ * with what it uses. */
+enum { FREE_PATIENCE_MS = 1000 };
+
 /* What a driver's call that takes no time is given to return, however little patience there is. */
 enum { LEAST_PATIENCE_MS = 250 };
 
@@ -177,7 +181,7 @@ void repli_agent_free(repli_agent *agent) {
     }
     const repli__mem mem = agent->mem;
     if (atomic_load(&agent->life) == REPLI__LIFE_RUNNING || is_lost(agent) || agent->drive != NULL)
-        repli_agent_stop(agent, 0, NULL);
+        repli_agent_stop(agent, FREE_PATIENCE_MS, NULL);
     if (!agent->visitors_lost)
         free_parts(agent);
     if (is_lost(agent)) {
