@@ -11,7 +11,7 @@
 #include "libcurl.h"
 #include "text.h"
 
-enum { CONNECT_MS = 5000, ANSWER_MS = 30000, BODY_MAX = 256 * 1024 * 1024 };
+enum { CONNECT_MS = 5000, SILENCE_S = 30, BODY_MAX = 256 * 1024 * 1024 };
 
 struct client {
     const struct libcurl *curl;
@@ -46,7 +46,9 @@ static void configure(struct client *client, const struct options *options) {
     curl->easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl->easy_setopt(handle, CURLOPT_ERRORBUFFER, client->error);
     curl->easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl->easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
+    /* Of an agent that hangs nothing comes; a large answer may take its time. */
+    curl->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
     curl->easy_setopt(handle, CURLOPT_NOPROXY, "*");
     curl->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl->easy_setopt(handle, CURLOPT_HTTPHEADER, client->headers);
