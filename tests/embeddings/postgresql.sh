@@ -14,7 +14,10 @@ fi
 . "$TOP/tests/examples/lib.sh"
 . "$TOP/tests/embeddings/lib.sh"
 
-chmod 755 "$tmp" # servers run as an account of their own
+# Servers run as an account of their own, which may have no access to where the tree is.
+chmod 755 "$tmp"
+mkdir "$tmp/lib" && cp -P "$libdir"/*.so* "$tmp/lib/"
+export LD_LIBRARY_PATH="$tmp/lib:$LD_LIBRARY_PATH"
 pg="$TOP/tests/clusters/pg.sh"
 check "README.md has the same command" says_how "$TOP/examples/postgresql-worker/worker.c"
 for form in shared static; do
