@@ -11,8 +11,10 @@
  * replica of its successor and the link to it stands.
  */
 
-/* An election may come to nothing, and is then asked for again. */
-enum { ASK_AGAIN_S = 6 };
+enum {
+    ASK_AGAIN_S = 6, /* an election may come to nothing */
+    NEWS_S = 5       /* what changed elsewhere takes a moment to be known here */
+};
 
 static void primary_of(const repli__redis_observation *seen, char *ret_text, size_t size) {
     snprintf(ret_text, size, strchr(seen->primary_host, ':') ? "[%s]:%s" : "%s:%s",
@@ -149,6 +151,8 @@ static int32_t failover_cluster(repli__redis_task *task, repli__redis_peer *here
     if (repli__redis_task_late(task))
         return repli__redis_task_wait(task, err, "the replica to take over");
     const repli__redis_node *node = successor(task, &here->seen);
+    if (!node && repli__redis_task_seconds(task) < NEWS_S)
+        return repli__redis_task_wait(task, err, "a replica of this primary that works");
     if (!node)
         return repli__redis_fail(task->redis, err, REPLI_ESTATE, NULL,
                                  "no replica of this primary that works%s%s%s",
