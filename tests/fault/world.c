@@ -113,8 +113,9 @@ static void remove_file(const world *w, const char *name) {
 }
 
 void world_end(world *w) {
-    static const char *const files[] = {"agent.db",       "agent.db-wal", "agent.db-shm",
-                                        "agent.db-owner", "agent.sock",   ""};
+    static const char *const files[] = {"agent.db",         "agent.db-wal", "agent.db-shm",
+                                        "agent.db-owner",   "agent.db-new", "agent.db-new-wal",
+                                        "agent.db-new-shm", "agent.sock",   ""};
     repli_http_server_free(w->server, 0);
     repli_agent_free(w->agent);
     repli_config_free(w->config);
