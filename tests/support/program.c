@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MAX = 32, COMMAND_MS = 60000, START_MS = 20000 };
+enum { ARGUMENTS_MAX = 32, COMMAND_MS = 300000, START_MS = 20000 };
 
 static void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
@@ -162,7 +162,7 @@ void program_run_input(struct program_output *ret_output, const char *input,
     if (wait_until(pid, COMMAND_MS, &ret_output->status) != 0) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
-        fail("repliagent %s took more than a minute", arguments[0]);
+        fail("repliagent %s took more than five minutes", arguments[0]);
     }
     close(in);
     ret_output->out = take_content(out);
