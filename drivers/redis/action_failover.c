@@ -13,7 +13,7 @@
 
 enum {
     ASK_AGAIN_S = 6, /* an election may come to nothing */
-    NEWS_S = 5       /* what changed elsewhere takes a moment to be known here */
+    NEWS_S = 10      /* what changed elsewhere takes a moment to be known here */
 };
 
 static void primary_of(const repli__redis_observation *seen, char *ret_text, size_t size) {

@@ -12,6 +12,7 @@ struct reply {
     long status; /* of HTTP; 0: there was none */
     char *body;  /* NUL-terminated, never NULL */
     size_t size;
+    size_t capacity;
 };
 
 /* Returns an exit status; a failure has been printed. */

@@ -28,7 +28,10 @@ static size_t receive(char *data, size_t one, size_t size, void *user_data) {
     struct reply *reply = user_data;
     if (size > BODY_MAX - reply->size)
         return 0;
-    reply->body = text_realloc(reply->body, reply->size + size + 1);
+    if (reply->capacity <= reply->size + size) {
+        reply->capacity = 2 * (reply->size + size) + 1;
+        reply->body = text_realloc(reply->body, reply->capacity);
+    }
     memcpy(reply->body + reply->size, data, size);
     reply->size += size;
     reply->body[reply->size] = '\0';
@@ -138,7 +141,7 @@ int client_ask(struct client *client, const char *method, const char *path, cons
                struct reply *ret_reply) {
     const struct libcurl *curl = client->curl;
     CURL *handle = client->handle;
-    *ret_reply = (struct reply){0, text_alloc(1), 0};
+    *ret_reply = (struct reply){.body = text_alloc(1), .capacity = 1};
     char *url = text_printf("%s/api/unstable%s", client->address.base, path);
     client->error[0] = '\0';
     client->maybe_done = 0;
