@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -95,6 +96,12 @@ static int32_t accept(repli_agent *agent, const repli_request *request, repli_re
     return code != REPLI_OK ? code : prepare(agent, ret_local, ret_id, err);
 }
 
+static void log_scheduled(repli_agent *agent, const char *id, const char *kind,
+                          const char *requester) {
+    repli__log_printf(&agent->log, REPLI_LOG_INFO, "agent", "action %s (%s) was scheduled by %s",
+                      id, kind, requester);
+}
+
 int32_t repli_agent_schedule(repli_agent *agent, const repli_request *request,
                              char ret_id[REPLI_UUID_SIZE], repli_error *err) {
     repli_request local;
@@ -104,9 +111,12 @@ int32_t repli_agent_schedule(repli_agent *agent, const repli_request *request,
         return code;
     const uint64_t start_ns = repli__mono_ns();
     code = repli__store_insert(agent->store, &local, err);
-    if (count(agent, REPLI__OP_INSERT, code, start_ns) == REPLI_OK && ret_id != NULL)
+    if (count(agent, REPLI__OP_INSERT, code, start_ns) != REPLI_OK)
+        return code;
+    log_scheduled(agent, id, local.kind, local.requester);
+    if (ret_id != NULL)
         memcpy(ret_id, id, sizeof(id));
-    return code;
+    return REPLI_OK;
 }
 
 /* A schedule that nobody waits for. */
@@ -116,11 +126,15 @@ typedef struct pending {
     void *user_data;
     uint64_t start_ns;
     char id[REPLI_UUID_SIZE];
+    const char *kind; /* the registry's */
+    char requester[REPLI__NAME_MAX + 1];
 } pending;
 
 static void on_inserted(void *user_data, int32_t code, const repli_error *error) {
     pending *insert = user_data;
     count(insert->agent, REPLI__OP_INSERT, code, insert->start_ns);
+    if (code == REPLI_OK)
+        log_scheduled(insert->agent, insert->id, insert->kind, insert->requester);
     insert->scheduled(insert->user_data, code, code == REPLI_OK ? insert->id : NULL, error);
     repli__free(&insert->agent->mem, insert);
 }
@@ -145,8 +159,10 @@ int32_t repli_agent_schedule_async(repli_agent *agent, const repli_request *requ
     *insert = (pending){.agent = agent,
                         .scheduled = scheduled,
                         .user_data = user_data,
-                        .start_ns = repli__mono_ns()};
+                        .start_ns = repli__mono_ns(),
+                        .kind = repli__registry_find(agent->registry, local.kind)->kind.kind};
     memcpy(insert->id, id, sizeof(id));
+    snprintf(insert->requester, sizeof(insert->requester), "%s", local.requester);
     code = repli__store_insert_async(agent->store, &local, on_inserted, insert, err);
     if (code != REPLI_OK)
         repli__free(&agent->mem, insert);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -239,12 +240,28 @@ static int may_write(const repli__http_connection *connection) {
            header(connection, MHD_HTTP_HEADER_ORIGIN) == NULL;
 }
 
+/* Whom the kernel vouches for at the other end of a UNIX socket. A name would have to be looked up,
+ * which may ask a network. */
+static char *user_of(int fd) {
+    struct ucred user;
+    socklen_t size = sizeof(user);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) != 0)
+        return NULL;
+    char text[24];
+    snprintf(text, sizeof(text), "uid:%lu", (unsigned long)user.uid);
+    return repli__strdup(&repli__mem_default, text);
+}
+
 /* Not 0 unless the client should have proven who it is and did not. */
 static int identify(repli__http_connection *connection) {
     repli__http_exchange *exchange = connection->exchange;
-    if (connection->daemon->mutual && exchange->peer == NULL)
-        exchange->peer = repli__http_tls_subject(session_of(connection->mhd));
-    return !connection->daemon->mutual || exchange->peer != NULL;
+    const int local = connection->listener->kind == REPLI__HTTP_UNIX;
+    if (!local && !connection->daemon->mutual)
+        return 1;
+    if (exchange->peer == NULL)
+        exchange->peer =
+            local ? user_of(connection->fd) : repli__http_tls_subject(session_of(connection->mhd));
+    return exchange->peer != NULL;
 }
 
 static void begin(repli__http_connection *connection, const char *method) {

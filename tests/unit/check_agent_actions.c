@@ -115,6 +115,31 @@ static void on_scheduled(void *user_data, int32_t code, const char *id,
     atomic_fetch_add(&told->count, 1);
 }
 
+START_TEST(who_scheduled_what_is_logged) {
+    static test_log log;
+    static reply told;
+    atomic_init(&told.count, 0);
+    ck_assert_int_eq(
+        repli_config_set_log(fixture.config, REPLI_LOG_INFO, test_log_write, &log, NULL), REPLI_OK);
+    agent_fixture_start(&fixture);
+    repli_request request = REPLI_REQUEST_INIT;
+    request.kind = "fake.test/echo";
+    request.requester = "CN=alice";
+    char id[REPLI_UUID_SIZE];
+    ck_assert_int_eq(repli_agent_schedule(fixture.agent, &request, id, NULL), REPLI_OK);
+    request.requester = "CN=bob";
+    ck_assert_int_eq(repli_agent_schedule_async(fixture.agent, &request, on_scheduled, &told, NULL),
+                     REPLI_OK);
+    await_count(&told.count, 1);
+    agent_fixture_stop(&fixture);
+    char line[200];
+    snprintf(line, sizeof(line), "action %s (fake.test/echo) was scheduled by CN=alice\n", id);
+    ck_assert_ptr_nonnull(strstr(log.text, line));
+    snprintf(line, sizeof(line), "action %s (fake.test/echo) was scheduled by CN=bob\n", told.id);
+    ck_assert_ptr_nonnull(strstr(log.text, line));
+}
+END_TEST
+
 START_TEST(scheduling_can_be_left_to_the_agent) {
     static reply told;
     atomic_init(&told.count, 0);
@@ -304,6 +329,7 @@ int main(void) {
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, bad_requests_are_refused);
     tcase_add_test(tcase, an_id_in_capitals_is_the_same);
+    tcase_add_test(tcase, who_scheduled_what_is_logged);
     tcase_add_test(tcase, scheduling_can_be_left_to_the_agent);
     tcase_add_test(tcase, what_waits_can_be_cancelled);
     tcase_add_test(tcase, what_ran_is_resumed_first);
