@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "model/json_check.h"
-#include "model/json_span.h"
+#include "base/json_check.h"
+#include "base/json_span.h"
 
 /* The well-known actions for testing: they touch nothing but their own record. */
 

@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/sized.h"
 #include "base/utf8.h"
-#include "model/json_check.h"
-#include "model/json_span.h"
+#include "base/json_check.h"
+#include "base/json_span.h"
 
 #define ORIGIN "driver"
 #define V1_SIZE REPLI__SIZE_TO(repli_config_key, summary)

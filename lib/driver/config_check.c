@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "driver/instance.h"
 #include "driver/nearest.h"
-#include "model/json_check.h"
+#include "base/json_check.h"
 
 #define ORIGIN "driver"
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "model/json_check.h"
-#include "model/json_span.h"
+#include "base/json_check.h"
+#include "base/json_span.h"
 
 /* Name up to the next dot of *path, which then points behind it; NULL at the end. */
 static const char *next_name(const char **path, size_t *ret_size) {

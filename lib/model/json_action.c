@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "model/json_documents.h"
 #include "model/json_header.h"
+#include "model/json_time.h"
 #include "model/record.h"
 #include "model/validate.h"
 #include "model/words.h"

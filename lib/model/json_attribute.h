@@ -2,7 +2,7 @@
 #define REPLI_MODEL_JSON_ATTRIBUTE_H
 
 #include "model/json_in.h"
-#include "model/json_out.h"
+#include "base/json_out.h"
 
 /* The map of attributes that nodes and stores have in common. */
 

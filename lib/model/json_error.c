@@ -2,9 +2,9 @@
 
 #include "base/error.h"
 #include "model/doc.h"
-#include "model/json_check.h"
+#include "base/json_check.h"
 #include "model/json_in.h"
-#include "model/json_out.h"
+#include "base/json_out.h"
 #include "model/record.h"
 
 static void write_messages(repli__json_out *out, const char *message, const char *cause) {

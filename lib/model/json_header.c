@@ -1,6 +1,6 @@
 #include "model/json_header.h"
 
-#include "model/json_check.h"
+#include "base/json_check.h"
 #include "model/record.h"
 
 void repli__headers_write(repli__json_out *out, const repli_header *headers, size_t count) {

@@ -2,7 +2,7 @@
 #define REPLI_MODEL_JSON_HEADER_H
 
 #include "model/json_in.h"
-#include "model/json_out.h"
+#include "base/json_out.h"
 
 /* Headers, which the HTTP API calls metadata. */
 

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
-#include "model/json_check.h"
+#include "base/json_check.h"
 
 static const repli__json_span none = {NULL, 0};
 

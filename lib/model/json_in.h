@@ -2,7 +2,7 @@
 #define REPLI_MODEL_JSON_IN_H
 
 #include "model/doc.h"
-#include "model/json_span.h"
+#include "base/json_span.h"
 
 /*
  * Reading documents: a text is checked once, then what is wanted of it is found where it stands and

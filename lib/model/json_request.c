@@ -2,6 +2,7 @@
 #include "base/uuid.h"
 #include "model/json_documents.h"
 #include "model/json_header.h"
+#include "model/json_time.h"
 #include "model/record.h"
 #include "model/validate.h"
 

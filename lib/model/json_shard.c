@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "model/json_documents.h"
 #include "model/json_in.h"
-#include "model/json_out.h"
+#include "base/json_out.h"
 #include "model/record.h"
 #include "model/validate.h"
 #include "model/words.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json_check.h"
 #include "base/utf8.h"
 #include "model/doc.h"
 #include "model/names.h"
@@ -273,4 +274,11 @@ int32_t repli_shard_validate(const repli_shard *shard, repli_error *err) {
     repli_shard local;
     const int32_t code = repli__shard_read(&local, shard, err);
     return code == REPLI_OK ? repli__shard_check(&local, err) : code;
+}
+
+int32_t repli__json_validate(const char *json, size_t size, size_t max, const char *what,
+                             repli_error *err) {
+    if (size > max)
+        return repli__error(err, REPLI_EINVALID, "model", "%s is longer than %zu bytes", what, max);
+    return repli__json_check(json, size, REPLI__VALUE_DEPTH, what, err);
 }

@@ -7,7 +7,7 @@
 #include "driver/check.h"
 #include "driver/instance.h"
 #include "fuzz.h"
-#include "model/json_check.h"
+#include "base/json_check.h"
 
 /* A driver gone wrong: its table has any size, version, texts and gaps, and its methods emit
  * anything. What is taken over is fit for a client; the rest is refused with a reason. */

@@ -5,8 +5,8 @@
 #include <replicante/model.h>
 
 #include "fuzz.h"
-#include "model/json_check.h"
-#include "model/json_span.h"
+#include "base/json_check.h"
+#include "base/json_span.h"
 #include "model/validate.h"
 
 /* All that is read of JSON. What is read is written, and reads as the same; and what is good JSON

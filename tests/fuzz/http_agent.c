@@ -8,7 +8,7 @@
 
 #include "base/utf8.h"
 #include "fuzz.h"
-#include "model/json_check.h"
+#include "base/json_check.h"
 
 enum { INPUTS = 2000 };
 

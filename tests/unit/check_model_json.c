@@ -8,7 +8,7 @@
 
 #include "golden.h"
 #include "model/doc.h"
-#include "model/json_out.h"
+#include "base/json_out.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

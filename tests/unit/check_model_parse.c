@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "golden.h"
-#include "model/json_check.h"
-#include "model/json_span.h"
+#include "base/json_check.h"
+#include "base/json_span.h"
 
 /* The checker and the walker against jansson: the same texts are valid, and mean the same. */
 

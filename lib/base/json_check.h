@@ -1,5 +1,5 @@
-#ifndef REPLI_MODEL_JSON_CHECK_H
-#define REPLI_MODEL_JSON_CHECK_H
+#ifndef REPLI_BASE_JSON_CHECK_H
+#define REPLI_BASE_JSON_CHECK_H
 
 #include <stddef.h>
 #include <stdint.h>

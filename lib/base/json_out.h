@@ -1,7 +1,8 @@
-#ifndef REPLI_MODEL_JSON_OUT_H
-#define REPLI_MODEL_JSON_OUT_H
+#ifndef REPLI_BASE_JSON_OUT_H
+#define REPLI_BASE_JSON_OUT_H
 
-#include <replicante/model.h>
+#include <replicante/alloc.h>
+#include <replicante/error.h>
 
 /*
  * Writes compact JSON at the end of a buffer, without a tree in between. Commas come by themselves.
@@ -27,7 +28,7 @@ void repli__json_name(repli__json_out *out, const char *name);
 /* The name of a member: any text. */
 void repli__json_any_name(repli__json_out *out, const char *name);
 
-/* Values. Where the text is NULL, or the time REPLI_TIME_NONE, null is written. */
+/* Values. Where the text is NULL, null is written. */
 
 /* What is not UTF-8 becomes U+FFFD. */
 void repli__json_string(repli__json_out *out, const char *text);
@@ -36,7 +37,6 @@ void repli__json_integer(repli__json_out *out, int64_t number);
 void repli__json_real(repli__json_out *out, double number);
 void repli__json_boolean(repli__json_out *out, int value);
 void repli__json_null(repli__json_out *out);
-void repli__json_time(repli__json_out *out, int64_t time_ns);
 /* A valid JSON text, without its white space. */
 void repli__json_verbatim(repli__json_out *out, const char *json);
 

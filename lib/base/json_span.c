@@ -1,10 +1,10 @@
-#include "model/json_span.h"
+#include "base/json_span.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/locale.h"
-#include "model/json_check.h"
+#include "base/json_check.h"
 
 static int is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';

@@ -1,4 +1,4 @@
-#include "model/json_out.h"
+#include "base/json_out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/locale.h"
 #include "base/utf8.h"
-#include "model/json_span.h"
+#include "base/json_span.h"
 
 void repli__json_begin(repli__json_out *out, repli_buf *buf) {
     *out = (repli__json_out){.buf = buf, .start = buf->size};
@@ -153,16 +153,6 @@ void repli__json_boolean(repli__json_out *out, int value) {
 void repli__json_null(repli__json_out *out) {
     separate(out);
     put(out, "null", 4);
-}
-
-void repli__json_time(repli__json_out *out, int64_t time_ns) {
-    char text[REPLI_TIME_SIZE];
-    if (time_ns == REPLI_TIME_NONE ||
-        repli_time_format(time_ns, text, sizeof(text), NULL) != REPLI_OK) {
-        repli__json_null(out);
-        return;
-    }
-    repli__json_string(out, text);
 }
 
 void repli__json_verbatim(repli__json_out *out, const char *json) {

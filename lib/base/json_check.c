@@ -1,12 +1,11 @@
-#include "model/json_check.h"
+#include "base/json_check.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json_span.h"
 #include "base/utf8.h"
-#include "model/doc.h"
-#include "model/json_span.h"
 
 /* Shorter ones without exponent are always within the range of a double. */
 enum { NUMBER_SAFE = 300 };
@@ -251,11 +250,4 @@ int32_t repli__json_check(const char *json, size_t size, size_t max_depth, const
         return repli__error(err, REPLI_EINVALID, "model", "%s is empty: expected JSON", what);
     scanner s = {.text = json, .size = size, .max_depth = max_depth};
     return check_text(&s) ? REPLI_OK : report(&s, what, err);
-}
-
-int32_t repli__json_validate(const char *json, size_t size, size_t max, const char *what,
-                             repli_error *err) {
-    if (size > max)
-        return repli__error(err, REPLI_EINVALID, "model", "%s is longer than %zu bytes", what, max);
-    return repli__json_check(json, size, REPLI__VALUE_DEPTH, what, err);
 }
