@@ -80,7 +80,8 @@ static int apply_insert(repli__store *store, repli__change *change) {
     if (draft->unfinished >= atomic_load(&store->queue_limit))
         return refuse_full(store, insert);
     int32_t phase = repli__machine_next(0, REPLI__EVENT_SCHEDULE);
-    if (store->claims && draft->unfinished == 0)
+    if (store->claims && draft->unfinished == 0 &&
+        repli__claim_passes(store, insert->request->kind))
         phase = repli__machine_next(phase, REPLI__EVENT_CLAIM);
     const int code = write_insert(store, insert, phase);
     if (code != SQLITE_OK)
@@ -377,12 +378,16 @@ typedef struct remember_change {
     const char *value;
 } remember_change;
 
+int repli__change_remember(repli__store *store, const char *name, const char *value) {
+    sqlite3_stmt *statement = store->writes[REPLI__SQL_REMEMBER];
+    int code = repli__sql_bind_text(statement, 1, name);
+    code |= repli__sql_bind_text(statement, 2, value);
+    return code == SQLITE_OK ? repli__sql_execute(statement) : code;
+}
+
 static int apply_remember(repli__store *store, repli__change *change) {
     const remember_change *remember = (const remember_change *)change;
-    sqlite3_stmt *statement = store->writes[REPLI__SQL_REMEMBER];
-    int code = repli__sql_bind_text(statement, 1, remember->name);
-    code |= repli__sql_bind_text(statement, 2, remember->value);
-    return code == SQLITE_OK ? repli__sql_execute(statement) : code;
+    return repli__change_remember(store, remember->name, remember->value);
 }
 
 int32_t repli__store_remember(repli__store *store, const char *name, const char *value,

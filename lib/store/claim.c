@@ -25,9 +25,12 @@ static int32_t keep_record(repli__store *store, sqlite3_stmt *row, repli_error *
     return code;
 }
 
-/* What runs, or is to run next, is always the oldest that is not finished. */
+/* Most that one transaction passes over in search of one that may start. */
+enum { LOOK_LIMIT = 1000 };
+
+/* What runs, or else the oldest that waits and may start. */
 typedef struct oldest {
-    int64_t seq;
+    int64_t seq;   /* 0: none does */
     int32_t phase; /* to be in; 0 if it cannot run */
     repli_error damage;
 } oldest;
@@ -45,15 +48,43 @@ static void look_at(repli__store *store, sqlite3_stmt *row, oldest *found) {
                      found->seq, repli_phase_name(phase));
 }
 
+int repli__claim_passes(const repli__store *store, const char *kind) {
+    return !store->draft.shut || store->passes(store->passes_data, kind);
+}
+
+/* A record whose kind is none is damaged, which is looked into later. */
+static int row_passes(const repli__store *store, sqlite3_stmt *row) {
+    return !store->draft.shut || sqlite3_column_type(row, 8) != SQLITE_TEXT ||
+           repli__claim_passes(store, (const char *)sqlite3_column_text(row, 8));
+}
+
+/* Pass over those that may not start. Returns what sqlite3_step() does. */
+static int find_one_to_start(repli__store *store, sqlite3_stmt *statement) {
+    repli__state *draft = &store->draft;
+    int passed_over = 0;
+    int code = sqlite3_step(statement);
+    while (code == SQLITE_ROW && draft->running == 0 && !row_passes(store, statement)) {
+        draft->looked = sqlite3_column_int64(statement, 0);
+        draft->looks_on = ++passed_over == LOOK_LIMIT;
+        code = draft->looks_on ? SQLITE_DONE : sqlite3_step(statement);
+    }
+    return code;
+}
+
 static int find_oldest(repli__store *store, oldest *found) {
+    const repli__state *draft = &store->draft;
     sqlite3_stmt *statement = store->writes[REPLI__SQL_OLDEST];
     *found = (oldest){.damage = REPLI_ERROR_INIT};
-    const int code = sqlite3_step(statement);
+    int code =
+        sqlite3_bind_int64(statement, 1, draft->running != 0 ? draft->running - 1 : draft->looked);
+    if (code != SQLITE_OK)
+        return code;
+    code = find_one_to_start(store, statement);
     if (code == SQLITE_ROW)
         look_at(store, statement, found);
     const int reset = sqlite3_reset(statement);
     /* The count of the unfinished says there is one. */
-    return code == SQLITE_DONE ? SQLITE_CORRUPT : reset;
+    return code == SQLITE_DONE && draft->looked == 0 ? SQLITE_CORRUPT : reset;
 }
 
 /* An action whose record is damaged must not hold up those behind it. */
@@ -87,20 +118,21 @@ static int write_claim(repli__store *store, const oldest *found) {
 }
 
 static int claim_oldest(repli__store *store) {
+    repli__state *draft = &store->draft;
     oldest found;
     int code = find_oldest(store, &found);
-    while (code == SQLITE_OK && found.phase == 0) {
+    while (code == SQLITE_OK && found.seq != 0 && found.phase == 0) {
         code = give_up(store, &found);
-        if (code == SQLITE_OK && store->draft.unfinished == 0) {
-            store->draft.claimed = 0;
-            return SQLITE_OK;
-        }
-        if (code == SQLITE_OK)
+        found.seq = 0;
+        if (code == SQLITE_OK && draft->unfinished > 0)
             code = find_oldest(store, &found);
     }
-    if (code != SQLITE_OK || store->draft.running != 0)
-        return code;
-    return write_claim(store, &found);
+    if (code == SQLITE_OK && found.seq != 0 && draft->running == 0)
+        code = write_claim(store, &found);
+    else if (code == SQLITE_OK && draft->running == 0 && !draft->looks_on)
+        draft->looked = draft->shut ? draft->next_seq - 1 : 0;
+    draft->claimed = draft->running != 0;
+    return code;
 }
 
 int repli__claim_is_new(const repli__state *before, const repli__state *after) {
@@ -108,11 +140,14 @@ int repli__claim_is_new(const repli__state *before, const repli__state *after) {
 }
 
 int repli__claim_next(repli__store *store) {
+    repli__state *draft = &store->draft;
+    draft->looks_on = 0;
     if (!store->claims)
         return SQLITE_OK;
-    repli__state *draft = &store->draft;
-    draft->claimed = draft->running != 0 || draft->unfinished > 0;
-    return repli__claim_is_new(&store->state, draft) ? claim_oldest(store) : SQLITE_OK;
+    draft->claimed = draft->running != 0;
+    const int waits =
+        draft->running == 0 && draft->unfinished > 0 && draft->looked + 1 < draft->next_seq;
+    return waits || repli__claim_is_new(&store->state, draft) ? claim_oldest(store) : SQLITE_OK;
 }
 
 void repli__claim_drop(repli__claimed *claimed) {

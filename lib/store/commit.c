@@ -105,6 +105,8 @@ static void publish(repli__store *store, int32_t code, int wrote, uint64_t count
         stats->last_code = REPLI_OK;
     const repli__state before = store->state;
     store->state = store->draft;
+    if (store->state.looks_on)
+        repli__worker_tell(&store->worker);
     if (repli__claim_is_new(&before, &store->state))
         repli__claim_announce(store);
 }

@@ -46,6 +46,9 @@ typedef struct repli__state {
     uint64_t unfinished;
     int64_t running; /* 0: none */
     int claimed;     /* the running action was announced to the executor */
+    int shut;        /* the gate is: only kinds that pass may start */
+    int64_t looked;  /* of those that wait, none up to this number may start */
+    int looks_on;    /* there are more than one transaction looked at */
     uint64_t scheduled;
     uint64_t refused;
 } repli__state;
@@ -112,6 +115,8 @@ struct repli__store {
     repli__claimed ahead; /* read within the transaction */
     void (*claimed)(void *user_data);
     void *claimed_data;
+    repli__store_passes_fn passes; /* set before the start */
+    void *passes_data;
 
     pthread_mutex_t mutex; /* guards what follows */
     int busy;
@@ -156,6 +161,8 @@ int repli__refuse(repli__change *change, int32_t code, const char *format, ...)
 /* Write the end of an action. Returns a code of SQLite. */
 int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int steps,
                          const char *payload, const char *error);
+/* Write a fact down. Returns a code of SQLite. */
+int repli__change_remember(repli__store *store, const char *name, const char *value);
 /* Write something small, to see whether that works. */
 int32_t repli__change_probe(repli__store *store);
 
@@ -170,10 +177,13 @@ int repli__damage_seen(const repli__store *store);
 
 /* claim.c */
 
-/* The last part of a transaction: if it leaves nothing running, the oldest that waits runs. */
+/* The last part of a transaction: if it leaves nothing running, the oldest runs of those that wait
+ * and may start. */
 int repli__claim_next(repli__store *store);
 /* Does a transaction that leads from before to after claim an action? */
 int repli__claim_is_new(const repli__state *before, const repli__state *after);
+/* Not 0 if an action of that kind may start. */
+int repli__claim_passes(const repli__store *store, const char *kind);
 /* Tell the executor. Called with the mutex held, by whoever leads. */
 void repli__claim_announce(repli__store *store);
 void repli__claim_drop(repli__claimed *claimed);

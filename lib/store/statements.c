@@ -14,7 +14,7 @@ const char *const repli__sql_writes[REPLI__SQL_WRITES] = {
         " requester, headers, args) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         " ON CONFLICT (id) DO NOTHING",
     [REPLI__SQL_OLDEST] = "SELECT " REPLI__ROW_COLUMNS " FROM actions INDEXED BY actions_unfinished"
-                          " WHERE finished_ns IS NULL ORDER BY seq LIMIT 1",
+                          " WHERE finished_ns IS NULL AND seq > ?1 ORDER BY seq",
     [REPLI__SQL_CLAIM] = "UPDATE actions SET phase = ?2, started_ns = coalesce(started_ns, ?3)"
                          " WHERE seq = ?1",
     [REPLI__SQL_NOTE_STEP] =

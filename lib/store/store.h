@@ -83,6 +83,18 @@ void repli__store_claims_off(repli__store *store);
 /* Take over the claim made last: REPLI_ENOTFOUND if there is none. The caller frees claim.doc. */
 int32_t repli__store_take(repli__store *store, repli__claim *ret_claim, repli_error *err);
 
+/* The gate: while it is shut, what runs goes on, and of those that wait only kinds that pass are
+ * claimed. May one? Called within transactions: must not block nor call the store. */
+typedef int (*repli__store_passes_fn)(void *user_data, const char *kind);
+/* Before the start. */
+void repli__store_gate_init(repli__store *store, int shut, repli__store_passes_fn passes,
+                            void *user_data);
+/* Shut or open it, and remember value under name, in one transaction. */
+int32_t repli__store_set_gate(repli__store *store, int shut, const char *name, const char *value,
+                              repli_error *err);
+/* Other kinds pass than before. On failure the next transaction that works takes notice. */
+void repli__store_gate_changed(repli__store *store);
+
 /* Record the outcome of a step of the running action: phase RUNNING, DONE or FAILED. payload_json
  * NULL keeps the payload; one that differs gets an entry in the history, which keeps the newest
  * thousand. The end of an action claims the next one. */

@@ -95,6 +95,8 @@ static duty next_duty(repli__store *store) {
         return repli__commit_queued;
     if (store->finished != NULL)
         return repli__commit_tell_finished;
+    if (store->state.looks_on && !store->busy && store->stats.last_code == REPLI_OK)
+        return repli__commit_queued;
     if (store->writer_stops)
         return end;
     if (store->checkpoint_wanted)
