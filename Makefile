@@ -27,6 +27,7 @@ driverdir  ?= $(libdir)/replicante/drivers
 
 REPLI_HTTP      ?= yes#  no: without lib/http, and so without repliagent
 REPLI_PROGRAM   ?= yes#  no: without repliagent
+REPLI_ALLDATA   ?= yes#  no: without lib/alldata
 WITHOUT_DRIVERS ?=#      names of drivers to leave out
 SANITIZE        ?=#      address,undefined or thread
 WERROR          ?=#      1: warnings are errors
@@ -63,6 +64,12 @@ all:
 # --- Packages: what is missing is installed or named before anything is compiled -----------------
 
 include mk/deps.mk
+
+# AllData wants LevelDB, which has no module of pkg-config.
+ALLDATA_LIBS := -lleveldb
+has_leveldb   = $(shell echo '\#include <leveldb/c.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
+ALLDATA      := $(if $(and $(filter-out no,$(REPLI_ALLDATA)),$(call has_leveldb)),liballdata)
+ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata))
 
 # --- Flags: ours first, so that yours win --------------------------------------------------------
 
@@ -131,7 +138,7 @@ $(B)/lib/$(1).so: $(B)/lib/$(1).so.$(SOVERSION)
 $(B)/lib/$(1).a: $(2) $(3) $(B)/files
 	$$(call say,AR)
 	@mkdir -p $$(@D)
-	@sed -n 's/^ *\(repli_[a-z0-9_]*\);$$$$/\1/p' $(3) >$$(@:.a=.names)
+	@sed -n 's/^ *\([a-z]*_[a-z0-9_]*\);$$$$/\1/p' $(3) >$$(@:.a=.names)
 	$$(Q)$$(LD) -r -o $$(@:.a=.o) $(2)
 	$$(Q)$$(OBJCOPY) --keep-global-symbols=$$(@:.a=.names) \
 	    --remove-section='.gnu.lto_*' --remove-section='.gnu.debuglto_*' $$(@:.a=.o)
@@ -151,10 +158,21 @@ $(eval $(call library,$(HTTP),$(http_inputs),lib/http/replicante-agent-http.map,
 $(B)/lib/$(HTTP).so.$(VERSION): | $(B)/lib/$(CORE).so
 endif
 
+# So does that of AllData, which knows nothing of the core.
+ifneq ($(ALLDATA),)
+alldata_inputs := $(ALLDATA_OBJ) $(B)/lib/base-internal.a
+$(eval $(call library,$(ALLDATA),$(alldata_inputs),lib/alldata/alldata.map,$(ALLDATA_LIBS)))
+else
+all: no-alldata
+no-alldata: ; @echo '  left out: AllData ($(if $(filter no,$(REPLI_ALLDATA)),REPLI_ALLDATA=no,no LevelDB))'
+.PHONY: no-alldata
+endif
+
 # With all their names, for unit tests.
 $(B)/lib/base-internal.a: $(call objects,lib/base)
 $(B)/lib/core-internal.a: $(CORE_OBJ)
 $(B)/lib/http-internal.a: $(HTTP_OBJ)
+$(B)/lib/alldata-internal.a: $(ALLDATA_OBJ)
 $(B)/lib/program-internal.a: $(filter-out %/main.o,$(PROG_OBJ))
 $(B)/lib/%-internal.a: $(B)/files
 	$(call say,AR)

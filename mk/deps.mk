@@ -6,6 +6,7 @@ DRIVERS     := $(filter-out $(WITHOUT_DRIVERS),$(ALL_DRIVERS))
 
 goals := $(or $(MAKECMDGOALS),all)
 NEED  := build $(PARTS) $(DRIVERS:%=?driver-%)
+NEED  += $(if $(filter-out no,$(REPLI_ALLDATA)),?alldata)
 NEED  += $(if $(filter check check-fast tests bench bench-record soak fuzz,$(goals)),test)
 NEED  += $(if $(filter check,$(goals)),server-postgresql server-redis)
 NEED  += $(if $(filter check,$(goals)),?compilers ?configure ?manual ?abi ?bindings \

@@ -2,20 +2,22 @@
 # destinations. template and fake are there to be read and to test with.
 
 INSTALLED_DRIVERS := $(filter-out template fake,$(BUILT_DRIVERS))
-pc_files := replicante-agent replicante-agent-driver $(if $(HTTP),replicante-agent-http)
+pc_files := replicante-agent replicante-agent-driver $(if $(HTTP),replicante-agent-http) $(if $(ALLDATA),alldata)
+libraries := $(CORE) $(HTTP) $(ALLDATA)
 units    := $(if $(PROG),repliagent.service)
 pages    := $(wildcard man/man[1-9]/*.[1-9])
 
 put = $(foreach f,$(2),$(f):$(1)/$(notdir $(f)))
 DATA := $(call put,$(includedir)/replicante,$(wildcard include/replicante/*.h)) \
-        $(call put,$(libdir),$(patsubst %,$(B)/lib/%.a,$(CORE) $(HTTP))) \
+        $(if $(ALLDATA),$(call put,$(includedir)/alldata,$(wildcard include/alldata/*.h))) \
+        $(call put,$(libdir),$(patsubst %,$(B)/lib/%.a,$(libraries))) \
         $(call put,$(libdir)/pkgconfig,$(pc_files:%=$(B)/pkgconfig/%.pc)) \
         $(foreach p,$(pages),$(p):$(mandir)/man$(subst .,,$(suffix $(p)))/$(notdir $(p))) \
         $(call put,$(unitdir),$(units:%=$(B)/%))
 EXEC := $(call put,$(bindir),$(PROG)) \
-        $(call put,$(libdir),$(patsubst %,$(B)/lib/%.so.$(VERSION),$(CORE) $(HTTP))) \
+        $(call put,$(libdir),$(patsubst %,$(B)/lib/%.so.$(VERSION),$(libraries))) \
         $(call put,$(driverdir),$(INSTALLED_DRIVERS:%=$(B)/drivers/driver_%.so))
-LINKS := $(foreach l,$(CORE) $(HTTP),$(libdir)/$(l).so $(libdir)/$(l).so.$(SOVERSION))
+LINKS := $(foreach l,$(libraries),$(libdir)/$(l).so $(libdir)/$(l).so.$(SOVERSION))
 
 to = $(word 2,$(subst :, ,$(1)))
 
@@ -27,7 +29,7 @@ endef
 install: all $(foreach d,$(DATA),$(word 1,$(subst :, ,$(d))))
 	$(foreach f,$(DATA),$(call install,644,$(f)))
 	$(foreach f,$(EXEC),$(call install,755,$(f)))
-	$(Q)for lib in $(CORE) $(HTTP); do \
+	$(Q)for lib in $(libraries); do \
 	    ln -sf $$lib.so.$(VERSION) '$(DESTDIR)$(libdir)'/$$lib.so.$(SOVERSION) && \
 	    ln -sf $$lib.so.$(SOVERSION) '$(DESTDIR)$(libdir)'/$$lib.so || exit; \
 	done
@@ -35,7 +37,7 @@ install: all $(foreach d,$(DATA),$(word 1,$(subst :, ,$(d))))
 # Folders of our own go when they are empty; those of the system stay.
 uninstall:
 	rm -f $(patsubst %,'$(DESTDIR)%',$(foreach f,$(DATA) $(EXEC),$(call to,$(f))) $(LINKS))
-	@rmdir $(patsubst %,'$(DESTDIR)%',$(includedir)/replicante $(driverdir) $(dir $(driverdir))) \
+	@rmdir $(patsubst %,'$(DESTDIR)%',$(includedir)/replicante $(includedir)/alldata $(driverdir) $(dir $(driverdir))) \
 	    2>/dev/null || :
 
 # In a .pc file folders are said relative to prefix, so that a tree can be moved.

@@ -10,27 +10,31 @@
 
 FAST_GROUPS := unit api contract
 STORE_GROUPS := postgresql redis
-GROUPS := $(FAST_GROUPS) fuzz fault abi embed conformance headers build examples embeddings man \
+GROUPS := $(FAST_GROUPS) alldata fuzz fault abi embed conformance headers build examples embeddings man \
           program $(STORE_GROUPS) kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
-programs = $(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))
+programs = $(call without_alldata,$(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c))))
 tests    = $(foreach g,$(1),$(call programs,$(g)) $(call scripts,$(g)))
 
 # What a group's programs are linked with (GROUP_lib, GROUP_libs), and what its files may include;
 # shared libraries and include/ if nothing else is said.
-internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(HTTP),http) core)
-shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(CORE))
+internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(ALLDATA),alldata) $(if $(HTTP),http) core)
+shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(ALLDATA) $(CORE))
 unit_lib    := $(internal)
 fault_lib   := $(internal)
 program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
+alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,alldata base)
 api_libs    := $(HTTP_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
-TEST_ROOM = -Itests/support $(TEST_CFLAGS)
+# Without AllData, which LevelDB may be missing for, its tests are left out.
+TEST_ROOM = -Itests/support $(TEST_CFLAGS) $(if $(ALLDATA),-DWITH_ALLDATA)
+without_alldata = $(if $(ALLDATA),$(1),$(filter-out %_alldata %/alldata.o %_alldata.o,$(1)))
 $(B)/obj/tests/%.o:         private ROOM = $(TEST_ROOM)
 $(B)/obj/tests/unit/%.o:    private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/fault/%.o:   private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/alldata/%.o: private ROOM = -Ilib $(TEST_ROOM)
 $(B)/obj/tests/api/%.o:     private ROOM = $(TEST_ROOM) $(HTTP_CFLAGS)
 $(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent $(TEST_ROOM) $(PROG_CFLAGS)
 
@@ -41,14 +45,14 @@ SUPPORT := $(call objects,tests/support)
 
 # $(call test_group,GROUP)
 define test_group
-$(1)_helpers := $$(filter-out $(B)/obj/tests/$(1)/check_%,$$(call objects,tests/$(1))) \
+$(1)_helpers := $$(filter-out $(B)/obj/tests/$(1)/check_%,$$(call without_alldata,$$(call objects,tests/$(1)))) \
     $(if $(filter $(1),$(STORE_GROUPS)),$$(call objects,tests/stores))
 $$(patsubst %,$(B)/tests/%,$$(call programs,$(1))): $(B)/tests/%: $(B)/obj/tests/%.o \
     $$($(1)_helpers) $$(SUPPORT) $$(or $$($(1)_lib),$$(shared)) $$(fake)
 	$$(call say,LD)
 	@mkdir -p $$(@D)
 	$$(Q)$$(link) -Wl,-rpath,$$(abspath $(B)/lib) -o $$@ $$^ $$(TEST_LIBS) $$($(1)_libs) \
-	    $$(if $$($(1)_lib),$$(PROG_LIBS) $$(HTTP_LIBS) $$(CORE_LIBS) -ldl) $$(LDLIBS)
+	    $$(if $$($(1)_lib),$$(PROG_LIBS) $$(HTTP_LIBS) $$(CORE_LIBS) $$(if $$(ALLDATA),$$(ALLDATA_LIBS)) -ldl) $$(LDLIBS)
 endef
 $(foreach g,$(GROUPS),$(eval $(call test_group,$(g))))
 
@@ -62,6 +66,7 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 # say about headers, packaging and manual.
 groups := $(filter-out $(if $(filter program,$(PARTS)),, \
                            api contract fault embeddings program $(STORE_GROUPS) kill) \
+                       $(if $(ALLDATA),,alldata) \
                        $(if $(SANITIZE),headers build examples embeddings man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))

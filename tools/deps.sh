@@ -19,6 +19,7 @@ http               pkg:libmicrohttpd       libmicrohttpd-dev   libmicrohttpd-dev
 http               pkg:gnutls              libgnutls28-dev     gnutls-devel        gnutls-dev        gnutls          gnutls
 program            pkg:yaml-0.1            libyaml-dev         libyaml-devel       yaml-dev          libyaml         libyaml
 program            pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
+alldata            header:leveldb/c.h      libleveldb-dev      leveldb-devel       leveldb-dev       leveldb         leveldb
 driver-postgresql  pkg:libpq               libpq-dev           libpq-devel         libpq-dev         postgresql-libs libpq
 server-postgresql  server:postgresql       postgresql          postgresql-server,postgresql-contrib postgresql postgresql postgresql
 server-postgresql  cmd:bash                bash                bash                bash              bash            bash
@@ -63,6 +64,7 @@ present() {
     cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
     py:*) python3 -c "import ${1#py:}" 2>/dev/null || /usr/bin/python3 -c "import ${1#py:}" 2>/dev/null ;;
     pkg:*) $PKG_CONFIG --exists "${1#pkg:}" 2>/dev/null ;;
+    header:*) echo "#include <${1#header:}>" | $CC ${CPPFLAGS:-} -E -x c - >/dev/null 2>&1 ;;
     fuzzer:*) links_fuzzer "${1#fuzzer:}" ;;
     server:postgresql) "$tools/pg-bindir.sh" >/dev/null 2>&1 ;;
     server:postgres.h) [ -e "$("$("$tools/pg-bindir.sh" 2>/dev/null)/pg_config" --includedir-server 2>/dev/null)/postgres.h" ] ;;

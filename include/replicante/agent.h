@@ -18,6 +18,7 @@
 #include <replicante/alloc.h>
 #include <replicante/driver.h>
 #include <replicante/error.h>
+#include <replicante/log.h>
 #include <replicante/model.h>
 #include <replicante/types.h>
 
@@ -30,14 +31,6 @@ typedef struct repli_agent repli_agent;
 typedef struct repli_snapshot repli_snapshot;
 
 /* Configuration. */
-
-/**
- * Takes the agent's log: level is REPLI_LOG_*, origin names the part that speaks ("store",
- * "driver.postgresql"), message is one line of UTF-8. Called from any thread of the agent, never
- * two at once for one agent; must not call the agent. Without one the agent is silent.
- */
-typedef void (*repli_log_fn)(int32_t level, const char *origin, const char *message,
-                             void *user_data);
 
 /** An empty configuration: defaults for all but node_id and the driver. allocator may be NULL; the
  *  agents made from it use it, too. A configuration belongs to one thread at a time. */

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include <replicante/error.h>
+#include <replicante/log.h>
 #include <replicante/types.h>
 
 #ifdef __cplusplus
@@ -43,8 +44,6 @@ typedef struct repli_op repli_op;
 
 /** Takes what a call has to say. */
 typedef struct repli_sink repli_sink;
-
-enum { REPLI_LOG_ERROR = 1, REPLI_LOG_WARNING = 2, REPLI_LOG_INFO = 3, REPLI_LOG_DEBUG = 4 };
 
 /** What a driver says about its behaviour that pointers cannot. Unknown bits are ignored. */
 #define REPLI_CAP_CONCURRENT (UINT64_C(1) << 0) /**< calls on one instance may run at once */

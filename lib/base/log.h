@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include <replicante/agent.h>
+#include <replicante/log.h>
 
 /* One agent's log. Silent until a function is set. Safe from any thread. */
 typedef struct repli__log {

@@ -12,7 +12,7 @@ NR == FNR { grows[$1] = 1; next }
 /^ .*_count$/ { found(pointed, "an array of " name) }
 /^ / { pointed = $3 == "const" ? $4 : "" }
 /^ / && NF == 4 && $4 !~ /\*/ { found($3, name) }
-match($0, /repli_[a-z_]+ \*+[a-z_]+, size_t \**[a-z_]*count/) {
+match($0, /[a-z]+_[a-z_]+ \*+[a-z_]+, size_t \**[a-z_]*count/) {
     found(substr($0, RSTART, index(substr($0, RSTART), " ") - 1), "an array: " $0)
 }
 END {

@@ -33,7 +33,7 @@ check "every structure begins with its size, but repli_buf, which never changes"
 check "what may grow is a structure, and none that stands in another or in an array" \
     awk -f tests/abi/growable.awk tests/abi/grows "$tmp/today"
 
-sed -n 's/^\.Vt \(repli_[a-z_]*\) [,.]$/\1/p' man/man7/replicante-abi.7 >"$tmp/page"
+sed -n 's/^\.Vt \([a-z]*_[a-z_]*\) [,.]$/\1/p' man/man7/replicante-abi.7 >"$tmp/page"
 check "replicante-abi(7) says what may grow" same tests/abi/grows "$tmp/page"
 
 layout include replicante/driver.h >"$tmp/driver"

@@ -9,7 +9,7 @@ SOVERSION=$(sed -n 's/^SOVERSION *:= *//p' "$TOP/Makefile")
 DRIVER_ABI=$(sed -n 's/^#define REPLI_DRIVER_ABI \([0-9]*\)u$/\1/p' "$TOP/include/replicante/driver.h")
 
 # includes INCLUDE [HEADER]: all public headers, or one.
-includes() { (cd "$1" && printf '#include <%s>\n' ${2:-replicante/*.h}); }
+includes() { (cd "$1" && printf '#include <%s>\n' ${2:-replicante/*.h alldata/*.h}); }
 
 # declarations INCLUDE [HEADER]: those in the headers, without comments and preprocessing.
 declarations() {
@@ -22,8 +22,8 @@ declarations() {
 # constants INCLUDE [HEADER]: macros that are values, as "NAME VALUE", but for the release.
 constants() {
     includes "$@" | $CC -E -dM -w -I"$1" -x c - |
-        sed -n 's/^#define \(REPLI_[A-Z0-9_]*\) \(..*\)/\1 \2/p' |
-        grep -vE '^REPLI_(VERSION_|API |DRIVER_EXPORT |[A-Z_]*_INIT )' | LC_ALL=C sort
+        sed -n 's/^#define \(REPLI_[A-Z0-9_]*\|ALLDATA_[A-Z0-9_]*\) \(..*\)/\1 \2/p' |
+        grep -vE '^(REPLI|ALLDATA)_(VERSION_|API |DRIVER_EXPORT |[A-Z]*_H |[A-Z_]*_INIT )' | LC_ALL=C sort
 }
 
 # layout INCLUDE [HEADER]: the binary interface as text: the size of each structure with offset,
@@ -49,7 +49,7 @@ record() {
     mkdir -p "$2"
     declarations "$1" | awk -f "$abi/declarations.awk" -v want=library -v grows="$abi/grows" \
         -v released="${3:-}" >"$tmp/library.c"
-    for map in "$TOP"/lib/replicante-agent.map "$TOP"/lib/http/replicante-agent-http.map; do
+    for map in "$TOP"/lib/replicante-agent.map "$TOP"/lib/*/*.map; do
         soname=lib$(basename "$map" .map).so.$SOVERSION
         $CC -std=c11 -w -g -O0 -fPIC -shared -Wl,--version-script="$map" -Wl,-soname,"$soname" \
             -o "$tmp/$soname" "$tmp/library.c" &&

@@ -16,11 +16,11 @@ compile() {
 compile_driver() { compile -fPIC -shared -fvisibility=hidden "$@"; }
 
 grow() {
-    mkdir -p "$later/include/replicante"
-    for header in include/replicante/*.h; do
+    mkdir -p "$later/include/replicante" "$later/include/alldata"
+    for header in include/*/*.h; do
         awk -f tests/abi/grow.awk tests/abi/grows "$header" >"$later/$header" || return
     done
-    [ "$(cat "$later"/include/replicante/*.h | grep -c grown)" = "$(grep -c . tests/abi/grows)" ]
+    [ "$(cat "$later"/include/*/*.h | grep -c grown)" = "$(grep -c . tests/abi/grows)" ]
 }
 
 libs=replicante-agent

@@ -32,7 +32,7 @@ stateless() {
         /^\.(data|bss|tdata|tbss|init_array|fini_array|ctors|dtors)/ && !/^\.data\.rel\.ro/ && $2 > 0 {
             print file, $0 }' "$tmp/sections" | grep .
 }
-for archive in "$BUILD"/lib/libreplicante-*.a; do
+for archive in "$BUILD"/lib/lib*.a; do
     check "$(basename "$archive") has no state and runs nothing on its own" stateless "$archive"
 done
 for folder in "$BUILD"/obj/drivers/*; do

@@ -10,17 +10,17 @@ export LC_ALL
 
 # declared HEADER...: functions declared REPLI_API.
 declared() {
-    without_comments "$@" | grep -v '^ *#' | tr '\n;' ' \n' | sed -n 's/.*REPLI_API[^(]*[ *]\(repli_[a-z0-9_]*\)(.*/\1/p' | sort
+    without_comments "$@" | grep -v '^ *#' | tr '\n;' ' \n' | sed -n 's/.*REPLI_API[^(]*[ *]\([a-z]*_[a-z0-9_]*\)(.*/\1/p' | sort
 }
-mapped() { sed -n 's/^ *\(repli_[a-z0-9_]*\);$/\1/p' "$1" | sort; }
+mapped() { sed -n 's/^ *\([a-z]*_[a-z0-9_]*\);$/\1/p' "$1" | sort; }
 # Later releases add nodes of their own, such as REPLICANTE_AGENT_0_2.
-node_order() { awk '/\{/ { last = "" } /^ *repli_/ { if ($1 < last) exit 1; last = $1 }' "$1"; }
+node_order() { awk '/\{/ { last = "" } /^ *[a-z]*_/ { if ($1 < last) exit 1; last = $1 }' "$1"; }
 defined() { nm --defined-only "$@" | awk 'NF == 3 && $2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort; }
 
-# library NAME MAP HEADER...
+# library NAME NODE MAP HEADER...
 library() {
-    name=$1 map=$2
-    shift 2
+    name=$1 node=$2 map=$3
+    shift 3
     declared "$@" >"$tmp/declared"
     mapped "$map" >"$tmp/mapped"
     check "$map: each node is sorted" node_order "$map"
@@ -30,15 +30,18 @@ library() {
     defined -g "$BUILD/lib/$name.a" >"$tmp/static"
     check "$name.a exports the map" same "$tmp/mapped" "$tmp/static"
     check "$name.so: every name has a version" \
-        sh -c "! nm -D --defined-only '$BUILD/lib/$name.so' | grep ' T ' | grep -v '@@REPLICANTE_AGENT_0\(_[0-9]*\)*$'"
+        sh -c "! nm -D --defined-only '$BUILD/lib/$name.so' | grep ' T ' | grep -v '@@${node}_0\(_[0-9]*\)*$'"
     check "$name.so: soname" \
         sh -c "readelf -d '$BUILD/lib/$name.so' | grep -q 'soname: \[$name\.so\.0\]'"
 }
 
 core_headers=$(ls include/replicante/*.h | grep -v '/http\.h$')
-library libreplicante-agent lib/replicante-agent.map $core_headers
+library libreplicante-agent REPLICANTE_AGENT lib/replicante-agent.map $core_headers
 [ ! -e "$BUILD/lib/libreplicante-agent-http.so" ] ||
-    library libreplicante-agent-http lib/http/replicante-agent-http.map include/replicante/http.h
+    library libreplicante-agent-http REPLICANTE_AGENT lib/http/replicante-agent-http.map \
+        include/replicante/http.h
+[ ! -e "$BUILD/lib/liballdata.so" ] ||
+    library liballdata ALLDATA lib/alldata/alldata.map include/alldata/*.h
 
 for so in "$BUILD"/drivers/driver_*.so; do
     [ -e "$so" ] || continue

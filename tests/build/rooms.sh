@@ -21,6 +21,7 @@ only lib/store base model store
 only lib/action base model driver store action
 only lib/agent base model driver store action agent
 [ ! -d lib/http ] || only lib/http base http
+only lib/alldata base alldata
 
 for folder in drivers/* src/repliagent; do
     [ -d "$folder" ] || continue

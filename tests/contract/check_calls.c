@@ -59,9 +59,15 @@ static void setup(void) {
     ck_assert(party_await_phase(the_world.host.agent, id, REPLI_PHASE_RUNNING));
     ck_assert_int_eq(repli_agent_snapshot(the_world.host.agent, &the_world.snapshot, NULL),
                      REPLI_OK);
+#ifdef WITH_ALLDATA
+    ck_assert_msg(alldata_begin(&the_world, &err) == REPLI_OK, "%s", err.message);
+#endif
 }
 
 static void teardown(void) {
+#ifdef WITH_ALLDATA
+    alldata_end(&the_world);
+#endif
     repli_snapshot_unref(the_world.snapshot);
     party_end(&the_world.driven);
     party_end(&the_world.host);

@@ -1,6 +1,8 @@
 #ifndef TESTS_CONTRACT_H
 #define TESTS_CONTRACT_H
 
+#include <alldata/alldata.h>
+
 #include "party.h"
 
 /* What every exported function is tried on. */
@@ -9,6 +11,7 @@ typedef struct world {
     party driven; /* without threads; not started */
     char done_id[REPLI_UUID_SIZE];
     repli_snapshot *snapshot;
+    alldata_keygen *keygen;
     int forked; /* this is a child, to which host does not belong */
 } world;
 
@@ -56,6 +59,10 @@ extern char nowhere;
 
 /* Overwrite an input. */
 #define SCRIBBLE(record) memset(&(record), 0x5a, sizeof(record))
+
+/* calls_alldata.c: what of the world is AllData's. */
+int32_t alldata_begin(world *w, repli_error *err);
+void alldata_end(world *w);
 
 /* Memory that has run out. */
 const repli_allocator *no_memory(void);

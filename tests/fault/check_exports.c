@@ -6,11 +6,21 @@
 
 /* Every exported function is in one of the tables, and nothing else is. */
 
-static const char *const maps[] = {"lib/replicante-agent.map",
-                                   "lib/http/replicante-agent-http.map"};
+static const char *const maps[] = {
+    "lib/replicante-agent.map",
+    "lib/http/replicante-agent-http.map",
+#ifdef WITH_ALLDATA
+    "lib/alldata/alldata.map",
+#endif
+};
 
-static const operation *const tables[] = {model_operations,   config_operations, agent_operations,
-                                          running_operations, driven_operations, http_operations};
+static const operation *const tables[] = {
+    model_operations,   config_operations, agent_operations,
+    running_operations, driven_operations, http_operations,
+#ifdef WITH_ALLDATA
+    alldata_operations,
+#endif
+};
 
 enum { MAPS = sizeof(maps) / sizeof(maps[0]), TABLES = sizeof(tables) / sizeof(tables[0]) };
 
@@ -42,7 +52,7 @@ static char *exported(void) {
         char line[256];
         char name[128];
         while (fgets(line, sizeof(line), map) != NULL)
-            if (sscanf(line, " %127[a-z0-9_];", name) == 1 && strncmp(name, "repli_", 6) == 0)
+            if (sscanf(line, " %127[a-z0-9_];", name) == 1 && strchr(name, '_') != NULL)
                 used += (size_t)snprintf(names + used, SIZE - used, "%s ", name);
         fclose(map);
     }

@@ -6,6 +6,7 @@
 
 #include <check.h>
 
+#include <alldata/alldata.h>
 #include <replicante/http.h>
 
 /*
@@ -76,6 +77,7 @@ extern const operation agent_operations[];
 extern const operation running_operations[];
 extern const operation driven_operations[];
 extern const operation http_operations[];
+extern const operation alldata_operations[];
 
 /* A suite in which every call of these operations fails; the exit status of the program. */
 int torture(const char *name, const operation *operations);

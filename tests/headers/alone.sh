@@ -11,7 +11,7 @@ strict='-fsyntax-only -pedantic -Wall -Wextra -Wshadow -Wconversion -Werror -I.'
 # Twice, so that the include guard is tried, too.
 includes() { printf '#include <%s>\n#include <%s>\n' "$1" "$1"; }
 
-for header in replicante/*.h; do
+for header in replicante/*.h alldata/*.h; do
     for cc in gcc clang; do
         have $cc || continue
         for std in c99 c11; do
@@ -24,8 +24,8 @@ for header in replicante/*.h; do
         includes "$header" >"$tmp/a.cc"
         check "$header: $cxx -std=c++17" $cxx -std=c++17 $strict "$tmp/a.cc"
     done
-    grep '^ *# *include' "$header" | grep -v '<\(stddef\|stdint\|replicante/[a-z]*\)\.h>' >"$tmp/foreign"
-    check "$header: includes only <stddef.h>, <stdint.h> and <replicante/...>" [ ! -s "$tmp/foreign" ]
+    grep '^ *# *include' "$header" | grep -v '<\(stddef\|stdint\|replicante/[a-z]*\|alldata/[a-z]*\)\.h>' >"$tmp/foreign"
+    check "$header: includes only <stddef.h>, <stdint.h> and public headers" [ ! -s "$tmp/foreign" ]
 done
 have clang || echo "skipped clang: it is not installed"
 have g++ || echo "skipped g++: it is not installed"

@@ -9,7 +9,7 @@ cd "$TOP" || exit
 
 declarations include >"$tmp/declarations"
 awk -f tests/abi/declarations.awk -v want=library "$tmp/declarations" |
-    sed -n 's/.*[ *]\(repli_[a-z0-9_]*\)(.* { .*/\1/p' | sort >"$tmp/functions"
+    sed -n 's/.*[ *]\([a-z]*_[a-z0-9_]*\)(.* { .*/\1/p' | sort >"$tmp/functions"
 
 for python in python3 /usr/bin/python3 ''; do
     [ -z "$python" ] || ! "$python" -c 'import cffi' 2>/dev/null || break
@@ -22,11 +22,11 @@ else
 fi
 
 if have bindgen; then
-    echo '#include <replicante/http.h>' >"$tmp/all.h"
-    check "bindgen reads the headers" bindgen --allowlist-file '.*/replicante/.*' \
+    includes include >"$tmp/all.h"
+    check "bindgen reads the headers" bindgen --allowlist-file '.*/(replicante|alldata)/.*' \
         -o "$tmp/all.rs" "$tmp/all.h" -- -Iinclude
     # Laid out only where there is a rustfmt.
-    grep -o 'pub fn repli_[a-z0-9_]*' "$tmp/all.rs" | sed 's/.* //' | sort >"$tmp/bound"
+    grep -o 'pub fn [a-z]*_[a-z0-9_]*' "$tmp/all.rs" | sed 's/.* //' | sort >"$tmp/bound"
     check "it finds every function" same "$tmp/functions" "$tmp/bound"
 else
     echo "skipped bindgen: it is not installed"

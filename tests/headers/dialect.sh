@@ -7,7 +7,7 @@
 cd "$TOP" || exit
 
 declarations include >"$tmp/declarations"
-without_comments include/replicante/*.h >"$tmp/text"
+without_comments include/*/*.h >"$tmp/text"
 check "there are declarations" grep -q repli_agent_new "$tmp/declarations"
 check "there is text" grep -q 'REPLI_API.*repli_agent_new' "$tmp/text"
 
@@ -35,7 +35,7 @@ no "functions without parameters in their prototype" declarations '[a-z0-9_]\( *
 # A prototype without REPLI_API is none of an exported function.
 count() { tr '\n;' ' \n' <"$tmp/$1" | grep -c "$2"; }
 check "each prototype has REPLI_API" \
-    [ "$(count text 'REPLI_API[^(]*repli_[a-z0-9_]*(')" = "$(awk -f tests/abi/declarations.awk \
+    [ "$(count text 'REPLI_API[^(]*[a-z]*_[a-z0-9_]*(')" = "$(awk -f tests/abi/declarations.awk \
         -v want=library "$tmp/declarations" | grep -c __builtin_trap)" ]
 
 summary

@@ -12,7 +12,7 @@ example() {
 }
 
 for page in $(grep -L '^\.so ' man/man*/*.[1-9]); do
-    for xref in $(sed -n 's/^\.Xr \(repli[^ ]*\) \([0-9]\).*/\1.\2/p' "$page" | sort -u); do
+    for xref in $(sed -n 's/^\.Xr \(repli[^ ]*\|alldata[^ ]*\) \([0-9]\).*/\1.\2/p' "$page" | sort -u); do
         check "$page: the page $xref it refers to exists" test -e "man/man${xref##*.}/$xref"
     done
     example "$page" >"$tmp/example.c"

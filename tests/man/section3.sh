@@ -9,7 +9,7 @@ cd "$TOP" || exit
 prototypes() { awk -f tests/man/tidy.awk -f "tests/man/$1.awk" "$2"; }
 pages=$(grep -L '^\.so ' man/man3/*.3)
 
-for header in include/replicante/*.h; do prototypes header "$header"; done | sort >"$tmp/headers"
+for header in include/*/*.h; do prototypes header "$header"; done | sort >"$tmp/headers"
 for page in $pages; do prototypes synopsis "$page"; done | sort >"$tmp/manual"
 check "the headers export something" test -s "$tmp/headers"
 check "prototypes are the same in the headers (-) and the manual (+)" \
@@ -35,17 +35,17 @@ done
 
 # What the pages say of threads, forked children and errors is what tests/contract holds the library
 # to, in the same words on every page.
-def=tests/contract/contract.def
-for map in lib/replicante-agent.map lib/http/replicante-agent-http.map; do
-    sed -n 's/^ *\(repli_[a-z0-9_]*\);$/\1/p' "$map"
+def='tests/contract/contract.def tests/contract/alldata.def'
+for map in lib/*.map lib/*/*.map; do
+    sed -n 's/^ *\([a-z]*_[a-z0-9_]*\);$/\1/p' "$map"
 done | sort >"$tmp/exported"
-sed -n 's/^CALL(\([a-z0-9_]*\),.*/\1/p' "$def" | sort >"$tmp/rows"
-check "each exported function (-) has a row in $def (+)" diff -U0 "$tmp/exported" "$tmp/rows"
+sed -n 's/^CALL(\([a-z0-9_]*\),.*/\1/p' $def | sort >"$tmp/rows"
+check "each exported function (-) has a row in tests/contract (+)" diff -U0 "$tmp/exported" "$tmp/rows"
 
 # labels SECTION FIELD: of the pages, and of the rows in their words.
 labels() {
     for page in $pages; do awk -v SECTION="$1" -f tests/man/labels.awk "$page"; done | sort >"$tmp/said"
-    sed -n 's/^CALL(\(.*\))$/\1/p' "$def" | tr -d ' ' | awk -F, -v field="$2" '
+    sed -n 's/^CALL(\(.*\))$/\1/p' $def | tr -d ' ' | awk -F, -v field="$2" '
         BEGIN {
             word["THREAD_SAFE"] = "Thread-safe"
             word["SERIALISED"] = "Any thread if serialised"
@@ -66,12 +66,12 @@ labels FORK 3
 codes_of() {
     for function in $(awk '/^\.Sh / { name = $2 == "NAME" } name && /^\.Nm / { print $2 }' "$1"); do
         sed -n "s/^[A-Z]*($function, \(REPLI_E[A-Z]*\).*/\1/p
-            s/^CALL($function, .*, REFUSED)$/REPLI_EFORK/p" "$def"
+            s/^CALL($function, .*, REFUSED)$/REPLI_EFORK/p" $def
     done | sort -u
 }
 for page in $pages; do
     # It explains every code that there is.
-    [ "$page" != man/man3/repli_error_name.3 ] || continue
+    case $page in */repli_error_name.3 | */alldata_error_name.3) continue ;; esac
     awk -f tests/man/errors.awk "$page" | sort -u >"$tmp/said"
     codes_of "$page" >"$tmp/tested"
     check "$page explains (-) the codes that its functions return (+)" diff -U0 "$tmp/said" "$tmp/tested"

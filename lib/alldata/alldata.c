@@ -1,0 +1,13 @@
+#include <alldata/alldata.h>
+
+const char *alldata_error_name(int32_t code) {
+    return repli_error_name(code);
+}
+
+void alldata_error_clear(repli_error *err) {
+    repli_error_clear(err);
+}
+
+const char *alldata_version(void) {
+    return repli_version();
+}

@@ -1,0 +1,17 @@
+#ifndef ALLDATA_KEY_H
+#define ALLDATA_KEY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <alldata/keygen.h>
+
+#define ALLDATA__TICK_NS INT64_C(100)
+#define ALLDATA__TICKS_PER_S INT64_C(10000000)
+
+/* The key of a time, in ticks of 100 ns since 1970, and a node. */
+void alldata__key_write(uint64_t tick, int32_t node, char to[ALLDATA_KEY_SIZE]);
+/* The time of a key, in ticks; 0 if this is none. */
+int alldata__key_read(const char *key, size_t size, int64_t *ret_tick);
+
+#endif
