@@ -54,6 +54,7 @@ PARTS := $(if $(filter-out no,$(REPLI_HTTP)),http $(if $(filter-out no,$(REPLI_P
 CORE_OBJ := $(call objects,lib/base lib/model lib/driver lib/store lib/action lib/agent)
 HTTP_OBJ := $(if $(filter http,$(PARTS)),$(call objects,lib/http))
 PROG_OBJ := $(if $(filter program,$(PARTS)),$(call objects,src/repliagent))
+KIT_OBJ  := $(if $(PROG_OBJ),$(call objects,lib/conformance))
 
 CORE := libreplicante-agent
 HTTP := $(if $(HTTP_OBJ),libreplicante-agent-http)
@@ -92,7 +93,7 @@ REVISION       := -DREPLI_CHECKOUT='"$(word 1,$(revision))"' -DREPLI_TAINT='"$(w
 # they are made from would inherit it otherwise.
 $(B)/obj/lib/%.o:             private ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
 $(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/src/repliagent/%.o:  private ROOM = $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
+$(B)/obj/src/repliagent/%.o:  private ROOM = -Ilib/conformance $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
 $(B)/obj/src/repliagent/libcurl.o: \
     private ROOM = $(PROG_CFLAGS) -DREPLIAGENT_LIBCURL='"$(shell cat $(B)/libcurl)"'
 $(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(REVISION)
@@ -182,12 +183,22 @@ $(B)/lib/%-internal.a: $(B)/files
 
 # --- Program: linked with the static libraries, so that it runs from where it stands -------------
 
-static_libs := $(patsubst %,$(B)/lib/%.a,$(HTTP) $(CORE))
+static_libs := $(patsubst %,$(B)/lib/%.a,conformance $(HTTP) $(CORE))
 
 $(B)/bin/repliagent: $(PROG_OBJ) $(static_libs) $(B)/files
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(link) -o $@ $(PROG_OBJ) $(static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
+
+# The conformance kit looks at a driver through the core's own eyes, so it has a copy of what it takes
+# from there.
+$(B)/lib/conformance.a: $(KIT_OBJ) $(B)/lib/core-internal.a
+	$(call say,AR)
+	$(Q)$(LD) -r -o $(@:.a=.o) $^
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='conformance_*' \
+	    --remove-section='.gnu.lto_*' --remove-section='.gnu.debuglto_*' $(@:.a=.o)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(@:.a=.o)
 
 # What a program linked with libcurl would load.
 $(B)/libcurl: $(B)/flags

@@ -65,7 +65,7 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 # Without the program what talks to an agent cannot be tested; a sanitizer's build has nothing to
 # say about headers, packaging and manual.
 groups := $(filter-out $(if $(filter program,$(PARTS)),, \
-                           api contract fault embeddings program $(STORE_GROUPS) kill) \
+                           api contract fault embeddings conformance program $(STORE_GROUPS) kill) \
                        $(if $(ALLDATA),,alldata) \
                        $(if $(SANITIZE),headers build examples embeddings man),$(GROUPS))
 

@@ -14,5 +14,6 @@ int cmd_schedule(const struct options *options);
 int cmd_cancel(const struct options *options);
 int cmd_watch(const struct options *options);
 int cmd_drivers(const struct options *options);
+int cmd_check(const struct options *options);
 
 #endif

@@ -103,15 +103,16 @@ static const char *peek(const struct tree_node *root, const char *name, const ch
 }
 
 /* Which keys there are depends on the driver, so it comes first. */
-static void load_driver(struct config *config, const struct tree_node *root,
+static void load_driver(struct config *config, const struct tree_node *root, const char *name,
                         struct problems *problems) {
-    const char *name = peek(root, "driver", NULL);
     if (name == NULL)
         return; /* config_assign() or the check for required keys will say so */
     const char *directory = peek(root, "driver_dir", config_text(config, "driver_dir"));
     repli_error err = REPLI_ERROR_INIT;
     if (repli_config_load_driver(config->agent, name, directory, &err) != REPLI_OK) {
-        problems_error(problems, tree_find(root, "driver")->value->at, "driver: %s", err.message);
+        const struct tree_entry *entry = tree_find(root, "driver");
+        problems_error(problems, entry != NULL ? entry->value->at : (struct mark){0, 0},
+                       "driver: %s", err.message);
         return;
     }
     const repli_driver *driver = repli_config_driver(config->agent);
@@ -166,9 +167,8 @@ static void warn_of_exposed_secrets(const struct config *config, struct problems
 
 /* A driver that could not be loaded leaves its section unjudged. That is called like the driver,
  * whose file is driver_NAME.so. */
-static const char *unjudged_section(struct config *config, const struct tree_node *root) {
+static const char *unjudged_section(struct config *config, const char *name) {
     static const char prefix[] = "driver_", suffix[] = ".so";
-    const char *name = peek(root, "driver", NULL);
     if (name == NULL || repli_config_driver(config->agent) != NULL)
         return NULL;
     const char *slash = strrchr(name, '/');
@@ -179,7 +179,8 @@ static const char *unjudged_section(struct config *config, const struct tree_nod
     return pool_text(&config->pool, file + sizeof(prefix) - 1, size - around);
 }
 
-static void read_settings(struct config *config, struct problems *problems) {
+/* driver: NULL for the one that the file names. */
+static void read_settings(struct config *config, const char *driver, struct problems *problems) {
     struct tree_node *root;
     if (read_tree(config, &root, problems) != 0)
         return;
@@ -191,8 +192,12 @@ static void read_settings(struct config *config, struct problems *problems) {
     if (config_declare(config, CONFIG_PROGRAM, config_keys_program(), "", problems) != 0 ||
         config_declare(config, CONFIG_LIBRARY, repli_config_keys(), "", problems) != 0)
         return;
-    load_driver(config, root, problems);
-    config_assign(config, root, "", unjudged_section(config, root), problems);
+    const char *name = driver != NULL ? driver : peek(root, "driver", NULL);
+    load_driver(config, root, name, problems);
+    config_assign(config, root, "", unjudged_section(config, name), problems);
+    if (driver != NULL)
+        config_set_text(config, (struct config_setting *)config_find(config, "driver"),
+                        CONFIG_OPTION, "--driver", driver, problems);
     assign_environment(config, problems);
     check_required(config, root, problems);
     warn_of_exposed_secrets(config, problems);
@@ -209,15 +214,19 @@ static struct config *finish(struct config *config, const struct problems *probl
     return NULL;
 }
 
-struct config *config_load(const char *path, struct problems *problems) {
+struct config *config_load_for(const char *path, const char *driver, struct problems *problems) {
     struct config *config = new_config(path, problems);
     if (config != NULL)
-        read_settings(config, problems);
+        read_settings(config, driver, problems);
     return finish(config, problems);
 }
 
+struct config *config_load(const char *path, struct problems *problems) {
+    return config_load_for(path, NULL, problems);
+}
+
 struct config *config_load_part(const char *path, struct problems *problems) {
-    static const char *const names[] = {"driver_dir", "http"};
+    static const char *const names[] = {"driver", "driver_dir", "http"};
     struct config *config = new_config(path, problems);
     struct tree_node *root;
     if (config == NULL || read_tree(config, &root, problems) != 0 ||

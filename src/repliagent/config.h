@@ -18,7 +18,8 @@ enum {
     CONFIG_DEFAULT,
     CONFIG_FILE,
     CONFIG_SECRET_FILE, /* the file that KEY_file names */
-    CONFIG_ENVIRONMENT
+    CONFIG_ENVIRONMENT,
+    CONFIG_OPTION /* the command line */
 };
 
 /* Whom a key belongs to. */
@@ -53,7 +54,9 @@ struct config {
 /* Read a file and check everything. NULL with the reasons in problems, which may hold warnings on
  * success, too. Opens and starts nothing, but loads the driver's file. */
 struct config *config_load(const char *path, struct problems *problems);
-/* Read what a client needs to know of an agent on this machine: driver_dir and the http section.
+/* The same for another driver than the file names, or for the one of a file that names none. */
+struct config *config_load_for(const char *path, const char *driver, struct problems *problems);
+/* Read what a client needs to know of an agent on this machine: driver, driver_dir and http.
  * The rest is not even looked at. */
 struct config *config_load_part(const char *path, struct problems *problems);
 void config_free(struct config *config);
@@ -62,6 +65,9 @@ void config_free(struct config *config);
 const struct config_setting *config_find(const struct config *config, const char *name);
 /* Its text, or NULL. */
 const char *config_text(const struct config *config, const char *name);
+
+/* The driver's own settings as JSON, without defaults; to be freed. NULL: out of memory. */
+char *config_driver_json(const struct config *config);
 
 /* As YAML that could be used again, with the origin of each value and without secrets. */
 void config_print(const struct config *config, FILE *to);

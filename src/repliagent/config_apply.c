@@ -66,7 +66,7 @@ static int put(json_t *object, const char *name, json_t *value) {
     return json_object_set_new(object, name, value);
 }
 
-static char *driver_json(const struct config *config) {
+char *config_driver_json(const struct config *config) {
     json_t *object = json_object();
     int bad = object == NULL;
     for (size_t i = 0; !bad && i < config->count; i++) {
@@ -81,7 +81,7 @@ static char *driver_json(const struct config *config) {
 }
 
 static void apply_driver(struct config *config, struct problems *problems) {
-    char *text = driver_json(config);
+    char *text = config_driver_json(config);
     repli_error err = REPLI_ERROR_INIT;
     if (text == NULL)
         problems_nomem(problems);

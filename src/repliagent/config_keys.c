@@ -15,11 +15,23 @@
 #define TEXT(name, flags, value, summary) KEY(STRING, flags, name, value, NULL, 0, 0, summary)
 #define NUMBER(name, value, min, max, summary) KEY(INTEGER, 0, name, value, NULL, min, max, summary)
 #define BOOLEAN(name, value, summary) KEY(BOOLEAN, 0, name, value, NULL, 0, 0, summary)
+#define LIST(name, summary) KEY(STRINGS, 0, name, NULL, NULL, 0, 0, summary)
 #define CHOICE(name, value, words, summary) KEY(CHOICE, 0, name, value, words, 0, 0, summary)
 
 enum { DAY_MS = 86400000, BODY_MIN = 1024, BODY_MAX = 1 << 30, PORT_MAX = 65535 };
 
 static const repli_config_key *const program_keys[] = {
+    LIST("check.actions", "actions that the check may do, each as \"KIND ARGUMENTS\""),
+    NUMBER("check.calls", "10000", 100, 10000000, "calls in which the check looks for leaks"),
+    NUMBER("check.deadline", "2000", 100, 60000, "milliseconds that the check gives a call"),
+    LIST("check.hang", "command that makes the store stop answering, for the check"),
+    LIST("check.own_addresses", "host:port of the store, beside those in the driver's section"),
+    LIST("check.resume", "command that undoes check.hang"),
+    NUMBER("check.settle", "30", 1, 3600, "seconds that the store may take to be back"),
+    LIST("check.start", "command that starts the store, for the check"),
+    LIST("check.stop", "command that stops the store, for the check"),
+    LIST("check.write", "command that writes to the store, for the check"),
+    LIST("check.wrong_credentials", "KEY=VALUE in the driver's section that the store refuses"),
     TEXT("driver", REPLI_CONFIG_REQUIRED, NULL, "name of the driver, or absolute path of its file"),
     TEXT("driver_dir", 0, REPLI_DRIVERDIR, "where drivers are looked for by their name"),
     TEXT("http.bind", 0, "localhost:8000", "host:port to listen on; empty: no TCP"),

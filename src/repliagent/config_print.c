@@ -56,6 +56,7 @@ static void write_origin(const struct config_setting *setting, FILE *to) {
     switch (setting->origin) {
     case CONFIG_UNSET: fputs("not set", to); break;
     case CONFIG_DEFAULT: fputs("default", to); break;
+    case CONFIG_OPTION:
     case CONFIG_ENVIRONMENT: fputs(setting->source, to); break;
     case CONFIG_SECRET_FILE: fprintf(to, "line %zu, secret in that file", setting->at.line); break;
     default:

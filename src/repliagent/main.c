@@ -23,6 +23,8 @@ static const struct command commands[] = {
      0, cmd_watch},
     {"drivers", "[NAME]", "the drivers of this machine, and their settings",
      OPTIONS_JSON | OPTIONS_DRIVERS, 0, 1, cmd_drivers},
+    {"check", "-c FILE", "does a driver keep the rules, on a live store?",
+     OPTIONS_JSON | OPTIONS_CONFIG | OPTIONS_DRIVER_DIR | OPTIONS_CHECK, 0, 0, cmd_check},
     {NULL, NULL, NULL, 0, 0, 0, NULL},
 };
 

@@ -35,6 +35,9 @@ enum {
     OPT_INTERVAL,
     OPT_COUNT,
     OPT_DRIVER_DIR,
+    OPT_DRIVER,
+    OPT_TAP,
+    OPT_STRICT,
     OPT_VERSION
 };
 
@@ -67,7 +70,12 @@ static const struct spec {
     {"timeout", OPT_TIMEOUT, OPTIONS_SCHEDULE, "SECONDS", "wait no longer than that"},
     {"interval", OPT_INTERVAL, OPTIONS_WATCH, "SECONDS", "time between two looks (2)"},
     {"count", OPT_COUNT, OPTIONS_WATCH, "N", "end after so many looks"},
-    {"driver-dir", OPT_DRIVER_DIR, OPTIONS_DRIVERS, "DIRECTORY", "where the drivers are"},
+    {"driver-dir", OPT_DRIVER_DIR, OPTIONS_DRIVERS | OPTIONS_DRIVER_DIR, "DIRECTORY",
+     "where the drivers are"},
+    {"driver", OPT_DRIVER, OPTIONS_CHECK, "DRIVER", "name of the driver, or path of its file"},
+    {"tap", OPT_TAP, OPTIONS_CHECK, NULL,
+     "print the answer in the form of the Test Anything Protocol"},
+    {"strict", OPT_STRICT, OPTIONS_CHECK, NULL, "a SHOULD that is not kept counts as well"},
     {"help", OPT_HELP, 0, NULL, "print this"},
     {"version", OPT_VERSION, 0, NULL, "print the version"},
 };
@@ -184,6 +192,9 @@ static int take(struct options *options, int value, char *text) {
     case OPT_INTERVAL: return parse_seconds("interval", text, &options->interval_ms);
     case OPT_COUNT: return parse_count("count", text, &options->count);
     case OPT_DRIVER_DIR: options->driver_dir = text; break;
+    case OPT_DRIVER: options->driver = text; break;
+    case OPT_TAP: options->tap = 1; break;
+    case OPT_STRICT: options->strict = 1; break;
     default: break;
     }
     return EXITS_OK;

@@ -28,8 +28,11 @@ struct options {
     /* watch */
     int64_t interval_ms;
     int64_t count; /* 0: until interrupted */
-    /* drivers */
+    /* drivers, check */
     const char *driver_dir;
+    /* check */
+    const char *driver;
+    int tap, strict;
 
     char **arguments; /* after the command */
     int argument_count;
@@ -54,6 +57,8 @@ struct command {
 #define OPTIONS_WATCH (1u << 6)
 #define OPTIONS_DRIVERS (1u << 7)
 #define OPTIONS_FRESH (1u << 8)
+#define OPTIONS_DRIVER_DIR (1u << 20)
+#define OPTIONS_CHECK (1u << 21)
 
 /* Take argv apart and find the command among commands, which end with one without a name. Returns
  * NULL when there is nothing to run: help was printed, or the mistake was; *ret_status says which.

@@ -20,6 +20,7 @@ only lib/driver base model driver
 only lib/store base model store
 only lib/action base model driver store action
 only lib/agent base model driver store action agent
+only lib/conformance base model driver agent conformance
 [ ! -d lib/http ] || only lib/http base http
 only lib/alldata base alldata
 

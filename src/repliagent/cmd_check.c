@@ -1,0 +1,188 @@
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "config.h"
+#include "conformance.h"
+#include "exits.h"
+#include "report.h"
+#include "terminal.h"
+#include "text.h"
+
+static int cannot_run(const repli_error *err) {
+    fprintf(stderr, "repliagent: the check cannot be run: %s%s%s\n", err->message,
+            err->cause[0] != '\0' ? ": " : "", err->cause);
+    return EXITS_USAGE;
+}
+
+static struct config *load(const char *path,
+                           struct config *(*how)(const char *, const char *, struct problems *),
+                           const char *driver) {
+    struct problems problems;
+    problems_init(&problems, path);
+    struct config *config = how(path, driver, &problems);
+    problems_print(&problems, stderr);
+    problems_dispose(&problems);
+    return config;
+}
+
+static struct config *load_part(const char *path, const char *driver, struct problems *problems) {
+    (void)driver;
+    return config_load_part(path, problems);
+}
+
+/* Absolute path of the driver's file, to be freed; NULL if nobody says which driver. */
+static char *driver_path(const struct options *options) {
+    struct config *part = load(options->config, load_part, NULL);
+    if (part == NULL)
+        return NULL;
+    const char *driver = options->driver != NULL ? options->driver : config_text(part, "driver");
+    const char *directory =
+        options->driver_dir != NULL ? options->driver_dir : config_text(part, "driver_dir");
+    char *path = NULL;
+    if (driver == NULL) {
+        options_misused("check needs --driver, since %s names none", options->config);
+    } else {
+        char *given = strchr(driver, '/') != NULL
+                          ? text_printf("%s", driver)
+                          : text_printf("%s/driver_%s.so", directory, driver);
+        path = realpath(given, NULL);
+        if (path == NULL)
+            path = given; /* the loader says what is wrong with it */
+        else
+            free(given);
+    }
+    config_free(part);
+    return path;
+}
+
+static const char *const *list_of(const struct config *config, const char *name) {
+    const struct config_setting *setting = config_find(config, name);
+    return setting != NULL && setting->item_count > 0 ? setting->items : NULL;
+}
+
+static int64_t number_of(const struct config *config, const char *name) {
+    return config_find(config, name)->number;
+}
+
+/* The driver's configuration with check.wrong_credentials in it; NULL if there are none. */
+static char *wrong_json(struct config *config, struct problems *problems) {
+    const char *const *items = list_of(config, "check.wrong_credentials");
+    const struct config_setting *wrong = config_find(config, "check.wrong_credentials");
+    if (items == NULL)
+        return NULL;
+    for (size_t i = 0; i < wrong->item_count; i++) {
+        const char *equals = strchr(items[i], '=');
+        const char *name =
+            pool_printf(&config->pool, "%s.%.*s", repli_config_driver(config->agent)->name,
+                        equals != NULL ? (int)(equals - items[i]) : 0, items[i]);
+        struct config_setting *setting =
+            name != NULL ? (struct config_setting *)config_find(config, name) : NULL;
+        if (equals == NULL || setting == NULL)
+            problems_error(problems, wrong->at,
+                           "check.wrong_credentials: \"%s\" is not KEY=VALUE with a key of the "
+                           "driver's section",
+                           items[i]);
+        else
+            config_set_text(config, setting, CONFIG_OPTION, items[i], equals + 1, problems);
+    }
+    return config_driver_json(config);
+}
+
+/* How an agent finds the version out while the store is down. */
+static const char *version_by(const struct config *config) {
+    static const char *const names[] = {"version.command", "version.file", "version.fixed"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (config_find(config, names[i])->origin > CONFIG_DEFAULT)
+            return names[i];
+    return NULL;
+}
+
+static void show_progress(const char *what, void *user_data) {
+    (void)user_data;
+    fprintf(stderr, TERMINAL_CLEAR_LINE "%s ...", what);
+    fflush(stderr);
+}
+
+static int run(const struct options *options, struct config *config, const char *path,
+               struct conformance *conformance) {
+    struct problems problems;
+    problems_init(&problems, options->config);
+    char *json = config_driver_json(config);
+    char *wrong = wrong_json(config, &problems);
+    const int bad = problems.errors > 0;
+    problems_print(&problems, stderr);
+    problems_dispose(&problems);
+    const int terminal = isatty(STDERR_FILENO);
+    const struct conformance_options wanted = {
+        .driver = path,
+        .config_json = json,
+        .wrong_config_json = wrong,
+        .commands = {list_of(config, "check.stop"), list_of(config, "check.start"),
+                     list_of(config, "check.hang"), list_of(config, "check.resume"),
+                     list_of(config, "check.write")},
+        .own_addresses = list_of(config, "check.own_addresses"),
+        .actions = list_of(config, "check.actions"),
+        .version_by = version_by(config),
+        .calls = number_of(config, "check.calls"),
+        .deadline_ms = number_of(config, "check.deadline"),
+        .settle_ms = number_of(config, "check.settle") * 1000,
+        .progress = terminal ? show_progress : NULL,
+    };
+    repli_error err = REPLI_ERROR_INIT;
+    int status = bad ? EXITS_CONFIG : EXITS_OK;
+    if (!bad && json != NULL && conformance_run(conformance, &wanted, &err) != REPLI_OK)
+        status = cannot_run(&err);
+    if (terminal)
+        fputs(TERMINAL_CLEAR_LINE, stderr);
+    free(json);
+    free(wrong);
+    return status;
+}
+
+static int report(const struct options *options, const struct conformance *conformance,
+                  const char *path) {
+    const struct report_sum sum = report_sum(conformance);
+    if (options->json)
+        report_json(conformance, path, stdout);
+    else if (options->tap)
+        report_tap(conformance, options->strict, stdout);
+    else
+        report_table(conformance, stdout, terminal_colour(STDOUT_FILENO));
+    return sum.failed_musts + (options->strict ? sum.failed_shoulds : 0) > 0 ? EXITS_NEGATIVE
+                                                                             : EXITS_OK;
+}
+
+/* The driver is loaded by a process of its own first, since nobody knows what it does. */
+static int check(const struct options *options, const char *path, struct conformance *conformance) {
+    int status = EXITS_OK;
+    if (conformance_load(conformance, path)) {
+        struct config *config = load(options->config, config_load_for, path);
+        status = config != NULL ? run(options, config, path, conformance) : EXITS_CONFIG;
+        config_free(config);
+    }
+    return status == EXITS_OK ? report(options, conformance, path) : status;
+}
+
+int cmd_check(const struct options *options) {
+    if (options->config == NULL)
+        return options_misused("check needs -c FILE");
+    if (options->json && options->tap)
+        return options_misused("--json and --tap exclude each other");
+    char *path = driver_path(options);
+    if (path == NULL)
+        return EXITS_USAGE;
+    struct conformance *conformance = NULL;
+    repli_error err = REPLI_ERROR_INIT;
+    int status;
+    if (conformance_new(&conformance, &err) == REPLI_OK)
+        status = check(options, path, conformance);
+    else
+        status = cannot_run(&err);
+    conformance_free(conformance);
+    free(path);
+    return status;
+}

@@ -1,0 +1,42 @@
+# For the tests of repliagent check: . "$TOP/tests/conformance/lib.sh", after tests/lib.sh.
+
+repliagent=$BUILD/bin/repliagent
+
+# store_make: $store, a datastore for the driver template and those that are made after it, with a
+# node in a cluster.
+store_make() {
+    store=$tmp/store
+    mkdir "$store"
+    printf conformance >"$store/cluster"
+    printf '0123456789' >"$store/first.shard"
+    printf '01234' >"$store/second.shard"
+}
+
+# config_make DRIVER: $config, for a driver that has the directory $store.
+config_make() {
+    config=$tmp/$1.yaml
+    cat >"$config" <<EOT
+node_id: check-1
+driver: $1
+driver_dir: "${2:-$BUILD/drivers}"
+$1:
+  directory: "$store"
+check:
+  stop: [mv, "$store", "$store.gone"]
+  start: [mv, "$store.gone", "$store"]
+  write: [sh, -c, "printf more >>'$store/first.shard'"]
+  calls: 1000
+EOT
+}
+
+# kit [OPTION...]: check $config; what it says is in $tmp/report, its status in $status.
+kit() {
+    "$repliagent" check -c "$config" "$@" >"$tmp/report" 2>"$tmp/errors"
+    status=$?
+}
+
+# says RULE RESULT: that row of the table came out like that.
+says() { awk -v rule="$1" -v result="$2" '$1 == rule && $3 == result { found = 1 } END { exit !found }' "$tmp/report"; }
+
+# exits STATUS: the kit ended with it.
+exits() { [ "$status" = "$1" ] || { cat "$tmp/report" "$tmp/errors"; false; }; }

@@ -1,0 +1,39 @@
+#!/bin/bash
+# The driver that strangers copy keeps every rule, and the three forms of the answer say so.
+
+: "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
+. "$TOP/tests/lib.sh"
+. "$TOP/tests/conformance/lib.sh"
+
+store_make
+config_make template
+
+kit --strict
+check 'template keeps the rules' exits 0
+check 'nothing is written to standard error' test ! -s "$tmp/errors"
+check 'no rule is broken' sh -c "! grep FAIL '$tmp/report'"
+check 'most rules are applicable' test "$(awk '$3 == "pass"' "$tmp/report" | wc -l)" -ge 30
+check 'the store is as it was' test -e "$store/cluster"
+rules=$(awk '$2 ~ /^(MUST|SHOULD|MAY)$/' "$tmp/report" | wc -l)
+
+kit --json
+check 'as JSON as well' exits 0
+check 'there is a rule for each row' test "$(grep -c '"evidence":' "$tmp/report")" = "$rules"
+check 'the verdict is there' grep -q '"conforms": true' "$tmp/report"
+
+kit --tap
+check 'in the form of TAP as well' exits 0
+check 'the plan is for every rule' grep -qx "1..$rules" "$tmp/report"
+check 'there is a test for each row' \
+    test "$(grep -cE '^ok [0-9]+ - [a-z.-]+ (MUST|SHOULD|MAY): ' "$tmp/report")" = "$rules"
+
+config_make template "$tmp/nowhere"
+kit --driver "$BUILD/drivers/driver_template.so"
+check 'a driver may be named by the path of its file' exits 0
+kit --driver template
+check 'a driver that is not there is a finding' exits 1
+check 'it has a name' says driver.loads FAIL
+kit --json --tap
+check 'the forms exclude each other' exits 2
+
+summary
