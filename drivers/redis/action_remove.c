@@ -54,6 +54,14 @@ static int32_t remove_plain(repli__redis_task *task, repli__redis_peer *here, re
  * that were not tell the others of it again.
  */
 
+static int32_t refuse_followers(const repli__redis_task *task, const char *id, size_t followers,
+                                repli_error *err) {
+    return repli__redis_fail(task->redis, err, REPLI_ECONFLICT, NULL,
+                             "the node %s has %zu replicas: have them replicate another primary, "
+                             "or fail over, first",
+                             id, followers);
+}
+
 static int32_t check_leaver(const repli__redis_task *task, const repli__redis_nodes *nodes,
                             const repli__redis_node *leaver, repli_error *err) {
     if (*leaver->slots && !task->args.force)
@@ -62,12 +70,7 @@ static int32_t check_leaver(const repli__redis_task *task, const repli__redis_no
                                  "fail over first, or give \"force\": true to lose them",
                                  leaver->id, leaver->slots);
     const size_t followers = repli__redis_nodes_followers(nodes, leaver->id);
-    if (followers > 0)
-        return repli__redis_fail(task->redis, err, REPLI_ECONFLICT, NULL,
-                                 "the node %s has %zu replicas: have them replicate another "
-                                 "primary, or fail over, first",
-                                 leaver->id, followers);
-    return REPLI_OK;
+    return followers > 0 ? refuse_followers(task, leaver->id, followers, err) : REPLI_OK;
 }
 
 /* Make the node one that has met nobody, with a new id. A primary with keys would refuse. */
@@ -87,23 +90,17 @@ static int32_t reset(repli__redis_task *task, repli__redis_peer *leaver, repli_e
     return code;
 }
 
-static int32_t forget(repli__redis_task *task, repli__redis_peer *member, const char *id,
-                      repli_error *err) {
-    repli_error error = REPLI_ERROR_INIT;
-    const int32_t code =
-        repli__redis_peer_do(task, member, REPLI__REDIS_COMMAND("CLUSTER", "FORGET", id), &error);
-    if (code == REPLI_OK || code == REPLI_ENOTFOUND)
-        return REPLI_OK;
-    return repli__redis_pass(task->redis, err, &error, NULL);
-}
-
 static void address_of(const repli__redis_node *node, char *ret_text, size_t size) {
     snprintf(ret_text, size, strchr(node->ip, ':') ? "[%s]:%s" : "%s:%s", node->ip, node->port);
 }
 
-/* Have all the others forget the node. *ret_missed counts those that could not be told. */
-static int32_t forget_everywhere(repli__redis_task *task, const repli__redis_nodes *nodes,
-                                 const char *id, size_t *ret_missed, repli_error *err) {
+typedef int32_t (*visit_fn)(repli__redis_task *task, repli__redis_peer *member, const char *id,
+                            repli_error *err);
+
+/* Ask something of all members but this one and the one that goes. *ret_missed counts those that
+ * do not answer. */
+static int32_t visit_others(repli__redis_task *task, const repli__redis_nodes *nodes,
+                            const char *id, visit_fn visit, size_t *ret_missed, repli_error *err) {
     *ret_missed = 0;
     for (size_t i = 0; i < nodes->count; i++) {
         const repli__redis_node *node = &nodes->items[i];
@@ -116,17 +113,35 @@ static int32_t forget_everywhere(repli__redis_task *task, const repli__redis_nod
         repli_error error = REPLI_ERROR_INIT;
         int32_t code = repli__redis_peer_at(task, address, &member, &error);
         if (code == REPLI_OK)
-            code = forget(task, &member, id, &error);
+            code = visit(task, &member, id, &error);
         repli__redis_peer_close(task, &member);
         if (is_down(code)) {
             repli__redis_log(task->redis, REPLI_LOG_WARNING,
-                             "cannot have %s forget the node %s: %s", address, id, error.message);
+                             "%s cannot be told that the node %s goes: %s", address, id,
+                             error.message);
             ++*ret_missed;
         } else if (code != REPLI_OK) {
             return repli__redis_pass(task->redis, err, &error, NULL);
         }
     }
     return REPLI_OK;
+}
+
+/* Whom a node follows it knows itself, others hear of it later. */
+static int32_t check_follower(repli__redis_task *task, repli__redis_peer *member, const char *id,
+                              repli_error *err) {
+    const repli__redis_node *self = member->seen.self;
+    return self && strcmp(self->primary, id) == 0 ? refuse_followers(task, id, 1, err) : REPLI_OK;
+}
+
+static int32_t forget(repli__redis_task *task, repli__redis_peer *member, const char *id,
+                      repli_error *err) {
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code =
+        repli__redis_peer_do(task, member, REPLI__REDIS_COMMAND("CLUSTER", "FORGET", id), &error);
+    if (code == REPLI_OK || code == REPLI_ENOTFOUND)
+        return REPLI_OK;
+    return repli__redis_pass(task->redis, err, &error, NULL);
 }
 
 /* The one that goes is another node. It is reset first, so that nobody can be told of it again. */
@@ -146,7 +161,7 @@ static int32_t remove_other(repli__redis_task *task, repli__redis_peer *here,
         return repli__redis_pass(task->redis, err, &error, NULL);
 
     size_t missed = 0;
-    code = forget_everywhere(task, &here->seen.nodes, leaver->id, &missed, err);
+    code = visit_others(task, &here->seen.nodes, leaver->id, forget, &missed, err);
     if (code == REPLI_OK && missed > 0)
         return repli__redis_task_wait(task, err, "%zu nodes to answer, to forget the one that goes",
                                       missed);
@@ -157,7 +172,7 @@ static int32_t remove_other(repli__redis_task *task, repli__redis_peer *here,
 
 static int32_t remove_self(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
     size_t missed = 0;
-    int32_t code = forget_everywhere(task, &here->seen.nodes, here->seen.self->id, &missed, err);
+    int32_t code = visit_others(task, &here->seen.nodes, here->seen.self->id, forget, &missed, err);
     if (code == REPLI_OK && missed > 0)
         return repli__redis_task_wait(task, err, "%zu nodes to answer, to forget this one", missed);
     if (code == REPLI_OK)
@@ -176,7 +191,10 @@ static int32_t remove_cluster(repli__redis_task *task, repli__redis_peer *here, 
     }
     if (!leaver || !repli__redis_is_formed(&here->seen))
         return repli__redis_task_done(task, err);
-    const int32_t code = check_leaver(task, nodes, leaver, err);
+    size_t missed = 0;
+    int32_t code = check_leaver(task, nodes, leaver, err);
+    if (code == REPLI_OK)
+        code = visit_others(task, nodes, leaver->id, check_follower, &missed, err);
     if (code != REPLI_OK)
         return code;
     return leaver == here->seen.self ? remove_self(task, here, err)
