@@ -70,7 +70,7 @@ include mk/deps.mk
 ALLDATA_LIBS := -lleveldb
 has_leveldb   = $(shell echo '\#include <leveldb/c.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
 ALLDATA      := $(if $(and $(filter-out no,$(REPLI_ALLDATA)),$(call has_leveldb)),liballdata)
-ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata))
+ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata lib/alldata/gossip))
 
 # --- Flags: ours first, so that yours win --------------------------------------------------------
 
@@ -112,7 +112,7 @@ $(B)/obj/%.o: %.c $(B)/flags
 # or went makes everything be linked anew.
 $(B)/flags: TEXT = $(compile) $(link) $(LDLIBS) $(PATHS) \
                    $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS)
-$(B)/files: TEXT = $(call sources,lib/* src/* drivers/* tests/*)
+$(B)/files: TEXT = $(call sources,lib/* lib/alldata/* src/* drivers/* tests/*)
 $(B)/revision: TEXT = $(revision)
 $(B)/flags $(B)/files $(B)/revision: FORCE
 	@mkdir -p $(@D)

@@ -22,7 +22,8 @@ only lib/action base model driver store action
 only lib/agent base model driver store action agent
 only lib/conformance base model driver agent conformance
 [ ! -d lib/http ] || only lib/http base http
-only lib/alldata base alldata
+only lib/alldata base alldata alldata/gossip
+only lib/alldata/gossip base alldata/gossip
 
 for folder in drivers/* src/repliagent; do
     [ -d "$folder" ] || continue

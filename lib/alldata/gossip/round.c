@@ -1,0 +1,152 @@
+#include "alldata/gossip/state.h"
+
+/* Time. */
+
+/* Whoever slept hears nothing from others that is their fault. */
+static void forgive(alldata__membership *m, uint64_t slept_ns) {
+    for (size_t i = 0; i < m->peers.count; i++) {
+        alldata__peer *peer = m->peers.items[i];
+        peer->phi.last_ns += slept_ns;
+        if (peer->check_ns != 0)
+            peer->check_ns += slept_ns;
+    }
+}
+
+void alldata__enter(alldata__membership *m, alldata__now now) {
+    if (now.ns < m->now.ns)
+        now.ns = m->now.ns;
+    const uint64_t gap_ns = now.ns - m->now.ns;
+    m->now = now;
+    if (gap_ns > 2 * m->round_ns)
+        forgive(m, gap_ns);
+}
+
+/* Rounds. */
+
+static void ask_live(alldata__membership *m) {
+    alldata__peer *peer = alldata__random_peer(m, ALLDATA__LIVE, 0);
+    if (peer == NULL)
+        return;
+    /* Its answer to all would leave a reference node no room for others. */
+    const int all = alldata__below(m, 4) == 0;
+    if (peer->ours && peer->checks == 0)
+        alldata__expect(m, peer);
+    alldata__send_digest(m, &peer->address, peer, all, peer->ours);
+}
+
+static void ask_dead(alldata__membership *m, size_t live) {
+    const size_t dead = alldata__count_peers(m, ALLDATA__DEAD);
+    alldata__peer *peer = alldata__random_peer(m, ALLDATA__DEAD, 0);
+    if (peer != NULL && (live == 0 || alldata__below(m, live + 1) < dead))
+        alldata__send_digest(m, &peer->address, peer, 1, 1);
+}
+
+static void ask_seed(alldata__membership *m) {
+    const alldata__address *seed = &m->seeds[alldata__below(m, m->seed_count)];
+    alldata__send_digest(m, seed, NULL, 0, 1);
+}
+
+/* Nodes that met each other first would never meet the others. */
+static void ask_seeds(alldata__membership *m, size_t live) {
+    static const uint64_t rounds_between = 8;
+    if (m->seed_count == 0)
+        return;
+    if (live > 0 && m->rounds > 3 && alldata__below(m, rounds_between) != 0)
+        return;
+    ask_seed(m);
+    if (live == 0 && m->seed_count > 1)
+        ask_seed(m);
+}
+
+/* Those that come next among our own nodes. */
+static void check_ring(alldata__membership *m) {
+    const size_t count = m->peers.count;
+    const size_t first = alldata__peers_index(&m->peers, m->self->hash, m->self->id);
+    int asked = 0;
+    for (size_t i = 0; i < count && asked < ALLDATA__RING; i++) {
+        alldata__peer *peer = m->peers.items[(first + i) % count];
+        if (peer->state != ALLDATA__LIVE || !peer->ours || peer->checks > 0)
+            continue;
+        alldata__check(m, peer);
+        asked++;
+    }
+}
+
+static void judge(alldata__membership *m, alldata__peer *peer) {
+    const double phi = alldata__phi_value(&peer->phi, m->now.ns);
+    if (peer->ours) {
+        if (phi > ALLDATA__PHI_DEAD)
+            alldata__check(m, peer);
+    } else if (phi > ALLDATA__PHI_DEAD) {
+        alldata__bury(m, peer);
+    } else if (phi > 1.0 && peer->max_version > 0) {
+        alldata__check(m, peer);
+    }
+}
+
+/* Not 0 if it is to be dropped at once. */
+static int is_over(alldata__membership *m, alldata__peer *peer) {
+    static const uint64_t hearsay_rounds = 120;
+    if (peer->state == ALLDATA__HEARSAY)
+        return !alldata__within(m, peer->mentioned_ns, hearsay_rounds);
+    if (peer->state == ALLDATA__DEAD && m->now.ns - peer->since_ns >= m->forget_ns) {
+        peer->news |= ALLDATA__NEWS_FORGOTTEN;
+        m->has_news = 1;
+    }
+    return 0;
+}
+
+static void judge_all(alldata__membership *m) {
+    for (size_t i = m->peers.count; i > 0; i--) {
+        alldata__peer *peer = m->peers.items[i - 1];
+        if (is_over(m, peer))
+            alldata__peer_free(&m->mem, alldata__peers_take(&m->peers, i - 1));
+        else if (peer->state == ALLDATA__LIVE)
+            judge(m, peer);
+    }
+}
+
+static void run_round(alldata__membership *m) {
+    const size_t live = alldata__count_peers(m, ALLDATA__LIVE);
+    m->rounds++;
+    m->round_due_ns = m->now.ns + m->round_ns;
+    m->tries_left = ALLDATA__TRIES;
+    ask_live(m);
+    ask_dead(m, live);
+    ask_seeds(m, live);
+    check_ring(m);
+    judge_all(m);
+}
+
+/* What else is due. */
+
+static uint64_t peer_due_ns(const alldata__peer *peer) {
+    if (peer->state == ALLDATA__HEARSAY)
+        return peer->try_ns;
+    return peer->state == ALLDATA__LIVE && peer->check_ns != 0 ? peer->check_ns : UINT64_MAX;
+}
+
+void alldata__membership_tick(alldata__membership *m, alldata__now now) {
+    alldata__enter(m, now);
+    for (size_t i = 0; i < m->peers.count; i++) {
+        alldata__peer *peer = m->peers.items[i];
+        if (peer_due_ns(peer) > m->now.ns)
+            continue;
+        if (peer->state == ALLDATA__HEARSAY)
+            alldata__try(m, peer);
+        else
+            alldata__check_again(m, peer);
+    }
+    if (m->now.ns >= m->round_due_ns)
+        run_round(m);
+}
+
+uint64_t alldata__membership_due_ns(const alldata__membership *m) {
+    uint64_t due_ns = m->round_due_ns;
+    for (size_t i = 0; i < m->peers.count; i++) {
+        const uint64_t peer_ns = peer_due_ns(m->peers.items[i]);
+        if (peer_ns < due_ns)
+            due_ns = peer_ns;
+    }
+    return due_ns;
+}
