@@ -14,6 +14,15 @@ struct conformance {
 static const struct scene scenes[] = {
     {SCENE_STEADY, "a store that runs", scene_steady, 0},
     {SCENE_AGAIN, "another process", scene_again, 0},
+    {SCENE_REOPEN, "opening and closing", scene_reopen, 0},
+    {SCENE_SCARCE, "memory runs out", scene_scarce, 0},
+    {SCENE_REFUSED, "records are refused", scene_refused, 0},
+    {SCENE_CONCURRENT, "calls at once", scene_concurrent, 0},
+    {SCENE_MANY, "many calls", scene_many, 0},
+    {SCENE_WRITE, "something is written", scene_write, 0},
+    {SCENE_CREDENTIALS, "wrong credentials", scene_credentials, 0},
+    {SCENE_HUNG, "the store hangs", scene_hung, 0},
+    {SCENE_STOPPED, "the store is stopped and started", scene_stopped, 0},
 };
 
 int32_t conformance_new(struct conformance **ret_conformance, repli_error *err) {

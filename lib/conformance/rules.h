@@ -28,25 +28,43 @@ enum scene_id {
     RULE(DRIVER_GLOBALS, "driver.globals", MUST, STEADY, "no globals that change")                 \
     RULE(DRIVER_RESIDENT, "driver.resident", SHOULD, LOAD, "the object stays loaded")              \
     RULE(OPEN_OFFLINE, "open.offline", MUST, ANY, "open() connects to nothing")                    \
+    RULE(OPEN_STOPPED, "open.stopped", MUST, STOPPED, "open() succeeds while the store is down")   \
+    RULE(OPEN_REPEATED, "open.repeated", MUST, REOPEN, "opening and closing leaves nothing")       \
     RULE(OPEN_TWICE, "open.twice", MUST, STEADY, "two instances work side by side")                \
+    RULE(OPEN_MEMORY, "open.memory", MUST, SCARCE, "open() fails cleanly without memory")          \
     RULE(CALLS_DEADLINE, "calls.deadline", MUST, ANY, "every call returns by its deadline")        \
     RULE(CALLS_EXPIRED, "calls.expired", MUST, STEADY,                                             \
          "a call that comes too late returns at once")                                             \
     RULE(CALLS_CODES, "calls.codes", MUST, ANY, "methods return 0 or an error code")               \
     RULE(CALLS_ERRORS, "calls.errors", SHOULD, ANY, "what fails says why")                         \
+    RULE(CALLS_MEMORY, "calls.memory", MUST, SCARCE, "calls fail cleanly without memory")          \
     RULE(CALLS_THREADS, "calls.threads", MUST, STEADY, "any thread may call, one after the other") \
+    RULE(CALLS_CONCURRENT, "calls.concurrent", MUST, CONCURRENT,                                   \
+         "calls at once work, as promised")                                                        \
+    RULE(CALLS_CANCEL, "calls.cancel", MUST, HUNG, "a cancelled call returns soon, as promised")   \
     RULE(EMIT_ACCEPTED, "emit.accepted", MUST, ANY, "what is emitted is accepted")                 \
+    RULE(EMIT_REFUSED, "emit.refused", MUST, REFUSED, "a refusal to take a record is returned")    \
     RULE(STATUS_RUNNING, "status.running", MUST, STEADY, "a running store is reachable and known") \
     RULE(STATUS_REASON, "status.reason", SHOULD, ANY, "a bad status comes with a reason")          \
+    RULE(STATUS_STOPPED, "status.stopped", MUST, STOPPED, "a stopped store is UNAVAILABLE")        \
+    RULE(STATUS_HUNG, "status.hung", MUST, HUNG, "a hung store is UNAVAILABLE by the deadline")    \
+    RULE(STATUS_RESTARTED, "status.restarted", MUST, STOPPED, "a store that is back is seen")      \
+    RULE(STATUS_RESUMED, "status.resumed", MUST, HUNG, "a store that answers again is seen")       \
+    RULE(STATUS_CREDENTIALS, "status.credentials", MUST, CREDENTIALS,                              \
+         "wrong credentials are UNKNOWN")                                                          \
     RULE(VERSION_RUNNING, "version.running", MUST, STEADY, "the store's version is told")          \
+    RULE(VERSION_STOPPED, "version.stopped", MUST, STOPPED, "so it is while the store is stopped") \
     RULE(VERSION_STABLE, "version.stable", MUST, ANY, "the version stays the same")                \
     RULE(IDENTITY_CLUSTER, "identity.cluster", MUST, STEADY, "the cluster's id is told")           \
     RULE(IDENTITY_CALLS, "identity.calls", MUST, ANY, "it is the same in every call")              \
     RULE(IDENTITY_DRIVER, "identity.driver", MUST, AGAIN, "ids outlive the driver's process")      \
+    RULE(IDENTITY_STORE, "identity.store", MUST, STOPPED, "ids outlive a restart of the store")    \
+    RULE(STORE_STOPPED, "store.stopped", MUST, STOPPED, "a stopped store tells no ids or shards")  \
     RULE(SHARDS_LISTED, "shards.listed", MUST, STEADY, "a node of a cluster has a shard")          \
     RULE(SHARDS_VALID, "shards.valid", MUST, ANY, "shards have unique ids, roles and units")       \
     RULE(SHARDS_STABLE, "shards.stable", MUST, ANY, "shards keep their ids")                       \
     RULE(SHARDS_OFFSET, "shards.offset", MUST, ANY, "offsets never go back")                       \
+    RULE(SHARDS_MOVES, "shards.offset-moves", SHOULD, WRITE, "a write moves an offset")            \
     RULE(SHARDS_UNIT, "shards.unit", MUST, ANY, "the unit of an offset stays the same")            \
     RULE(SHARDS_LAG_PRIMARY, "shards.lag-primary", MUST, ANY, "a primary has no lag")              \
     RULE(SHARDS_LAG_REPLICA, "shards.lag-replica", SHOULD, STEADY, "other roles tell their lag")   \
@@ -54,6 +72,9 @@ enum scene_id {
     RULE(ATTRIBUTES_TYPES, "attributes.types", SHOULD, ANY, "an attribute keeps its type")         \
     RULE(ATTRIBUTES_SPLIT, "attributes.split", SHOULD, STEADY, "none is told by two methods")      \
     RULE(NETWORK_OWN_NODE, "network.own-node", MUST, ANY, "looking connects to the own node only") \
+    RULE(LEAKS_MEMORY, "leaks.memory", MUST, MANY, "calls leave no memory")                        \
+    RULE(LEAKS_DESCRIPTORS, "leaks.descriptors", MUST, MANY, "calls leave no descriptors")         \
+    RULE(LEAKS_THREADS, "leaks.threads", MUST, MANY, "calls leave no threads")                     \
     RULE(PROCESS_SURVIVES, "process.survives", MUST, ANY, "no crash, no exit")                     \
     RULE(PROCESS_QUIET, "process.quiet", MUST, ANY, "no output")                                   \
     RULE(PROCESS_SIGNALS, "process.signals", MUST, ANY, "signals are left alone")                  \

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 
 /* A store that runs is looked at, again and again. */
 
-enum { LOOKS = 20, THREADS = 4, DESCRIPTORS = 1024, CLOSED_MS = 2000 };
+enum { PAUSE_MS = 50, LOOKS = 20, THREADS = 4, DESCRIPTORS = 1024, CLOSED_MS = 2000 };
 
 static void judge_status(struct board *board, const struct look *look) {
     char text[BOARD_EVIDENCE_SIZE];
@@ -58,7 +59,7 @@ static void judge_lag(struct board *board, const repli_sink *sink) {
     size_t others = 0;
     for (size_t i = 0; i < sink->shard_count; i++) {
         const repli_shard *shard = &sink->shards[i];
-        if (shard->role == REPLI_ROLE_PRIMARY)
+        if (shard->role != REPLI_ROLE_SECONDARY && shard->role != REPLI_ROLE_RECOVERING)
             continue;
         others++;
         if (shard->lag_unit == NULL)
@@ -68,7 +69,7 @@ static void judge_lag(struct board *board, const repli_sink *sink) {
     if (others > 0)
         board_pass(board, RULE_SHARDS_LAG_REPLICA, "%zu shards", others);
     else
-        board_skip(board, RULE_SHARDS_LAG_REPLICA, "the node is primary for all of its shards");
+        board_skip(board, RULE_SHARDS_LAG_REPLICA, "the node is secondary for no shard");
 }
 
 static void judge_split(struct board *board, const struct look *look) {
@@ -94,9 +95,25 @@ static void judge_first(struct board *board, const struct look *look) {
     judge_split(board, look);
 }
 
+/* A store that was just started may still be busy finding the others. */
+static void wait_until_settled(struct subject *s) {
+    const uint64_t until = repli__deadline_ns(s->bench->options->settle_ms);
+    int32_t status;
+    do {
+        struct look look;
+        look_take(s, s->bench->options->deadline_ms, &look);
+        status = look.status;
+        look_free(&look);
+        if (status != REPLI_STATUS_UNHEALTHY && status != REPLI_STATUS_JOINING_CLUSTER)
+            return;
+        poll(NULL, 0, PAUSE_MS);
+    } while (repli__mono_ns() < until);
+}
+
 static void look_often(struct subject *s) {
     struct board *board = s->bench->board;
     struct look looks[2];
+    wait_until_settled(s);
     look_take(s, s->bench->options->deadline_ms, &looks[0]);
     judge_first(board, &looks[0]);
     for (int i = 1; i < LOOKS; i++) {
@@ -188,7 +205,7 @@ static void judge_closed(const struct subject *s, size_t descriptors, size_t thr
     const size_t pieces = atomic_load(&s->memory.live);
     const uint64_t until = repli__deadline_ns(CLOSED_MS); /* a thread's end is seen late */
     while (surroundings_threads() > threads && repli__mono_ns() < until)
-        ;
+        poll(NULL, 0, 1);
     if (pieces > 0)
         board_fail(board, RULE_PROCESS_CLOSED, "%zu pieces of host->alloc were not released",
                    pieces);

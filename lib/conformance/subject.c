@@ -117,8 +117,7 @@ static int32_t open_it(struct subject *s, const char *config, repli_error *err) 
     return code;
 }
 
-int32_t subject_open(struct subject *s, struct bench *bench, const char *config_json,
-                     repli_error *err) {
+int32_t subject_init(struct subject *s, struct bench *bench, repli_error *err) {
     *s = (struct subject){.bench = bench};
     s->memory.allocator = (repli_allocator){.struct_size = sizeof(repli_allocator),
                                             .malloc_fn = take,
@@ -126,17 +125,21 @@ int32_t subject_open(struct subject *s, struct bench *bench, const char *config_
                                             .free_fn = give_back,
                                             .user_data = &s->memory};
     repli__driver_table table;
-    int32_t code = subject_load(bench, &table, err);
+    const int32_t code = subject_load(bench, &table, err);
     if (code != REPLI_OK)
         return code;
     s->driver = table.driver;
     s->has_actions = table.has_actions;
     repli__host_init(&s->host, "driver", &s->memory.allocator, NULL);
     listen_in(&s->host.table);
+    return REPLI_OK;
+}
+
+int32_t subject_open_now(struct subject *s, const char *config_json, repli_error *err) {
     if (config_json == NULL)
-        config_json = bench->options->config_json;
+        config_json = s->bench->options->config_json;
     char *config;
-    code =
+    int32_t code =
         repli__driver_config_complete(&s->driver, config_json, strlen(config_json), &config, err);
     if (code != REPLI_OK)
         return code;
@@ -146,6 +149,12 @@ int32_t subject_open(struct subject *s, struct bench *bench, const char *config_
     if (code > REPLI_OK)
         return repli__error(err, REPLI_EINTERNAL, "check", "open() returned %d", code);
     return code;
+}
+
+int32_t subject_open(struct subject *s, struct bench *bench, const char *config_json,
+                     repli_error *err) {
+    const int32_t code = subject_init(s, bench, err);
+    return code == REPLI_OK ? subject_open_now(s, config_json, err) : code;
 }
 
 void subject_close(struct subject *s) {

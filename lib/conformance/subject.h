@@ -57,6 +57,9 @@ int32_t subject_load(const struct bench *bench, repli__driver_table *ret_table, 
  * for the caller to fail. */
 int32_t subject_open(struct subject *subject, struct bench *bench, const char *config_json,
                      repli_error *err);
+/* The same in two parts, between which memory can be made scarce. */
+int32_t subject_init(struct subject *subject, struct bench *bench, repli_error *err);
+int32_t subject_open_now(struct subject *subject, const char *config_json, repli_error *err);
 void subject_close(struct subject *subject);
 /* Open or fail the rule. 0 if it is open. */
 int subject_must_open(struct subject *subject, struct bench *bench, enum rule_id rule);
