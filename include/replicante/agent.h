@@ -93,6 +93,31 @@ REPLI_API int32_t repli_config_add_action(repli_config *config, const repli_acti
                                           repli_action_step_fn step, void *user_data,
                                           repli_error *err);
 
+/** A kind of action that is done by commands. */
+typedef struct repli_external_action {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *name;    /**< the kind is external.agent.replicante.io/NAME */
+    const char *summary; /**< one line for people; NULL: the library makes one */
+    /** Does the work, or starts it and returns at once. NULL-terminated; [0] is a path, or looked up
+     *  in PATH. No shell. Gets the record of the action as JSON on standard input. */
+    const char *const *action;
+    /** Run once action has ended well, again and again until it tells how the work ended; gets the
+     *  same. Prints {"status": "running" | "finished" | "failed", "error": "..."} and exits with 0.
+     *  NULL: how action ends is how the work ends. */
+    const char *const *check;
+    int64_t timeout_ms; /**< milliseconds for all of it, after which it is ended; 0: no limit */
+} repli_external_action;
+
+#define REPLI_EXTERNAL_ACTION_INIT                                                                 \
+    { (uint32_t)sizeof(repli_external_action), 0, NULL, NULL, NULL, NULL, 0 }
+
+/** Offer a kind of action that is done by commands, which are never run twice for one action,
+ *  whatever becomes of the agent. REPLI_EINVALID, REPLI_ECONFLICT: the name is taken. */
+REPLI_API int32_t repli_config_add_external_action(repli_config *config,
+                                                   const repli_external_action *external,
+                                                   repli_error *err);
+
 /* Life. */
 
 /**

@@ -131,6 +131,8 @@ static int32_t make_registry(repli_agent *agent, repli_error *err) {
         code = repli__actor_register(&agent->actor, agent->registry, &agent->mem, err);
     if (code == REPLI_OK)
         code = register_host_actions(agent, err);
+    if (code == REPLI_OK)
+        code = repli__shop_open(&agent->shop, agent->config, &agent->log, agent->registry, err);
     return code;
 }
 

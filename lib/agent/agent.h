@@ -15,6 +15,7 @@
 #include "agent/facts.h"
 #include "agent/observer.h"
 #include "agent/probe.h"
+#include "agent/shop.h"
 #include "base/worker.h"
 #include "base/log.h"
 #include "store/store.h"
@@ -50,6 +51,7 @@ struct repli_agent {
     repli__registry *registry;
     repli__host *host; /* for actions that are not the driver's */
     repli__actor actor;
+    repli__shop shop;
     repli__executor *executor;
     repli__observer *observer;
     repli__chores chores;

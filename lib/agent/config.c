@@ -16,11 +16,15 @@ static const repli_config_key *key_at(int index) {
     return repli_config_keys()[index];
 }
 
+void repli__config_strings_free(const repli__mem *mem, char **strings) {
+    for (size_t i = 0; strings != NULL && strings[i] != NULL; i++)
+        repli__free(mem, strings[i]);
+    repli__free(mem, strings);
+}
+
 static void value_clear(const repli__mem *mem, repli__config_value *value) {
     repli__free(mem, value->text);
-    for (size_t i = 0; value->strings != NULL && value->strings[i] != NULL; i++)
-        repli__free(mem, value->strings[i]);
-    repli__free(mem, value->strings);
+    repli__config_strings_free(mem, value->strings);
     *value = (repli__config_value){0};
 }
 
@@ -46,6 +50,25 @@ static int32_t strings_copy(const repli__mem *mem, const char *const *strings, s
     return REPLI_OK;
 }
 
+char **repli__config_strings_copy(const repli__mem *mem, const char *const *strings) {
+    char **copy = NULL;
+    size_t count = 0;
+    while (strings != NULL && strings[count] != NULL)
+        count++;
+    if (strings != NULL)
+        strings_copy(mem, strings, count, &copy);
+    return copy;
+}
+
+int repli__config_strings_same(const char *const *a, const char *const *b) {
+    if (a == NULL || b == NULL)
+        return a == b;
+    for (; *a != NULL && *b != NULL; a++, b++)
+        if (strcmp(*a, *b) != 0)
+            return 0;
+    return *a == *b;
+}
+
 static int32_t value_copy(const repli__mem *mem, repli__config_value *to,
                           const repli__config_value *from) {
     repli__config_value copy = {.integer = from->integer};
@@ -54,15 +77,10 @@ static int32_t value_copy(const repli__mem *mem, repli__config_value *to,
         if (copy.text == NULL)
             return REPLI_ENOMEM;
     }
-    if (from->strings != NULL) {
-        size_t count = 0;
-        while (from->strings[count] != NULL)
-            count++;
-        if (strings_copy(mem, (const char *const *)from->strings, count, &copy.strings) !=
-            REPLI_OK) {
-            value_clear(mem, &copy);
-            return REPLI_ENOMEM;
-        }
+    copy.strings = repli__config_strings_copy(mem, (const char *const *)from->strings);
+    if (from->strings != NULL && copy.strings == NULL) {
+        value_clear(mem, &copy);
+        return REPLI_ENOMEM;
     }
     *to = copy;
     return REPLI_OK;
@@ -252,6 +270,7 @@ void repli__config_unref(repli_config *config) {
     for (size_t i = 0; i < config->action_count; i++)
         action_clear(&mem, &config->actions[i]);
     repli__free(&mem, config->actions);
+    repli__config_externals_free(config);
     repli__free(&mem, config->driver_config);
     repli__free(&mem, config);
 }
@@ -336,6 +355,8 @@ static int32_t copy_into(repli_config *copy, const repli_config *from) {
     for (size_t i = 0; i < from->action_count; i++)
         if (add_action(copy, &from->actions[i]) != REPLI_OK)
             return REPLI_ENOMEM;
+    if (repli__config_externals_copy(copy, from) != REPLI_OK)
+        return REPLI_ENOMEM;
     if (from->driver_config != NULL) {
         copy->driver_config = repli__alloc(&copy->mem, from->driver_config_size + 1);
         if (copy->driver_config == NULL)

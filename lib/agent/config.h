@@ -45,6 +45,15 @@ typedef struct repli__config_action {
     void *user_data;
 } repli__config_action;
 
+/* A kind of action that is done by commands; all of it is owned. */
+typedef struct repli__config_external {
+    char *kind;
+    char *summary;
+    char **action;
+    char **check; /* or NULL */
+    int64_t timeout_ms;
+} repli__config_external;
+
 /*
  * A host changes its configuration and frees it. An agent has a copy, which nobody changes any
  * more, and which whoever works by it keeps a reference to: a reload brings another.
@@ -61,6 +70,8 @@ struct repli_config {
 
     repli__config_action *actions;
     size_t action_count, action_capacity;
+    repli__config_external *externals;
+    size_t external_count, external_capacity;
 
     int32_t run_mode;
     int32_t log_level;
@@ -77,6 +88,16 @@ void repli__config_unref(repli_config *config);
 
 /* The driver's configuration as it is handed to the driver. */
 const char *repli__config_driver_json(const repli_config *config, size_t *ret_size);
+
+/* Lists of texts, NULL-terminated; NULL if there is none or, of a copy, out of memory. */
+char **repli__config_strings_copy(const repli__mem *mem, const char *const *strings);
+void repli__config_strings_free(const repli__mem *mem, char **strings);
+int repli__config_strings_same(const char *const *a, const char *const *b);
+
+/* config_external.c: its part of a configuration. */
+int32_t repli__config_externals_copy(repli_config *copy, const repli_config *from);
+void repli__config_externals_free(repli_config *config);
+int repli__config_externals_same(const repli_config *a, const repli_config *b);
 
 int64_t repli__config_integer(const repli_config *config, int key);
 const char *repli__config_text(const repli_config *config, int key);

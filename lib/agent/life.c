@@ -155,6 +155,7 @@ static void free_parts(repli_agent *agent) {
     repli__executor_free(agent->executor);
     if (!agent->executor_lost) {
         repli__registry_free(agent->registry);
+        repli__shop_close(&agent->shop);
         repli__host_free(agent->host);
         if (agent->actor.port != NULL)
             repli__actor_dispose(&agent->actor);

@@ -46,6 +46,8 @@ static int32_t check_fixed(const repli_config *now, const repli_config *wanted, 
         return needs_restart("driver", err);
     if (now->run_mode != wanted->run_mode)
         return needs_restart("run mode", err);
+    if (!repli__config_externals_same(now, wanted))
+        return needs_restart("actions.external", err);
     if (!same_actions(now, wanted))
         return needs_restart("actions", err);
     return REPLI_OK;

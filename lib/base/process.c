@@ -366,3 +366,38 @@ int32_t repli__process_signal(const repli_process *process, int32_t signal_numbe
     }
     return REPLI_OK;
 }
+
+int32_t repli__process_identify(int64_t pid, repli_process *ret_process, repli_error *err) {
+    char state;
+    uint64_t start_time;
+    const int32_t code = read_stat(pid, &state, &start_time, err);
+    if (code != REPLI_OK)
+        return code;
+    if (is_dead(state))
+        return repli__error(err, REPLI_ENOTFOUND, ORIGIN, "process %lld has ended", (long long)pid);
+    *ret_process = (repli_process)REPLI_PROCESS_INIT;
+    ret_process->state = REPLI_PROCESS_RUNNING;
+    ret_process->pid = pid;
+    ret_process->start_time = start_time;
+    return REPLI_OK;
+}
+
+/* Its number is not given to a new process while the group has members; so if it has been, there
+ * are none. */
+int repli__process_group(const repli_process *process, int signal_number) {
+    char state;
+    uint64_t start_time;
+    if (process->pid <= 1)
+        return 0;
+    const int32_t code = read_stat(process->pid, &state, &start_time, NULL);
+    if (code == REPLI_OK ? start_time != process->start_time : code != REPLI_ENOTFOUND)
+        return 0;
+    return kill(-(pid_t)process->pid, signal_number) == 0 || errno == EPERM;
+}
+
+void repli__process_await(const repli_process *process, uint64_t deadline_ns) {
+    int pidfd = open_pidfd((pid_t)process->pid);
+    const repli__job waiting = {.pidfd = pidfd, .output = -1, .deadline_ns = deadline_ns};
+    repli__job_wait(&waiting);
+    repli__spawn_close(&pidfd);
+}

@@ -53,5 +53,12 @@ int32_t repli__process_start(const repli_command *command, repli_process *ret_pr
 int32_t repli__process_poll(repli_process *process, repli_error *err);
 int32_t repli__process_signal(const repli_process *process, int32_t signal_number,
                               repli_error *err);
+/* Fill in when the process that runs under pid began. REPLI_ENOTFOUND: there is none. */
+int32_t repli__process_identify(int64_t pid, repli_process *ret_process, repli_error *err);
+/* Send a signal (0: none) to what is left of the group that the process began, also after its own
+ * end. Not 0 if there was anything. */
+int repli__process_group(const repli_process *process, int signal_number);
+/* Wait until the process may have ended, at most until deadline_ns. */
+void repli__process_await(const repli_process *process, uint64_t deadline_ns);
 
 #endif

@@ -29,8 +29,7 @@ void repli__spawn_close(int *fd) {
     *fd = -1;
 }
 
-/* The same file under a number above 2; a host may have closed those. */
-static int above_standard(int fd) {
+int repli__spawn_above_standard(int fd) {
     if (fd < 0 || fd > 2)
         return fd;
     const int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -59,13 +58,13 @@ static int write_all(int fd, const char *data, size_t size) {
 /* A file rather than a pipe: nobody has to feed it, and whoever does not read it does no harm. */
 int32_t repli__spawn_input(const repli_command *command, int *ret_fd, repli_error *err) {
     if (command->input_size == 0) {
-        const int fd = above_standard(open("/dev/null", O_RDONLY | O_CLOEXEC));
+        const int fd = repli__spawn_above_standard(open("/dev/null", O_RDONLY | O_CLOEXEC));
         if (fd == -1)
             return cannot(err, "open", "/dev/null");
         *ret_fd = fd;
         return REPLI_OK;
     }
-    int fd = above_standard(memfd_create("repli-input", MFD_CLOEXEC));
+    int fd = repli__spawn_above_standard(memfd_create("repli-input", MFD_CLOEXEC));
     if (fd == -1 || !write_all(fd, command->input, command->input_size) ||
         lseek(fd, 0, SEEK_SET) == -1) {
         const int32_t code = cannot(err, "prepare the input of", command->argv[0]);
@@ -79,7 +78,7 @@ int32_t repli__spawn_input(const repli_command *command, int *ret_fd, repli_erro
 int32_t repli__spawn_output(const repli_command *command, int *ret_fd, repli_error *err) {
     const char *path = command->output_path != NULL ? command->output_path : "/dev/null";
     /* Without O_NONBLOCK a named pipe that nobody reads would hold us up. */
-    int fd = above_standard(
+    int fd = repli__spawn_above_standard(
         open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600));
     if (fd == -1)
         return cannot(err, "open for output", path);
@@ -97,8 +96,8 @@ int32_t repli__spawn_pipe(int *ret_read, int *ret_write, repli_error *err) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) == -1)
         return cannot(err, "make", "a pipe");
-    ends[0] = above_standard(ends[0]);
-    ends[1] = above_standard(ends[1]);
+    ends[0] = repli__spawn_above_standard(ends[0]);
+    ends[1] = repli__spawn_above_standard(ends[1]);
     if (ends[0] == -1 || ends[1] == -1 || fcntl(ends[0], F_SETFL, O_NONBLOCK) == -1) {
         const int32_t code = cannot(err, "prepare", "a pipe");
         repli__spawn_close(&ends[0]);
@@ -130,8 +129,8 @@ static int is_inherited(const char *entry, const char *const *added) {
     return 1;
 }
 
-/* A vector to be freed; the texts are borrowed. NULL when out of memory. */
-static char **make_environment(const char *const *added) {
+char **repli__spawn_environment(const repli_command *command) {
+    const char *const *added = command->env;
     size_t count = 0;
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
         count++;
@@ -220,7 +219,7 @@ static int spawn(const repli_command *command, int input, int output, char *cons
     return failed;
 }
 
-static int32_t explain(const repli_command *command, int failed, repli_error *err) {
+int32_t repli__spawn_explain(const repli_command *command, int failed, repli_error *err) {
     const char *name = command->argv[0];
     struct stat info;
     if (command->directory != NULL &&
@@ -257,14 +256,14 @@ static int32_t explain(const repli_command *command, int failed, repli_error *er
 
 int32_t repli__spawn(const repli_command *command, int input, int output, pid_t *ret_pid,
                      repli_error *err) {
-    char **environment = make_environment(command->env);
+    char **environment = repli__spawn_environment(command);
     if (environment == NULL)
         return repli__error_nomem(err, ORIGIN, "starting a process");
     pid_t pid;
     const int failed = spawn(command, input, output, environment, &pid);
     repli__free(&repli__mem_default, environment);
     if (failed != 0)
-        return explain(command, failed, err);
+        return repli__spawn_explain(command, failed, err);
     *ret_pid = pid;
     return REPLI_OK;
 }

@@ -17,6 +17,15 @@ int32_t repli__spawn_output(const repli_command *command, int *ret_fd, repli_err
 /* Both ends of a pipe, of which the reading one does not block. */
 int32_t repli__spawn_pipe(int *ret_read, int *ret_write, repli_error *err);
 void repli__spawn_close(int *fd);
+/* The same file under a number above 2, which a host may have closed; the old number is closed. */
+int repli__spawn_above_standard(int fd);
+
+/* What a command is run with: this process's variables but for those that a service manager tells
+ * it alone, and the command's own. A vector to be freed with the default memory; the texts are
+ * borrowed. NULL when out of memory. */
+char **repli__spawn_environment(const repli_command *command);
+/* Why the command cannot be run, by the errno of exec. */
+int32_t repli__spawn_explain(const repli_command *command, int failed, repli_error *err);
 
 /* Start the command in a session of its own. The descriptors stay open here. */
 int32_t repli__spawn(const repli_command *command, int input, int output, pid_t *ret_pid,

@@ -141,7 +141,7 @@ static void check_required(const struct config *config, const struct tree_node *
         if (setting->origin != CONFIG_UNSET || !(setting->key->flags & REPLI_CONFIG_REQUIRED))
             continue;
         /* A key of the driver is missing in the driver's section, if there is one. */
-        struct mark at = {0, 0};
+        struct mark at = setting->at;
         if (setting->owner == CONFIG_DRIVER) {
             const struct tree_entry *section =
                 tree_find(root, repli_config_driver(config->agent)->name);
@@ -192,6 +192,7 @@ static void read_settings(struct config *config, const char *driver, struct prob
     if (config_declare(config, CONFIG_PROGRAM, config_keys_program(), "", problems) != 0 ||
         config_declare(config, CONFIG_LIBRARY, repli_config_keys(), "", problems) != 0)
         return;
+    config_declare_externals(config, root, problems);
     const char *name = driver != NULL ? driver : peek(root, "driver", NULL);
     load_driver(config, root, name, problems);
     config_assign(config, root, "", unjudged_section(config, name), problems);

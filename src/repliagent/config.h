@@ -23,14 +23,14 @@ enum {
 };
 
 /* Whom a key belongs to. */
-enum { CONFIG_PROGRAM = 1, CONFIG_LIBRARY, CONFIG_DRIVER };
+enum { CONFIG_PROGRAM = 1, CONFIG_LIBRARY, CONFIG_DRIVER, CONFIG_EXTERNAL };
 
 struct config_setting {
     const repli_config_key *key;
     const char *name; /* in full, such as "http.bind" or "postgresql.host" */
     int owner;
     int origin;
-    struct mark at;
+    struct mark at; /* of an external action that lacks it, the action's */
     const char *source;       /* name of the variable, or path of the secret's file */
     const char *text;         /* of all types but lists; NULL if unset */
     const char *const *items; /* of a list */
@@ -44,6 +44,8 @@ struct config {
     const char *path;
     struct config_setting *settings; /* in the order of their names, the driver's last */
     size_t count;
+    const char **externals; /* names of external actions */
+    size_t external_count;
     repli_config *agent;     /* for repli_agent_new() */
     repli_http_options http; /* for repli_http_server_new() */
     int64_t stop_timeout_ms;
@@ -77,6 +79,12 @@ void config_print(const struct config *config, FILE *to);
 /* Settings of these keys, with their defaults; prefix: "" or the driver's name and a dot. */
 int config_declare(struct config *config, int owner, const repli_config_key *const *keys,
                    const char *prefix, struct problems *problems);
+/* The section of external actions, which are called as people like. */
+#define CONFIG_EXTERNALS "actions.external"
+/* Settings of each of them that the file has. */
+void config_declare_externals(struct config *config, const struct tree_node *root,
+                              struct problems *problems);
+void config_apply_externals(struct config *config, struct problems *problems);
 /* Assign what stands in the section at path ("" for the root). What is not known is a problem,
  * unless it is the root entry called skip (may be NULL). */
 void config_assign(struct config *config, const struct tree_node *section, const char *path,

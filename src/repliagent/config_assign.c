@@ -11,7 +11,7 @@ static int is_section(const struct config *config, const char *path) {
         if (strncmp(config->settings[i].name, path, size) == 0 &&
             config->settings[i].name[size] == '.')
             return 1;
-    return 0;
+    return strcmp(path, CONFIG_EXTERNALS) == 0;
 }
 
 static const char *last_part(const char *name) {

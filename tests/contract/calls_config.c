@@ -308,3 +308,36 @@ int32_t fail_repli_config_add_action_REPLI_ENOMEM(world *w, repli_error *err) {
     PURSE(memory);
     ON_CONFIG(&memory.allocator, (memory.empty = 1, add_action(config, "example.com/n", err)));
 }
+
+static int32_t add_external(repli_config *config, const char *name, repli_error *err) {
+    char program[] = "true";
+    const char *argv[] = {program, NULL};
+    repli_external_action external = REPLI_EXTERNAL_ACTION_INIT;
+    external.name = name;
+    external.action = argv;
+    external.check = argv;
+    const int32_t code = repli_config_add_external_action(config, &external, err);
+    SCRIBBLE(external);
+    SCRIBBLE(argv);
+    SCRIBBLE(program);
+    return code;
+}
+
+int32_t call_repli_config_add_external_action(world *w, repli_error *err) {
+    ON_CONFIG(NULL, add_external(config, "backup", err));
+}
+
+int32_t fail_repli_config_add_external_action_REPLI_EINVALID(world *w, repli_error *err) {
+    ON_CONFIG(NULL, add_external(config, "no/name", err));
+}
+
+int32_t fail_repli_config_add_external_action_REPLI_ECONFLICT(world *w, repli_error *err) {
+    ON_CONFIG(NULL, add_external(config, "backup", NULL) == REPLI_OK
+                        ? add_external(config, "backup", err)
+                        : __LINE__);
+}
+
+int32_t fail_repli_config_add_external_action_REPLI_ENOMEM(world *w, repli_error *err) {
+    PURSE(memory);
+    ON_CONFIG(&memory.allocator, (memory.empty = 1, add_external(config, "backup", err)));
+}

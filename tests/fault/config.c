@@ -105,6 +105,14 @@ static int32_t add_action(world *w, repli_error *err) {
     return repli_config_add_action(w->config, &kind, NULL, step, w, err);
 }
 
+static int32_t add_external(world *w, repli_error *err) {
+    repli_external_action external = REPLI_EXTERNAL_ACTION_INIT;
+    external.name = "backup";
+    external.action = (const char *const[]){"make-backup", "--fast", NULL};
+    external.check = (const char *const[]){"check-backup", NULL};
+    return repli_config_add_external_action(w->config, &external, err);
+}
+
 static int32_t look(world *w, repli_error *err) {
     (void)err;
     EXPECT(w, repli_config_keys()[0] != NULL);
@@ -159,6 +167,10 @@ const operation config_operations[] = {
      .functions = "repli_config_add_action",
      .prepare = world_config,
      .act = add_action},
+    {.name = "add an external action",
+     .functions = "repli_config_add_external_action",
+     .prepare = world_config,
+     .act = add_external},
     {.name = "look at a configuration",
      .functions = "repli_config_keys repli_config_driver",
      .prepare = world_config,

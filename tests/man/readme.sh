@@ -37,7 +37,7 @@ cd "$tmp/tour" || exit
 export PATH="$BUILD/bin:$PATH" DRIVERS="$BUILD/drivers"
 block 1 "file: agent.yaml" | here >agent.yaml
 
-for number in 1 2 3; do
+for number in 1 2 3 4; do
     block $number run | here >"$tmp/block"
     check "there is a block $number of commands" test -s "$tmp/block"
     while IFS= read -r line <&3; do
