@@ -108,8 +108,12 @@ static void expect_unavailable(struct subject *s, enum rule_id rule, int64_t dea
         struct look look;
         look_take(s, deadline_ms, &look);
         track_status(&look, text, sizeof(text));
+        const struct subject_answer *node = &look.answers[REPLI__ASK_NODE];
         if (look.status != REPLI_STATUS_UNAVAILABLE || look.reason[0] == '\0')
             board_fail(board, rule, "%s", text);
+        else if (node->code == REPLI_OK && track_is_up(node->sink.status))
+            board_fail(board, rule, "node_info says %s %s", repli_status_name(node->sink.status),
+                       board->circumstances);
         else
             board_pass(board, rule, "%s", text);
         look_free(&look);
@@ -193,7 +197,7 @@ void scene_stopped(struct bench *bench) {
     look_take(&s, bench->options->deadline_ms, &look);
     track_same_identity(bench->board, RULE_IDENTITY_STORE, &look, "after a restart of the store");
     look_free(&look);
-    subject_close(&s);
+    subject_close_clean(&s);
 }
 
 /* Calls that wait. */
@@ -269,7 +273,7 @@ void scene_hung(struct bench *bench) {
     if (!done(bench, SCENE_HUNG, CONFORMANCE_RESUME, "after the store went on"))
         return;
     expect_back(&s, RULE_STATUS_RESUMED, status);
-    subject_close(&s);
+    subject_close_clean(&s);
 }
 
 /* Credentials. */
@@ -297,5 +301,5 @@ void scene_credentials(struct bench *bench) {
     else
         board_fail(bench->board, RULE_STATUS_CREDENTIALS, "%s", text);
     look_free(&look);
-    subject_close(&s);
+    subject_close_clean(&s);
 }

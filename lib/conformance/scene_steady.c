@@ -13,7 +13,7 @@
 
 /* A store that runs is looked at, again and again. */
 
-enum { PAUSE_MS = 50, LOOKS = 20, THREADS = 4, DESCRIPTORS = 1024, CLOSED_MS = 2000 };
+enum { PAUSE_MS = 50, LOOKS = 20, THREADS = 4, DESCRIPTORS = 1024 };
 
 static void judge_status(struct board *board, const struct look *look) {
     char text[BOARD_EVIDENCE_SIZE];
@@ -200,28 +200,8 @@ static void judge_inherited(struct board *board, const unsigned char *known) {
         board_pass(board, RULE_PROCESS_CLOEXEC, "none is inherited by programs");
 }
 
-static void judge_closed(const struct subject *s, size_t descriptors, size_t threads) {
-    struct board *board = s->bench->board;
-    const size_t pieces = atomic_load(&s->memory.live);
-    const uint64_t until = repli__deadline_ns(CLOSED_MS); /* a thread's end is seen late */
-    while (surroundings_threads() > threads && repli__mono_ns() < until)
-        poll(NULL, 0, 1);
-    if (pieces > 0)
-        board_fail(board, RULE_PROCESS_CLOSED, "%zu pieces of host->alloc were not released",
-                   pieces);
-    if (surroundings_descriptors() > descriptors)
-        board_fail(board, RULE_PROCESS_CLOSED, "%zu descriptors are still open",
-                   surroundings_descriptors() - descriptors);
-    if (surroundings_threads() > threads)
-        board_fail(board, RULE_PROCESS_CLOSED, "%zu threads still run",
-                   surroundings_threads() - threads);
-    board_pass(board, RULE_PROCESS_CLOSED, "memory, descriptors and threads");
-}
-
 static void use(struct bench *bench, const unsigned char *known) {
     struct subject s;
-    const size_t descriptors = surroundings_descriptors();
-    const size_t threads = surroundings_threads();
     if (subject_must_open(&s, bench, RULE_STATUS_RUNNING) != 0)
         return;
     look_often(&s);
@@ -229,8 +209,7 @@ static void use(struct bench *bench, const unsigned char *known) {
     look_from_threads(&s);
     open_another(&s);
     judge_inherited(bench->board, known);
-    subject_close(&s);
-    judge_closed(&s, descriptors, threads);
+    subject_close_clean(&s);
 }
 
 static void judge_constants(struct bench *bench, repli_driver_entry_fn entry,

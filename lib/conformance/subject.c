@@ -1,25 +1,36 @@
 #include "conformance/subject.h"
 
+#include <malloc.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "conformance/surroundings.h"
 #include "driver/check.h"
 
 /* What a busy machine may add to a deadline before somebody is to blame. */
-enum { TOLERANCE_MS = 500 };
+enum { TOLERANCE_MS = 500, CLOSED_MS = 2000 };
 
 static int runs_out(struct subject_memory *memory) {
     return atomic_fetch_add(&memory->requests, 1) + 1 == atomic_load(&memory->fail_at);
 }
 
+/* What is no text, and no number that anyone expects: whoever reads memory that was never written
+ * to, or is released, is seen to do so. */
+static void spoil(void *ptr, size_t size) {
+    memset(ptr, 0xFF, size);
+}
+
 static void *take(size_t size, void *user_data) {
     struct subject_memory *memory = user_data;
     void *ptr = runs_out(memory) ? NULL : malloc(size > 0 ? size : 1);
-    if (ptr != NULL)
+    if (ptr != NULL) {
+        spoil(ptr, size);
         atomic_fetch_add(&memory->live, 1);
+    }
     return ptr;
 }
 
@@ -31,8 +42,10 @@ static void *change(void *ptr, size_t size, void *user_data) {
 
 static void give_back(void *ptr, void *user_data) {
     struct subject_memory *memory = user_data;
-    if (ptr != NULL)
-        atomic_fetch_sub(&memory->live, 1);
+    if (ptr == NULL)
+        return;
+    spoil(ptr, malloc_usable_size(ptr));
+    atomic_fetch_sub(&memory->live, 1);
     free(ptr);
 }
 
@@ -118,7 +131,9 @@ static int32_t open_it(struct subject *s, const char *config, repli_error *err) 
 }
 
 int32_t subject_init(struct subject *s, struct bench *bench, repli_error *err) {
-    *s = (struct subject){.bench = bench};
+    *s = (struct subject){.bench = bench,
+                          .descriptors = surroundings_descriptors(),
+                          .threads = surroundings_threads()};
     s->memory.allocator = (repli_allocator){.struct_size = sizeof(repli_allocator),
                                             .malloc_fn = take,
                                             .realloc_fn = change,
@@ -161,6 +176,29 @@ void subject_close(struct subject *s) {
     board_enter(s->bench->board, "close", 0);
     s->driver.close(s->self);
     board_leave(s->bench->board);
+}
+
+static void judge_closed(const struct subject *s) {
+    struct board *board = s->bench->board;
+    const size_t pieces = atomic_load(&s->memory.live);
+    const uint64_t until = repli__deadline_ns(CLOSED_MS); /* a thread's end is seen late */
+    while (surroundings_threads() > s->threads && repli__mono_ns() < until)
+        poll(NULL, 0, 1);
+    if (pieces > 0)
+        board_fail(board, RULE_PROCESS_CLOSED, "%zu pieces of host->alloc were not released %s",
+                   pieces, board->circumstances);
+    if (surroundings_descriptors() > s->descriptors)
+        board_fail(board, RULE_PROCESS_CLOSED, "%zu descriptors are still open %s",
+                   surroundings_descriptors() - s->descriptors, board->circumstances);
+    if (surroundings_threads() > s->threads)
+        board_fail(board, RULE_PROCESS_CLOSED, "%zu threads still run %s",
+                   surroundings_threads() - s->threads, board->circumstances);
+    board_pass(board, RULE_PROCESS_CLOSED, "memory, descriptors and threads");
+}
+
+void subject_close_clean(struct subject *s) {
+    subject_close(s);
+    judge_closed(s);
 }
 
 int subject_must_open(struct subject *s, struct bench *bench, enum rule_id rule) {
@@ -215,8 +253,8 @@ static void judge_refusal(struct subject *s, const char *method,
     const enum rule_id rule = answer->refused == EMIT_SHARD       ? RULE_SHARDS_VALID
                               : answer->refused == EMIT_ATTRIBUTE ? RULE_ATTRIBUTES_SCOPED
                                                                   : RULE_EMIT_ACCEPTED;
-    if (answer->sink.error.code != REPLI_OK && answer->sink.error.code != REPLI_ENOMEM &&
-        answer->refuse_at == 0)
+    if (answer->refused != 0 && answer->sink.error.code != REPLI_OK &&
+        answer->sink.error.code != REPLI_ENOMEM && answer->refuse_at == 0)
         board_fail(s->bench->board, rule, "%s: %s", method, answer->sink.error.message);
 }
 

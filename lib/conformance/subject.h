@@ -26,6 +26,7 @@ struct subject {
     repli_driver driver;
     int has_actions;
     void *self;
+    size_t descriptors, threads; /* of the process, before it was opened */
 };
 
 /* The emit functions. */
@@ -61,6 +62,8 @@ int32_t subject_open(struct subject *subject, struct bench *bench, const char *c
 int32_t subject_init(struct subject *subject, struct bench *bench, repli_error *err);
 int32_t subject_open_now(struct subject *subject, const char *config_json, repli_error *err);
 void subject_close(struct subject *subject);
+/* The same, and nothing may be left that was not there before. */
+void subject_close_clean(struct subject *subject);
 /* Open or fail the rule. 0 if it is open. */
 int subject_must_open(struct subject *subject, struct bench *bench, enum rule_id rule);
 
