@@ -1,0 +1,14 @@
+/* Makes up another cluster id at each call: identity.calls. */
+#include <stdio.h>
+
+#include "base/sound.h"
+
+static int32_t store_info(void *opened, repli_op *op, repli_sink *sink, repli_error *err) {
+    const sound *self = opened;
+    const int32_t code = sound_store_info(opened, op, sink, err);
+    char id[SOUND_LINE_SIZE];
+    snprintf(id, sizeof(id), "cluster-%llu", (unsigned long long)self->host->now_ns(self->host));
+    return code == REPLI_OK ? self->host->emit_cluster_id(sink, id) : code;
+}
+
+DRIVER(cluster_of_call, .store_info = store_info)

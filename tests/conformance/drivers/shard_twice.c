@@ -1,0 +1,17 @@
+/* Emits two shards of one id: shards.valid. */
+#include "base/sound.h"
+
+static int32_t shards(void *opened, repli_op *op, repli_sink *sink, repli_error *err) {
+    const sound *self = opened;
+    int64_t offset, copied;
+    int32_t code = sound_offsets(self, op, &offset, &copied, err);
+    if (code != REPLI_OK)
+        return code;
+    repli_shard primary = sound_primary(offset);
+    repli_shard copy = sound_copy(offset, copied);
+    copy.id = primary.id;
+    code = self->host->emit_shard(sink, &primary);
+    return code == REPLI_OK ? self->host->emit_shard(sink, &copy) : code;
+}
+
+DRIVER(shard_twice, .shards = shards)

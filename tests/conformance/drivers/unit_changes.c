@@ -1,0 +1,17 @@
+/* Changes the unit from one call to the next: shards.unit. */
+#include "base/sound.h"
+
+static int32_t shards(void *opened, repli_op *op, repli_sink *sink, repli_error *err) {
+    sound *self = opened;
+    int64_t offset, copied;
+    int32_t code = sound_offsets(self, op, &offset, &copied, err);
+    if (code != REPLI_OK)
+        return code;
+    repli_shard primary = sound_primary(offset);
+    repli_shard copy = sound_copy(offset, copied);
+    primary.commit_offset_unit = ++self->number % 2 == 0 ? "bytes" : "entries";
+    code = self->host->emit_shard(sink, &primary);
+    return code == REPLI_OK ? self->host->emit_shard(sink, &copy) : code;
+}
+
+DRIVER(unit_changes, .shards = shards)
