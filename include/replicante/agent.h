@@ -284,6 +284,27 @@ REPLI_API int32_t repli_agent_finished(repli_agent *agent, uint32_t limit, const
                                        const repli_action_summary **ret_summaries,
                                        size_t *ret_count, repli_error *err);
 
+/* Maintenance. */
+
+/** Even if somebody else holds the actions up. */
+#define REPLI_MAINTENANCE_FORCE (1u << 0)
+
+/**
+ * Hold actions up, from now on until until_ns, if that is set, or until this is called with NULL,
+ * which is always possible. When it returns REPLI_OK that is on disk, and survives a restart; no
+ * action starts any more, but for kinds that "maintenance.allowed_actions" names, in their order.
+ * since_ns and allowed are not looked at. Called again it changes reason and end.
+ * REPLI_EINVALID: it makes no sense; REPLI_ECONFLICT: somebody else holds them up, whom the message
+ * names. flags: REPLI_MAINTENANCE_FORCE.
+ */
+REPLI_API int32_t repli_agent_set_maintenance(repli_agent *agent,
+                                              const repli_maintenance *maintenance, uint32_t flags,
+                                              repli_error *err);
+/** The maintenance that lasts. REPLI_ENOTFOUND: none does. */
+REPLI_API int32_t repli_agent_maintenance(repli_agent *agent, repli_doc **ret_doc,
+                                          const repli_maintenance **ret_maintenance,
+                                          repli_error *err);
+
 /** Called for each kind of action the agent knows; a result other than 0 ends the listing and is
  *  returned. */
 typedef int32_t (*repli_action_kind_fn)(void *user_data, const repli_action_kind *kind);

@@ -143,6 +143,14 @@ REPLI_API int32_t repli_request_to_json(const repli_request *request, repli_buf 
 REPLI_API int32_t repli_request_from_json(const char *json, size_t size, repli_doc **ret_doc,
                                           const repli_request **ret_request, repli_error *err);
 
+/** Members owner, reason, since, until and allowed_actions. */
+REPLI_API int32_t repli_maintenance_to_json(const repli_maintenance *maintenance,
+                                            repli_buf *ret_json, repli_error *err);
+/** Needs no owner: that may be known from elsewhere. */
+REPLI_API int32_t repli_maintenance_from_json(const char *json, size_t size, repli_doc **ret_doc,
+                                              const repli_maintenance **ret_maintenance,
+                                              repli_error *err);
+
 /** The body of an error answer: {"error": true, "error_msg", "error_cause"?}. What is not UTF-8 in
  *  the error is replaced, so that only memory can be lacking. */
 REPLI_API int32_t repli_error_to_json(const repli_error *error, repli_buf *ret_json,

@@ -211,6 +211,25 @@ typedef struct repli_action_summary {
     const char *kind;
 } repli_action_summary;
 
+/**
+ * Maintenance: somebody holds actions up. What runs goes on, and what is scheduled waits for the
+ * end, but for kinds that are allowed in it.
+ */
+typedef struct repli_maintenance {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *owner;  /**< who holds them up; 255 bytes at most */
+    const char *reason; /**< why: one line of 1024 bytes at most, or NULL */
+    int64_t since_ns;   /**< when it began; the agent sets it */
+    int64_t until_ns;   /**< when it ends by itself; REPLI_TIME_NONE: not before it is ended */
+    /** Kinds that run all the same, NULL-terminated; one that ends with '*' is the beginning of
+     *  several. From the agent's configuration; may be NULL. */
+    const char *const *allowed;
+} repli_maintenance;
+
+#define REPLI_MAINTENANCE_INIT                                                                     \
+    { (uint32_t)sizeof(repli_maintenance), 0, NULL, NULL, REPLI_TIME_NONE, REPLI_TIME_NONE, NULL }
+
 #ifdef __cplusplus
 }
 #endif

@@ -82,7 +82,10 @@ static int32_t open_store(repli_agent *agent, repli_error *err) {
         .log = &agent->log,
     };
     const int32_t code = repli__store_open(&options, &agent->store, err);
-    return code != REPLI_OK ? code : repli__facts_read(&agent->facts, agent->store, err);
+    if (code != REPLI_OK)
+        return code;
+    repli__maintenance_configure(&agent->facts.maintenance, agent->config);
+    return repli__facts_read(&agent->facts, agent->store, err);
 }
 
 int32_t repli__agent_open_ports(repli_agent *agent, const repli_config *config,

@@ -53,6 +53,21 @@ static void detect(repli__chores *chores) {
         chores->found(chores->user_data);
 }
 
+/* What could not be ended is tried again before long. */
+static void expire(repli__chores *chores) {
+    repli__maintenance *maintenance = &chores->facts->maintenance;
+    const int over = repli__maintenance_expire(maintenance, chores->store, chores->log);
+    chores->expire_ns = over ? 0 : repli__mono_ns() + (uint64_t)REPLI__NS_PER_S;
+    if (over)
+        chores->found(chores->user_data);
+}
+
+/* When that is due. */
+static uint64_t expire_due_ns(repli__chores *chores) {
+    const uint64_t due_ns = repli__maintenance_due_ns(&chores->facts->maintenance);
+    return due_ns > chores->expire_ns ? due_ns : chores->expire_ns;
+}
+
 static void purge(repli__chores *chores, const repli_config *config) {
     const int64_t days = repli__config_integer(config, REPLI__KEY_ACTIONS_CLEAN_AGE);
     const int64_t before_ns = repli__wall_ns() - days * 24 * 3600 * REPLI__NS_PER_S;
@@ -75,7 +90,8 @@ static void purge(repli__chores *chores, const repli_config *config) {
 }
 
 static uint64_t next_ns(repli__chores *chores) {
-    uint64_t next_ns = chores->purge_ns;
+    const uint64_t expire_ns = expire_due_ns(chores);
+    uint64_t next_ns = expire_ns < chores->purge_ns ? expire_ns : chores->purge_ns;
     if (repli__facts_changed(chores->facts) && chores->record_ns < next_ns)
         next_ns = chores->record_ns;
     const uint64_t look_ns = repli__deadline_ns(REPLI__JOB_TICK_MS);
@@ -107,6 +123,8 @@ uint64_t repli__chores_run(repli__chores *chores) {
         repli__search_begin(&chores->search, config, chores->log);
     if (repli__search_is_on(&chores->search))
         detect(chores);
+    if (repli__mono_ns() >= expire_due_ns(chores))
+        expire(chores);
     if (now_ns >= chores->purge_ns)
         purge(chores, config);
     repli__config_unref(config);

@@ -10,14 +10,14 @@
 
 /*
  * What must be done now and then and may take a while: writing facts down, finding out the version
- * of a store that is down, deleting actions that finished long ago. It is done a piece at a time,
- * one thread at a time; any may ask.
+ * of a store that is down, ending maintenance, deleting actions that finished long ago. It is done
+ * a piece at a time, one thread at a time; any may ask.
  */
 typedef struct repli__chores {
     repli__store *store;
     repli__facts *facts;
     repli__log *log;
-    void (*found)(void *user_data); /* another version was found */
+    void (*found)(void *user_data); /* another version was found, or maintenance has ended */
     void *user_data;
 
     pthread_mutex_t mutex; /* guards config */
@@ -29,6 +29,7 @@ typedef struct repli__chores {
     /* Of whoever runs. */
     repli__search search; /* for the version */
     uint64_t record_ns;   /* facts are not written down before */
+    uint64_t expire_ns;   /* maintenance is not ended before */
     uint64_t purge_ns;    /* when old actions are to be deleted next */
     uint64_t purged;      /* how many were, this time */
 } repli__chores;

@@ -15,7 +15,7 @@
 /* All of the library's own attributes begin with this. */
 static const char own_domain[] = "agent.replicante.io/";
 
-enum { OWN_ATTRIBUTES = 4, OWN_ADDRESSES = 2 };
+enum { OWN_ATTRIBUTES = 8, OWN_ADDRESSES = 2 };
 
 /* A node being put together. Lists are made in the arena, texts borrowed. */
 struct draft {
@@ -29,6 +29,8 @@ struct draft {
     char reason[REPLI__REASON_SIZE];
     char observed_at[REPLI_TIME_SIZE];
     char previous_id[REPLI__ID_MAX + 1];
+    repli__maintenance_state maintenance;
+    char until[REPLI_TIME_SIZE];
 };
 
 static void draft_init(struct draft *draft, const repli__composer *composer) {
@@ -46,6 +48,7 @@ static void draft_init(struct draft *draft, const repli__composer *composer) {
     node->agent_version = repli__version_of_agent();
     node->store_version = (repli_store_version)REPLI_STORE_VERSION_INIT;
     repli__facts_previous_cluster(composer->facts, draft->previous_id, sizeof(draft->previous_id));
+    repli__maintenance_get(&composer->facts->maintenance, &draft->maintenance);
 }
 
 static void set_time(struct draft *draft, uint64_t started_ns) {
@@ -121,6 +124,23 @@ static void add_own(repli_attribute *attributes, size_t *count, const char *name
     attribute->string = value;
 }
 
+/* Whether it lasts is always said, so that nobody has to tell "no" from "not known". */
+static void add_maintenance(struct draft *draft, repli_attribute *attributes, size_t *count) {
+    const repli__maintenance_state *maintenance = &draft->maintenance;
+    repli_attribute *attribute = &attributes[(*count)++];
+    *attribute = (repli_attribute)REPLI_ATTRIBUTE_INIT;
+    attribute->name = "agent.replicante.io/maintenance";
+    attribute->type = REPLI_VALUE_BOOLEAN;
+    attribute->integer = maintenance->on;
+    if (!maintenance->on)
+        return;
+    if (maintenance->until_ns != REPLI_TIME_NONE)
+        repli_time_format(maintenance->until_ns, draft->until, sizeof(draft->until), NULL);
+    add_own(attributes, count, "agent.replicante.io/maintenance.owner", maintenance->owner);
+    add_own(attributes, count, "agent.replicante.io/maintenance.reason", maintenance->reason);
+    add_own(attributes, count, "agent.replicante.io/maintenance.until", draft->until);
+}
+
 /* Those given, but for ours of another snapshot, and ours of this one. */
 static int32_t set_attributes(struct draft *draft, const repli_attribute *given,
                               size_t given_count) {
@@ -139,6 +159,7 @@ static int32_t set_attributes(struct draft *draft, const repli_attribute *given,
     if (draft->parts.started_ns != 0)
         add_own(attributes, &count, "agent.replicante.io/observed_at", draft->observed_at);
     add_own(attributes, &count, REPLI__STATUS_REASON_ATTRIBUTE, draft->reason);
+    add_maintenance(draft, attributes, &count);
     if (draft->parts.node.store_version.number != NULL)
         add_own(attributes, &count, "agent.replicante.io/store_version.source",
                 draft->version.source);

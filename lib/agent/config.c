@@ -189,6 +189,18 @@ int32_t repli_config_set_bool(repli_config *config, const char *key, int32_t val
     return code;
 }
 
+/* A kind, or the beginning of several. */
+static int32_t check_pattern(const char *pattern, repli_error *err) {
+    const char *star = strchr(pattern, '*');
+    char quote[REPLI__QUOTE_SIZE];
+    if (star == NULL)
+        return repli_scoped_name_validate(pattern, err);
+    if (star[1] == '\0')
+        return REPLI_OK;
+    return repli__error(err, REPLI_EINVALID, "agent", "%s has a * that is not its end",
+                        repli__utf8_quote(quote, pattern));
+}
+
 int32_t repli_config_set_strs(repli_config *config, const char *key, const char *const *values,
                               size_t count, repli_error *err) {
     int index = 0;
@@ -199,7 +211,9 @@ int32_t repli_config_set_strs(repli_config *config, const char *key, const char 
         return repli__error(err, REPLI_EINVALID, "agent", "\"%s\" must have 1 to %d strings", key,
                             STRINGS_MAX);
     for (size_t i = 0; i < count; i++) {
-        const int32_t fault = repli__prose_validate(values[i], PATH_BYTES_MAX, key, err);
+        int32_t fault = repli__prose_validate(values[i], PATH_BYTES_MAX, key, err);
+        if (fault == REPLI_OK && index == REPLI__KEY_MAINTENANCE_ALLOWED)
+            fault = check_pattern(values[i], err);
         if (fault != REPLI_OK)
             return repli__error_within(err, fault, "string %zu", i);
     }

@@ -12,9 +12,11 @@ static const char version_key[] = "store.version";
 void repli__facts_init(repli__facts *facts) {
     *facts = (repli__facts){0};
     pthread_mutex_init(&facts->mutex, NULL);
+    repli__maintenance_init(&facts->maintenance);
 }
 
 void repli__facts_dispose(repli__facts *facts) {
+    repli__maintenance_dispose(&facts->maintenance);
     pthread_mutex_destroy(&facts->mutex);
 }
 
@@ -32,8 +34,10 @@ static int32_t read_fact(repli__fact *fact, const char *key, repli__store *store
 }
 
 int32_t repli__facts_read(repli__facts *facts, repli__store *store, repli_error *err) {
-    const int32_t code = read_fact(&facts->cluster_id, cluster_key, store, err);
-    return code != REPLI_OK ? code : read_fact(&facts->version, version_key, store, err);
+    int32_t code = read_fact(&facts->cluster_id, cluster_key, store, err);
+    if (code == REPLI_OK)
+        code = read_fact(&facts->version, version_key, store, err);
+    return code != REPLI_OK ? code : repli__maintenance_load(&facts->maintenance, store, err);
 }
 
 /* The lock is not held while the disk works. */

@@ -5,6 +5,7 @@
 
 #include <replicante/types.h>
 
+#include "agent/maintenance.h"
 #include "base/log.h"
 #include "model/validate.h"
 #include "store/store.h"
@@ -34,6 +35,7 @@ typedef struct repli__facts {
     char previous_id[REPLI__ID_MAX + 1]; /* before the last change that this process saw */
     uint64_t cluster_changes;            /* how many it saw */
     repli__version found;                /* by a command, a file or the configuration */
+    repli__maintenance maintenance;      /* has locks of its own */
 } repli__facts;
 
 void repli__facts_init(repli__facts *facts);

@@ -40,6 +40,11 @@ static const repli_config_key actions_queue_limit =
 static const repli_config_key actions_step_timeout =
     INTEGER("actions.step_timeout", "60", 1, DAY_S, "seconds that one step of an action may take");
 
+static const repli_config_key maintenance_allowed =
+    KEY(REPLI_CONFIG_STRINGS, 0, "maintenance.allowed_actions", NULL, NULL, 0, 0,
+        "kinds of action that run during maintenance; one that ends with * is the beginning of "
+        "several");
+
 static const repli_config_key address_client =
     STRING("address.client", NULL,
            "address at which clients reach the store; wins over what the store says");
@@ -75,6 +80,7 @@ static const repli_config_key *const keys[REPLI__KEY_COUNT + 1] = {
     [REPLI__KEY_ACTIONS_EXECUTE_INTERVAL] = &actions_execute_interval,
     [REPLI__KEY_ACTIONS_QUEUE_LIMIT] = &actions_queue_limit,
     [REPLI__KEY_ACTIONS_STEP_TIMEOUT] = &actions_step_timeout,
+    [REPLI__KEY_MAINTENANCE_ALLOWED] = &maintenance_allowed,
     [REPLI__KEY_ADDRESS_CLIENT] = &address_client,
     [REPLI__KEY_ADDRESS_MEMBER] = &address_member,
     [REPLI__KEY_OBSERVE_INTERVAL] = &observe_interval,

@@ -48,6 +48,9 @@ static void write_executor(repli__prometheus *out, repli_agent *agent) {
     counter(out, "repliagent_action_failed", "Actions that failed.", stats.failed);
     gauge(out, "repliagent_action_running", "1 while an action is being executed.",
           stats.running != 0);
+    repli__maintenance_state maintenance;
+    repli__maintenance_get(&agent->facts.maintenance, &maintenance);
+    gauge(out, "repliagent_maintenance", "1 while somebody holds actions up.", maintenance.on != 0);
 }
 
 static void write_store(repli__prometheus *out, repli_agent *agent) {

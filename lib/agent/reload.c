@@ -63,6 +63,8 @@ static void apply(repli_agent *agent, repli_config *config, repli__port *observe
     repli__executor_set_options(agent->executor, &options);
     if (acts != NULL)
         repli__actor_swap(&agent->actor, acts);
+    repli__maintenance_configure(&agent->facts.maintenance, config);
+    repli__store_gate_changed(agent->store);
     repli__chores_configure(&agent->chores, config);
     repli__observer_configure(agent->observer, config, observes);
     repli__config_unref(agent->config);

@@ -1,20 +1,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "http/call.h"
 
 enum { MOST_FINISHED = 10000 };
 
-static int32_t may_write(const repli__http_call *call, repli__http_asker asker) {
+int repli__http_may_write(const repli__http_call *call, repli__http_asker asker) {
     if ((call->flags & REPLI_HTTP_MAY_WRITE) != 0)
         return 1;
     repli_error error = REPLI_ERROR_INIT;
-    repli__error(&error, REPLI_EPERMISSION, "http",
-                 "actions may not be scheduled or cancelled this way: use the UNIX socket, a "
-                 "loopback address or TLS with client certificates (not from a web page), or have "
-                 "the agent's operator set http.writes to always");
+    repli__error(
+        &error, REPLI_EPERMISSION, "http",
+        "actions may not be scheduled, cancelled or held up this way: use the UNIX socket, a "
+        "loopback address or TLS with client certificates (not from a web page), or have "
+        "the agent's operator set http.writes to always");
     repli__http_answer_error(asker, 403, NULL, &error);
     return 0;
 }
@@ -82,7 +84,7 @@ static int32_t schedule_as(const repli__http_call *call, const repli_request *re
 
 int32_t repli__http_action_schedule(const repli__http_call *call, repli__http_asker asker,
                                     repli_error *err) {
-    if (!may_write(call, asker))
+    if (!repli__http_may_write(call, asker))
         return REPLI_OK;
     repli_doc *doc;
     const repli_request *request;
@@ -122,7 +124,7 @@ int32_t repli__http_action_get(const repli__http_call *call, repli__http_asker a
 
 int32_t repli__http_action_cancel(const repli__http_call *call, repli__http_asker asker,
                                   repli_error *err) {
-    if (!may_write(call, asker))
+    if (!repli__http_may_write(call, asker))
         return REPLI_OK;
     const char *id = call->target.segments[3];
     const int32_t code = repli_agent_cancel(call->agent, id, err);
@@ -133,12 +135,29 @@ int32_t repli__http_action_cancel(const repli__http_call *call, repli__http_aske
 
 /* Lists. */
 
-static int32_t answer_list(repli__http_asker asker, int32_t code, repli_doc *doc,
-                           const repli_action_summary *summaries, size_t count, repli_error *err) {
+/* agent not NULL: with the maintenance behind it, if one lasts. */
+static int32_t list_to_json(repli_agent *agent, const repli_action_summary *summaries, size_t count,
+                            repli_buf *json, repli_error *err) {
+    int32_t code = repli_action_summaries_to_json(summaries, count, json, err);
+    if (code != REPLI_OK || agent == NULL)
+        return code;
+    int lasts = 0;
+    json->data[json->size - 1] = ','; /* instead of the last bracket */
+    code = repli__http_maintenance_append(agent, json, &lasts, err);
+    if (!lasts)
+        json->data[json->size - 1] = '}';
+    else if (code == REPLI_OK && repli__buf_text(json, "}") != REPLI_OK)
+        code = repli__error_nomem(err, "http", "listing actions");
+    return code;
+}
+
+static int32_t answer_list(repli__http_asker asker, int32_t code, repli_agent *agent,
+                           repli_doc *doc, const repli_action_summary *summaries, size_t count,
+                           repli_error *err) {
     if (code != REPLI_OK)
         return code;
     repli_buf json = REPLI_BUF_INIT;
-    code = repli_action_summaries_to_json(summaries, count, &json, err);
+    code = list_to_json(agent, summaries, count, &json, err);
     if (code == REPLI_OK)
         repli__http_answer_text(asker, 200, repli__http_json, json.data, json.size);
     repli_buf_dispose(&json);
@@ -152,7 +171,7 @@ int32_t repli__http_actions_queue(const repli__http_call *call, repli__http_aske
     const repli_action_summary *summaries = NULL;
     size_t count = 0;
     const int32_t code = repli_agent_queue(call->agent, &doc, &summaries, &count, err);
-    return answer_list(asker, code, doc, summaries, count, err);
+    return answer_list(asker, code, call->agent, doc, summaries, count, err);
 }
 
 /* ?limit=N: at most so many; without it all of the last hour and at least the newest 100.
@@ -169,5 +188,5 @@ int32_t repli__http_actions_finished(const repli__http_call *call, repli__http_a
     size_t count = 0;
     code =
         repli_agent_finished(call->agent, (uint32_t)limit, before, &doc, &summaries, &count, err);
-    return answer_list(asker, code, doc, summaries, count, err);
+    return answer_list(asker, code, NULL, doc, summaries, count, err);
 }

@@ -6,8 +6,9 @@
 #include "base/sized.h"
 
 enum {
-    HEALTH = 1 << 0,  /* also on a health listener; OPTIONS asks as GET does, as proxies use it */
-    DATABASE = 1 << 1 /* GET and DELETE wait for the database of actions */
+    HEALTH = 1 << 0,   /* also on a health listener; OPTIONS asks as GET does, as proxies use it */
+    DATABASE = 1 << 1, /* all methods but POST wait for the database of actions */
+    PUTS = 1 << 2      /* what stands for POST is for PUT */
 };
 
 typedef struct resource {
@@ -22,6 +23,7 @@ typedef struct resource {
 static const char only_get[] = "GET, HEAD, OPTIONS";
 static const char only_post[] = "POST, OPTIONS";
 static const char get_and_delete[] = "GET, HEAD, DELETE, OPTIONS";
+static const char get_put_delete[] = "GET, HEAD, PUT, DELETE, OPTIONS";
 
 static const resource resources[] = {
     {{"api", "unstable", "info", "node"}, 0, only_get, repli__http_info_node, NULL, NULL},
@@ -47,6 +49,12 @@ static const resource resources[] = {
      repli__http_actions_finished,
      NULL,
      NULL},
+    {{"api", "unstable", "maintenance"},
+     DATABASE | PUTS,
+     get_put_delete,
+     repli__http_maintenance_get,
+     repli__http_maintenance_put,
+     repli__http_maintenance_delete},
     {{"metrics"}, 0, only_get, repli__http_metrics, NULL, NULL},
     {{"health", "live"}, HEALTH, only_get, repli__http_health_live, NULL, NULL},
     {{"health", "ready"}, HEALTH, only_get, repli__http_health_ready, NULL, NULL},
@@ -95,7 +103,7 @@ static void choose(repli__http_call *call, const resource *found, const char *me
     call->database = (found->flags & DATABASE) != 0;
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
         call->handler = found->get;
-    } else if (strcmp(method, "POST") == 0) {
+    } else if (strcmp(method, (found->flags & PUTS) != 0 ? "PUT" : "POST") == 0) {
         call->handler = found->post;
     } else if (strcmp(method, "DELETE") == 0) {
         call->handler = found->delete;

@@ -37,7 +37,13 @@ void repli__http_call_init(repli__http_call *call, repli_agent *agent,
 int32_t repli__http_check_agent(repli_agent *agent, repli_error *err);
 void repli__http_call_answer(const repli__http_call *call, repli__http_asker asker);
 
-/* By room: info.c, actions.c, health.c, role.c, metrics.c. */
+/* Not 0 if the call may change something; else it has been answered. */
+int repli__http_may_write(const repli__http_call *call, repli__http_asker asker);
+/* Append "maintenance": with the one that lasts, or nothing if none does. */
+int32_t repli__http_maintenance_append(repli_agent *agent, repli_buf *json, int *ret_lasts,
+                                       repli_error *err);
+
+/* By room: info.c, actions.c, maintenance.c, health.c, role.c, metrics.c. */
 int32_t repli__http_info_node(const repli__http_call *call, repli__http_asker asker,
                               repli_error *err);
 int32_t repli__http_info_store(const repli__http_call *call, repli__http_asker asker,
@@ -54,6 +60,12 @@ int32_t repli__http_action_schedule(const repli__http_call *call, repli__http_as
                                     repli_error *err);
 int32_t repli__http_action_cancel(const repli__http_call *call, repli__http_asker asker,
                                   repli_error *err);
+int32_t repli__http_maintenance_get(const repli__http_call *call, repli__http_asker asker,
+                                    repli_error *err);
+int32_t repli__http_maintenance_put(const repli__http_call *call, repli__http_asker asker,
+                                    repli_error *err);
+int32_t repli__http_maintenance_delete(const repli__http_call *call, repli__http_asker asker,
+                                       repli_error *err);
 int32_t repli__http_health_live(const repli__http_call *call, repli__http_asker asker,
                                 repli_error *err);
 int32_t repli__http_health_ready(const repli__http_call *call, repli__http_asker asker,

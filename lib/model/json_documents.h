@@ -22,5 +22,8 @@ int32_t repli__action_summaries_from_json(const repli__mem *mem, const char *jso
 int32_t repli__request_from_json(const repli__mem *mem, const char *json, size_t size,
                                  repli_doc **ret_doc, const repli_request **ret_request,
                                  repli_error *err);
+int32_t repli__maintenance_from_json(const repli__mem *mem, const char *json, size_t size,
+                                     repli_doc **ret_doc, const repli_maintenance **ret_maintenance,
+                                     repli_error *err);
 
 #endif

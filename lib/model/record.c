@@ -36,6 +36,7 @@ READER(action, history_count, "action")
 READER(action_summary, kind, "action summary")
 READER(request, header_count, "request")
 READER(error, cause, "error")
+READER(maintenance, allowed, "maintenance")
 
 const void *repli__record_next(const void *record) {
     return (const char *)record + repli__sized(record);

@@ -22,6 +22,7 @@ int32_t repli__action_read(repli_action *to, const void *from, repli_error *err)
 int32_t repli__action_summary_read(repli_action_summary *to, const void *from, repli_error *err);
 int32_t repli__request_read(repli_request *to, const void *from, repli_error *err);
 int32_t repli__error_read(repli_error *to, const void *from, repli_error *err);
+int32_t repli__maintenance_read(repli_maintenance *to, const void *from, repli_error *err);
 
 /* The record after this one in an array: the sender's size is the stride. Only for records that
  * one of the above has read. */

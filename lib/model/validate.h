@@ -6,7 +6,7 @@
 /* Limits of single values, in bytes. */
 enum {
     REPLI__NAME_MAX = 255,         /* names, units, requesters */
-    REPLI__ID_MAX = 1024,          /* ids and addresses */
+    REPLI__ID_MAX = 1024,          /* ids, addresses and the reason of maintenance */
     REPLI__PROSE_MAX = 64 * 1024,  /* reasons, values of attributes and headers */
     REPLI__VALUE_MAX = 1024 * 1024 /* JSON values: arguments, payload, error */
 };
@@ -21,5 +21,6 @@ int32_t repli__node_check(const repli_node *node, repli_error *err);
 int32_t repli__store_extras_check(const repli_store_extras *extras, repli_error *err);
 int32_t repli__action_check(const repli_action *action, repli_error *err);
 int32_t repli__request_check(const repli_request *request, repli_error *err);
+int32_t repli__maintenance_check(const repli_maintenance *maintenance, repli_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "client.h"
 #include "commands.h"
 #include "exits.h"
+#include "maintenance.h"
 #include "show.h"
 #include "terminal.h"
 #include "text.h"
@@ -34,6 +35,23 @@ static char *list_path(const struct options *options) {
     return path;
 }
 
+/* What is NEW waits for more than its turn. */
+static void show_why(const struct reply *reply) {
+    repli_doc *doc = NULL;
+    const repli_maintenance *maintenance = NULL;
+    if (!maintenance_read(reply, &doc, &maintenance))
+        return;
+    char *line = maintenance_line(maintenance);
+    printf("\nMaintenance: %s\n", line);
+    const char *const *allowed = maintenance->allowed;
+    printf(allowed != NULL && allowed[0] != NULL ? "Only these start:" : "Nothing starts.");
+    for (; allowed != NULL && *allowed != NULL; allowed++)
+        printf(" %s", *allowed);
+    putchar('\n');
+    free(line);
+    repli_doc_free(doc);
+}
+
 static int show_list(const struct client *client, const struct reply *reply) {
     repli_error err = REPLI_ERROR_INIT;
     repli_doc *doc;
@@ -43,6 +61,7 @@ static int show_list(const struct client *client, const struct reply *reply) {
                                          &err) != REPLI_OK)
         return client_nonsense(client, err.message);
     show_summaries(summaries, count, stdout, terminal_colour(STDOUT_FILENO));
+    show_why(reply);
     repli_doc_free(doc);
     return EXITS_OK;
 }

@@ -19,6 +19,8 @@ static const struct command commands[] = {
     {"schedule", "KIND [ARGUMENTS]", "schedule an action, and wait for it if asked to",
      ASKS | OPTIONS_SCHEDULE, 1, 2, cmd_schedule},
     {"cancel", "ID", "cancel an action that waits", ASKS, 1, 1, cmd_cancel},
+    {"maintenance", "[on | off]", "hold actions up, or no more, or tell whether somebody does",
+     ASKS | OPTIONS_MAINTENANCE, 0, 1, cmd_maintenance},
     {"watch", "", "node, shards and queue, again and again", OPTIONS_CONNECTION | OPTIONS_WATCH, 0,
      0, cmd_watch},
     {"drivers", "[NAME]", "the drivers of this machine, and their settings",

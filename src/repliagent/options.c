@@ -38,6 +38,11 @@ enum {
     OPT_DRIVER,
     OPT_TAP,
     OPT_STRICT,
+    OPT_OWNER,
+    OPT_REASON,
+    OPT_FOR,
+    OPT_UNTIL,
+    OPT_FORCE,
     OPT_VERSION
 };
 
@@ -68,6 +73,11 @@ static const struct spec {
     {"metadata", OPT_METADATA, OPTIONS_SCHEDULE, "NAME=VALUE", "keep this with the action"},
     {"wait", OPT_WAIT, OPTIONS_SCHEDULE, NULL, "wait for the end, showing progress"},
     {"timeout", OPT_TIMEOUT, OPTIONS_SCHEDULE, "SECONDS", "wait no longer than that"},
+    {"owner", OPT_OWNER, OPTIONS_MAINTENANCE, "NAME", "who holds actions up"},
+    {"reason", OPT_REASON, OPTIONS_MAINTENANCE, "TEXT", "why"},
+    {"for", OPT_FOR, OPTIONS_MAINTENANCE, "SPAN", "end it after that time, such as 90s, 30m or 2h"},
+    {"until", OPT_UNTIL, OPTIONS_MAINTENANCE, "TIME", "end it then (2026-01-02T03:04:05Z)"},
+    {"force", OPT_FORCE, OPTIONS_MAINTENANCE, NULL, "even if somebody else holds them up"},
     {"interval", OPT_INTERVAL, OPTIONS_WATCH, "SECONDS", "time between two looks (2)"},
     {"count", OPT_COUNT, OPTIONS_WATCH, "N", "end after so many looks"},
     {"driver-dir", OPT_DRIVER_DIR, OPTIONS_DRIVERS | OPTIONS_DRIVER_DIR, "DIRECTORY",
@@ -189,6 +199,11 @@ static int take(struct options *options, int value, char *text) {
     case OPT_METADATA: return add_metadata(options, text);
     case OPT_WAIT: options->wait = 1; break;
     case OPT_TIMEOUT: return parse_seconds("timeout", text, &options->timeout_ms);
+    case OPT_OWNER: options->owner = text; break;
+    case OPT_REASON: options->reason = text; break;
+    case OPT_FOR: options->span = text; break;
+    case OPT_UNTIL: options->until = text; break;
+    case OPT_FORCE: options->force = 1; break;
     case OPT_INTERVAL: return parse_seconds("interval", text, &options->interval_ms);
     case OPT_COUNT: return parse_count("count", text, &options->count);
     case OPT_DRIVER_DIR: options->driver_dir = text; break;

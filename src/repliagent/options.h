@@ -25,6 +25,9 @@ struct options {
     size_t metadata_count;
     int wait;
     int64_t timeout_ms; /* -1: for ever */
+    /* maintenance */
+    const char *owner, *reason, *span, *until;
+    int force;
     /* watch */
     int64_t interval_ms;
     int64_t count; /* 0: until interrupted */
@@ -59,6 +62,7 @@ struct command {
 #define OPTIONS_FRESH (1u << 8)
 #define OPTIONS_DRIVER_DIR (1u << 20)
 #define OPTIONS_CHECK (1u << 21)
+#define OPTIONS_MAINTENANCE (1u << 9)
 
 /* Take argv apart and find the command among commands, which end with one without a name. Returns
  * NULL when there is nothing to run: help was printed, or the mistake was; *ret_status says which.

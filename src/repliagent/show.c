@@ -197,3 +197,14 @@ void show_action(const repli_action *action, FILE *to, int colour) {
     show_action_facts(action, to, colour);
     show_history(action, to, colour);
 }
+
+void show_maintenance(const repli_maintenance *maintenance, FILE *to, int colour) {
+    struct table *facts = table_new("ll");
+    add_fact(facts, "owner", TABLE_BOLD, maintenance->owner);
+    add_fact(facts, "reason", TABLE_PLAIN, maintenance->reason);
+    add_time(facts, "since", maintenance->since_ns);
+    add_time(facts, "until", maintenance->until_ns);
+    for (size_t i = 0; maintenance->allowed != NULL && maintenance->allowed[i] != NULL; i++)
+        add_fact(facts, "allowed", TABLE_PLAIN, maintenance->allowed[i]);
+    table_print(facts, to, colour);
+}

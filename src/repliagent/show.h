@@ -15,6 +15,8 @@ void show_shard_table(const repli_shards *shards, FILE *to, int colour);
 void show_summaries(const repli_action_summary *summaries, size_t count, FILE *to, int colour);
 void show_action(const repli_action *action, FILE *to, int colour);
 
+void show_maintenance(const repli_maintenance *maintenance, FILE *to, int colour);
+
 /* To be freed: "4096 bytes", or "-". */
 char *show_amount(int64_t value, const char *unit);
 /* To be freed: "Primary", or what else the role is. */

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "exits.h"
+#include "maintenance.h"
 #include "show.h"
 #include "table.h"
 #include "terminal.h"
@@ -22,6 +23,7 @@ struct progress {
     char *shown;   /* the last line */
     int64_t since; /* monotonic ms */
     int64_t seen;  /* when the agent answered last */
+    int waits;     /* the action was NEW then */
 };
 
 /* Takes line over. */
@@ -89,7 +91,10 @@ static int look(struct client *client, struct progress *progress, const struct r
     }
     int status = EXITS_OK;
     *ret_ended = is_final(action->phase);
-    if (!*ret_ended) {
+    progress->waits = action->phase == REPLI_PHASE_NEW;
+    if (progress->waits) {
+        /* Why is asked for apart. */
+    } else if (!*ret_ended) {
         show_progress(progress, action);
     } else {
         end_line(progress);
@@ -103,6 +108,22 @@ static int look(struct client *client, struct progress *progress, const struct r
     return status;
 }
 
+/* An action that has not begun: is it held up? */
+static void show_waiting(struct client *client, struct progress *progress) {
+    struct reply reply;
+    repli_doc *doc = NULL;
+    const repli_maintenance *maintenance = NULL;
+    char *line = NULL;
+    if (client_ask(client, "GET", "/maintenance", NULL, &reply) == EXITS_OK &&
+        maintenance_read(&reply, &doc, &maintenance))
+        line = maintenance_line(maintenance);
+    show_line(progress, text_printf("NEW%s%s", line != NULL ? "  maintenance: " : "",
+                                    line != NULL ? line : ""));
+    free(line);
+    repli_doc_free(doc);
+    client_reply_free(&reply);
+}
+
 /* One question. */
 static int ask(struct client *client, struct progress *progress, const char *path, int json,
                int *ret_ended) {
@@ -112,6 +133,8 @@ static int ask(struct client *client, struct progress *progress, const char *pat
     if (status == EXITS_OK) {
         progress->seen = now;
         status = look(client, progress, &reply, json, ret_ended);
+        if (status == EXITS_OK && progress->waits)
+            show_waiting(client, progress);
     } else if (status != EXITS_REFUSED && now - progress->seen < MISSED_MS) {
         show_line(progress, text_printf("the agent does not answer, trying again"));
         *ret_ended = 0;

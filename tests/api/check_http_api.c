@@ -125,6 +125,53 @@ START_TEST(bad_parameters_are_refused) {
 }
 END_TEST
 
+/* Maintenance. */
+
+static http_reply maintain(const char *method, const char *url, const char *body, int unix_socket) {
+    const http_ask ask = {.method = method, .url = url, .body = body, .unix_socket = unix_socket};
+    return http_do(&fixture, &ask);
+}
+
+static void expect_answer(http_reply reply, const char *part) {
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_msg(strstr(reply.body, part) != NULL, "%s", reply.body);
+    http_reply_free(&reply);
+}
+
+START_TEST(maintenance_is_set_and_ended) {
+    static const char url[] = "/api/unstable/maintenance";
+    static const char none[] = "{\"maintenance\":null}";
+    static const char alice[] = "{\"owner\": \"alice\", \"reason\": \"new disks\","
+                                " \"until\": \"2200-01-02T03:04:05Z\"}";
+    expect_answer(http_get(&fixture, url), none);
+    expect_answer(maintain("DELETE", url, NULL, 0), none);
+    http_expect_error(maintain("PUT", url, "{\"reason\": \"x\"}", 0), 400, "needs an owner");
+    http_expect_error(maintain("PUT", url, "[]", 0), 400, "object");
+    http_expect_error(maintain("PUT", url, "{\"owner\": 1}", 0), 400, "owner");
+    http_expect_error(
+        maintain("PUT", url, "{\"owner\": \"a\", \"until\": \"2001-01-01T00:00:00Z\"}", 0), 400,
+        "has passed");
+    expect_answer(maintain("PUT", url, alice, 0),
+                  "{\"maintenance\":{\"owner\":\"alice\",\"reason\":\"new disks\",\"since\":\"");
+    expect_answer(http_get(&fixture, url), "\"until\":\"2200-01-02T03:04:05Z\"");
+    expect_answer(maintain("POST", "/api/unstable/action",
+                           "{\"kind\": \"agent.replicante.io/test.success\","
+                           " \"id\": \"5f0c3a52-6d0e-4b0b-9a36-0d9f3f7f2c11\"}",
+                           0),
+                  "5f0c3a52");
+    expect_answer(http_get(&fixture, "/api/unstable/actions/queue"),
+                  "\"phase\":\"NEW\"}],\"maintenance\":{\"owner\":\"alice\"");
+    expect_answer(http_get(&fixture, "/metrics"), "\nrepliagent_maintenance 1\n");
+    /* Over the UNIX socket the user is the owner, unless there is a name. */
+    http_expect_error(maintain("PUT", url, "{}", 1), 409, "\"alice\" holds actions up already");
+    expect_answer(maintain("PUT", "/api/unstable/maintenance?force=true", "{}", 1),
+                  "{\"owner\":\"uid:");
+    expect_answer(maintain("DELETE", url, NULL, 0), none);
+    http_wait_phase(&fixture, "5f0c3a52-6d0e-4b0b-9a36-0d9f3f7f2c11", REPLI_PHASE_DONE);
+    expect_answer(http_get(&fixture, "/api/unstable/actions/queue"), "{\"actions\":[]}");
+}
+END_TEST
+
 /* Actions. */
 
 START_TEST(an_action_is_scheduled_run_and_looked_up) {
@@ -523,6 +570,7 @@ int main(void) {
     tcase_add_loop_test(tcase, wrong_methods_are_405, 0,
                         sizeof(wrong_methods) / sizeof(wrong_methods[0]));
     tcase_add_test(tcase, options_tell_the_methods);
+    tcase_add_test(tcase, maintenance_is_set_and_ended);
     tcase_add_test(tcase, head_is_get_without_a_body);
     tcase_add_test(tcase, health_is_the_agents_and_not_the_stores);
     tcase_add_loop_test(tcase, metrics_are_prometheus_text, 0, 2);

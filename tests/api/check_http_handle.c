@@ -108,6 +108,17 @@ START_TEST(rights_come_with_the_request) {
     ck_assert_int_eq(handle(&request, &got), REPLI_OK);
     ck_assert_int_eq(got.status, 403);
     answer_dispose(&got);
+    static const char *const methods[] = {"PUT", "DELETE"};
+    for (size_t i = 0; i < 2; i++) {
+        repli_http_request freeze = REPLI_HTTP_REQUEST_INIT;
+        freeze.method = methods[i];
+        freeze.target = "/api/unstable/maintenance";
+        freeze.body = "{\"owner\": \"me\"}";
+        freeze.body_size = strlen(freeze.body);
+        ck_assert_int_eq(handle(&freeze, &got), REPLI_OK);
+        ck_assert_int_eq(got.status, 403);
+        answer_dispose(&got);
+    }
 
     request.flags = REPLI_HTTP_MAY_WRITE;
     request.peer = "CN=somebody";

@@ -106,6 +106,14 @@ TO_AND_FROM(store_extras, repli_store_extras, some_extras(), strcmp(read->cluste
 TO_AND_FROM(action, repli_action, an_action(), strcmp(read->kind, "example.com/kind") == 0)
 TO_AND_FROM(request, repli_request, a_request(), strcmp(read->kind, "example.com/kind") == 0)
 
+static repli_maintenance a_maintenance(void) {
+    repli_maintenance record = REPLI_MAINTENANCE_INIT;
+    record.owner = "me";
+    record.until_ns = 0;
+    return record;
+}
+TO_AND_FROM(maintenance, repli_maintenance, a_maintenance(), strcmp(read->owner, "me") == 0)
+
 static const repli_shard the_shard = {
     .struct_size = sizeof(repli_shard), .role = REPLI_ROLE_PRIMARY, .id = "one"};
 #define THE_SHARDS                                                                                 \

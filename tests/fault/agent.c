@@ -193,6 +193,30 @@ static void verify_cancelled(world *w) {
     ck_assert_int_eq(world_phase(w, w->known[1]), REPLI_PHASE_FAILED);
 }
 
+static int32_t hold_up(world *w, repli_error *err) {
+    repli_maintenance wanted = REPLI_MAINTENANCE_INIT;
+    wanted.owner = "me";
+    wanted.reason = "faults";
+    return repli_agent_set_maintenance(w->agent, &wanted, 0, err);
+}
+
+static int32_t tell_why(world *w, repli_error *err) {
+    const repli_maintenance *found = w->record;
+    const int32_t code = repli_agent_maintenance(w->agent, &w->doc, &found, err);
+    w->record = found;
+    return code;
+}
+
+static void verify_held_up(world *w) {
+    ck_assert_int_eq(tell_why(w, NULL), REPLI_OK);
+    ck_assert_str_eq(((const repli_maintenance *)w->record)->reason, "faults");
+}
+
+static void prepare_held_up(world *w) {
+    world_agent(w);
+    ck_assert_int_eq(hold_up(w, NULL), REPLI_OK);
+}
+
 static int32_t look_up(world *w, repli_error *err) {
     const repli_action *action = w->record;
     const int32_t code = repli_agent_action(w->agent, w->known[1], &w->doc, &action, err);
@@ -331,6 +355,15 @@ const operation agent_operations[] = {
      .prepare = world_agent,
      .act = cancel,
      .verify = verify_cancelled},
+    {.name = "hold actions up",
+     .functions = "repli_agent_set_maintenance",
+     .prepare = world_agent,
+     .act = hold_up,
+     .verify = verify_held_up},
+    {.name = "tell why actions are held up",
+     .functions = "repli_agent_maintenance",
+     .prepare = prepare_held_up,
+     .act = tell_why},
     {.name = "look an action up",
      .functions = "repli_agent_action",
      .prepare = world_running,

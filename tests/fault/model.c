@@ -42,6 +42,7 @@ JSON(store_extras, "store.json")
 JSON(shards, "shards.json")
 JSON(action, "action-failed.json")
 JSON(request, "request-full.json")
+JSON(maintenance, "maintenance.json")
 
 static void prepare_summaries(world *w) {
     const repli_action_summary *summaries = NULL;
@@ -170,6 +171,7 @@ const operation model_operations[] = {
     BOTH(shards),
     BOTH(action),
     BOTH(request),
+    BOTH(maintenance),
     {.name = "read action summaries",
      .functions = "repli_action_summaries_from_json",
      .prepare = prepare_summaries,

@@ -227,6 +227,41 @@ START_TEST(one_action) {
 }
 END_TEST
 
+START_TEST(maintenance_holds_actions_up) {
+    ck_assert_int_eq(ASK("maintenance"), 0);
+    ck_assert_str_eq(output.out, "off\n");
+    ck_assert_int_eq(
+        ASK("maintenance", "on", "--owner", "alice", "--reason", "new disks", "--for", "2h"), 0);
+    expect_in(output.out, "owner   alice\nreason  new disks\n");
+    ck_assert_int_eq(ASK("schedule", "fake.test/echo", "--wait", "--timeout", "0.2"), 6);
+    expect_in(output.err, "NEW  maintenance: alice holds actions up until ");
+    ck_assert_int_eq(ASK("actions"), 0);
+    expect_in(output.out, "  NEW    fake.test/echo\n\nMaintenance: alice holds actions up until ");
+    expect_in(output.out, ": new disks\nNothing starts.\n");
+    ck_assert_int_eq(ASK("maintenance", "on", "--owner", "bob"), 4);
+    expect_in(output.err, "\"alice\" holds actions up already");
+    ck_assert_int_eq(ASK("maintenance", "on", "--owner", "bob", "--force", "--until",
+                         "2200-01-02T03:04:05Z", "--json"),
+                     0);
+    json_t *answer = out_json();
+    json_t *maintenance = json_object_get(answer, "maintenance");
+    ck_assert_str_eq(text_at(maintenance, "owner"), "bob");
+    ck_assert_str_eq(text_at(maintenance, "until"), "2200-01-02T03:04:05Z");
+    json_decref(answer);
+    ck_assert_int_eq(ASK("maintenance", "off"), 0);
+    ck_assert_str_eq(output.out, "off\n");
+    ck_assert_int_eq(ASK("schedule", "fake.test/echo", "--wait"), 0);
+    ck_assert_int_eq(ASK("actions"), 0);
+    ck_assert_ptr_null(strstr(output.out, "NEW"));
+
+    ck_assert_int_eq(ASK("maintenance", "perhaps"), 2);
+    ck_assert_int_eq(ASK("maintenance", "--owner", "alice"), 2);
+    ck_assert_int_eq(ASK("maintenance", "on", "--for", "2y"), 2);
+    ck_assert_int_eq(ASK("maintenance", "on", "--for", "2h", "--until", "2200-01-02T03:04:05Z"), 2);
+    ck_assert_int_eq(ASK("maintenance", "on", "--until", "tomorrow"), 2);
+}
+END_TEST
+
 START_TEST(arguments_from_elsewhere) {
     char file[128], at[130];
     snprintf(file, sizeof(file), "%s/arguments", agent.directory);
@@ -521,6 +556,7 @@ int main(void) {
     tcase_add_test(asking, wait_no_longer_than_told);
     tcase_add_test(asking, wait_over_a_restart_of_the_agent);
     tcase_add_test(asking, one_action);
+    tcase_add_test(asking, maintenance_holds_actions_up);
     tcase_add_test(asking, arguments_from_elsewhere);
     tcase_add_test(asking, lists);
     tcase_add_test(asking, finished_page_by_page);
