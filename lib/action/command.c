@@ -81,14 +81,18 @@ int32_t repli__errand_begin(repli__commands *commands, const char *errand,
     return repli__child_start(path, name, command, 0, &process, err);
 }
 
-/* Of another errand, of before a crash: what it was to find out nobody wants to know any more. */
+/* Of another errand, of before a crash: what it was to find out nobody wants to know any more. What
+ * it started, if it has ended itself, is none of our business. */
 static int32_t end_stranger(repli__commands *commands, const char *path, const repli_process *left,
                             repli_error *err) {
-    const int32_t code = repli__commands_end(commands, left);
-    if (code == REPLI_EBUSY)
-        return code;
+    if (left->state == REPLI_PROCESS_RUNNING && repli__commands_end(commands, left) == REPLI_EBUSY)
+        return REPLI_EBUSY;
     unlink(path);
     return repli__error(err, REPLI_ENOTFOUND, "agent", "no such command was run");
+}
+
+static int32_t too_much(repli_error *err) {
+    return repli__error(err, REPLI_EFULL, "agent", "it wrote more than %d bytes", OUTPUT_MAX);
 }
 
 int32_t repli__errand_look(repli__commands *commands, const char *errand, uint64_t deadline_ns,
@@ -108,6 +112,11 @@ int32_t repli__errand_look(repli__commands *commands, const char *errand, uint64
     *ret_process = process;
     if (process.state != REPLI_PROCESS_RUNNING)
         return REPLI_OK;
+    char none[1];
+    if (repli__child_output(path, none, sizeof(none)) > OUTPUT_MAX) {
+        repli__process_group(&process, SIGKILL);
+        return too_much(err);
+    }
     /* After a crash it gets its time once more. */
     if (commands->deadline_ns == 0)
         commands->deadline_ns = deadline_ns;
@@ -123,7 +132,8 @@ void repli__errand_drop(repli__commands *commands) {
     char path[REPLI__COMMAND_PATH];
     repli_process process;
     repli__command_path(commands, NULL, path);
-    if (repli__child_find(path, &process, NULL) == REPLI_OK)
+    if (repli__child_find(path, &process, NULL) == REPLI_OK &&
+        process.state == REPLI_PROCESS_RUNNING)
         repli__process_group(&process, SIGKILL);
 }
 
@@ -135,7 +145,7 @@ int32_t repli__errand_output(const repli__commands *commands, char **ret_text, r
         return repli__error_nomem(err, "agent", "reading what a command wrote");
     if (repli__child_output(path, text, OUTPUT_MAX + 1) > OUTPUT_MAX) {
         repli__free(&commands->mem, text);
-        return repli__error(err, REPLI_EFULL, "agent", "it wrote more than %d bytes", OUTPUT_MAX);
+        return too_much(err);
     }
     *ret_text = text;
     return REPLI_OK;

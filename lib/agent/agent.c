@@ -66,7 +66,9 @@ static int32_t check_config(const repli_config *config, repli_error *err) {
         return repli__error(err, REPLI_EINVALID, "agent", "a driver must be set");
     size_t size = 0;
     const char *json = repli__config_driver_json(config, &size);
-    return repli__driver_config_check(&config->driver.driver, json, size, err);
+    const int32_t code = repli__shop_check(config, err);
+    return code == REPLI_OK ? repli__driver_config_check(&config->driver.driver, json, size, err)
+                            : code;
 }
 
 static int32_t open_store(repli_agent *agent, repli_error *err) {

@@ -61,6 +61,20 @@ static const repli_config_key observe_backoff_max =
     INTEGER("observe.backoff_max_ms", "5000", 1, HOUR_MS,
             "most milliseconds between two observations while the store cannot be asked");
 
+static const repli_config_key service_unit =
+    STRING("service.unit", NULL, "systemd unit that is the store, to be started and stopped");
+static const repli_config_key service_pid =
+    KEY(REPLI_CONFIG_STRINGS, 0, "service.pid", NULL, NULL, 0, 0,
+        "command that prints the number of the store's process, or fails while it is stopped");
+static const repli_config_key service_start =
+    KEY(REPLI_CONFIG_STRINGS, 0, "service.start", NULL, NULL, 0, 0,
+        "command that starts the store and returns");
+static const repli_config_key service_stop =
+    KEY(REPLI_CONFIG_STRINGS, 0, "service.stop", NULL, NULL, 0, 0, "command that stops the store");
+static const repli_config_key service_timeout =
+    INTEGER("service.timeout_ms", "60000", 1, DAY_S * 1000,
+            "milliseconds that the store may take to start, and to stop");
+
 static const repli_config_key version_command =
     KEY(REPLI_CONFIG_STRINGS, 0, "version.command", NULL, NULL, 0, 0,
         "command that prints the store's version while the store is down");
@@ -86,6 +100,11 @@ static const repli_config_key *const keys[REPLI__KEY_COUNT + 1] = {
     [REPLI__KEY_OBSERVE_INTERVAL] = &observe_interval,
     [REPLI__KEY_OBSERVE_TIMEOUT] = &observe_timeout,
     [REPLI__KEY_OBSERVE_BACKOFF_MAX] = &observe_backoff_max,
+    [REPLI__KEY_SERVICE_UNIT] = &service_unit,
+    [REPLI__KEY_SERVICE_PID] = &service_pid,
+    [REPLI__KEY_SERVICE_START] = &service_start,
+    [REPLI__KEY_SERVICE_STOP] = &service_stop,
+    [REPLI__KEY_SERVICE_TIMEOUT] = &service_timeout,
     [REPLI__KEY_VERSION_COMMAND] = &version_command,
     [REPLI__KEY_VERSION_FILE] = &version_file,
     [REPLI__KEY_VERSION_FIXED] = &version_fixed,

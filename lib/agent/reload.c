@@ -35,10 +35,15 @@ static int same_driver_config(const repli_config *a, const repli_config *b) {
 }
 
 static int32_t check_fixed(const repli_config *now, const repli_config *wanted, repli_error *err) {
-    static const int fixed[] = {REPLI__KEY_NODE_ID, REPLI__KEY_STORE_PATH,
-                                REPLI__KEY_STORE_SYNCHRONOUS};
+    static const int fixed[] = {REPLI__KEY_NODE_ID,           REPLI__KEY_STORE_PATH,
+                                REPLI__KEY_STORE_SYNCHRONOUS, REPLI__KEY_SERVICE_UNIT,
+                                REPLI__KEY_SERVICE_PID,       REPLI__KEY_SERVICE_START,
+                                REPLI__KEY_SERVICE_STOP,      REPLI__KEY_SERVICE_TIMEOUT};
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-        if (!same_text(repli__config_text(now, fixed[i]), repli__config_text(wanted, fixed[i])))
+        if (!same_text(repli__config_text(now, fixed[i]), repli__config_text(wanted, fixed[i])) ||
+            !repli__config_strings_same(repli__config_strings(now, fixed[i]),
+                                        repli__config_strings(wanted, fixed[i])) ||
+            repli__config_integer(now, fixed[i]) != repli__config_integer(wanted, fixed[i]))
             return needs_restart(repli_config_keys()[fixed[i]]->name, err);
     const repli_driver *a = &now->driver.driver;
     const repli_driver *b = &wanted->driver.driver;

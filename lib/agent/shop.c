@@ -34,6 +34,34 @@ static int32_t offer_external(repli__shop *shop, size_t index, repli__registry *
     return repli__registry_add(registry, REPLI__OWNER_LIBRARY, &handler, err);
 }
 
+int32_t repli__shop_check(const repli_config *config, repli_error *err) {
+    static const int commands[] = {REPLI__KEY_SERVICE_PID, REPLI__KEY_SERVICE_START,
+                                   REPLI__KEY_SERVICE_STOP};
+    const char *unit = repli__config_text(config, REPLI__KEY_SERVICE_UNIT);
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        count += repli__config_strings(config, commands[i]) != NULL;
+    if (unit == NULL ? count == 0 || count == sizeof(commands) / sizeof(commands[0]) : count == 0)
+        return REPLI_OK;
+    return repli__error(err, REPLI_EINVALID, "agent",
+                        "a service is either \"service.unit\", or all of \"service.pid\", "
+                        "\"service.start\" and \"service.stop\"");
+}
+
+static int32_t offer_service(repli__shop *shop, repli__registry *registry, repli_error *err) {
+    const repli_config *config = shop->config;
+    shop->service =
+        (repli__service){.commands = &shop->commands,
+                         .unit = repli__config_text(config, REPLI__KEY_SERVICE_UNIT),
+                         .pid = repli__config_strings(config, REPLI__KEY_SERVICE_PID),
+                         .start = repli__config_strings(config, REPLI__KEY_SERVICE_START),
+                         .stop = repli__config_strings(config, REPLI__KEY_SERVICE_STOP),
+                         .timeout_ms = repli__config_integer(config, REPLI__KEY_SERVICE_TIMEOUT)};
+    return shop->service.unit != NULL || shop->service.pid != NULL
+               ? repli__service_offer(&shop->service, registry, err)
+               : REPLI_OK;
+}
+
 static int32_t offer(repli__shop *shop, repli__registry *registry, repli_error *err) {
     const size_t count = shop->config->external_count;
     shop->externals = repli__calloc(&shop->config->mem, count + 1, sizeof(*shop->externals));
@@ -42,7 +70,7 @@ static int32_t offer(repli__shop *shop, repli__registry *registry, repli_error *
     int32_t code = REPLI_OK;
     for (size_t i = 0; i < count && code == REPLI_OK; i++)
         code = offer_external(shop, i, registry, err);
-    return code;
+    return code == REPLI_OK ? offer_service(shop, registry, err) : code;
 }
 
 int32_t repli__shop_open(repli__shop *shop, repli_config *config, repli__log *log,

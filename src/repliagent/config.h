@@ -85,6 +85,7 @@ int config_declare(struct config *config, int owner, const repli_config_key *con
 void config_declare_externals(struct config *config, const struct tree_node *root,
                               struct problems *problems);
 void config_apply_externals(struct config *config, struct problems *problems);
+void config_check_service(const struct config *config, struct problems *problems);
 /* Assign what stands in the section at path ("" for the root). What is not known is a problem,
  * unless it is the root entry called skip (may be NULL). */
 void config_assign(struct config *config, const struct tree_node *section, const char *path,

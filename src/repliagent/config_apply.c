@@ -106,6 +106,7 @@ void config_apply(struct config *config, struct problems *problems) {
     }
     apply_driver(config, problems);
     config_apply_externals(config, problems);
+    config_check_service(config, problems);
     config->stop_timeout_ms = config_find(config, "stop_timeout")->number * 1000;
     config->log_level = level_of(config_text(config, "telemetry.logs.level"));
     config->log_mode = config_text(config, "telemetry.logs.mode");

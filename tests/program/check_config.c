@@ -462,6 +462,72 @@ static char *values_of(const char *text) {
     return values;
 }
 
+/* Actions that are done by commands, and the service. */
+START_TEST(names_mistakes_in_commands) {
+    static const struct mistake commands[] = {
+        {"actions: {external: {a: {check: [true]}}}\n",
+         "a.yaml:4:22: actions.external.a.action is missing: command that does the work, or starts "
+         "it\n"},
+        {"actions: {external: {a: {action: true}}}\n",
+         "a.yaml:4:34: actions.external.a.action: found \"true\", expected a list of texts, such "
+         "as "
+         "[one, \"and two\"] (command that does the work, or starts it)\n"},
+        {"actions: {external: {a: {action: []}}}\n",
+         "a.yaml:4:34: actions.external.a: the action command of the external action \"a\" names "
+         "no "
+         "program\n"},
+        {"actions: {external: {a: {action: [true], chek: [true]}}}\n",
+         "a.yaml:4:42: unknown key \"actions.external.a.chek\"; did you mean "
+         "\"actions.external.a.check\"?\n"},
+        {"actions: {external: [true]}\n",
+         "a.yaml:4:21: actions.external: found a list, expected a section: its keys below it, "
+         "indented\n"},
+        {"service: {start: [true], stop: [true]}\n",
+         "a.yaml:4:32: a service is either service.unit, or all of service.pid, service.start and "
+         "service.stop\n"},
+        {"service: {unit: a.service, stop: [true]}\n",
+         "a.yaml:4:34: a service is either service.unit, or all of service.pid, service.start and "
+         "service.stop\n"},
+    };
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        char *yaml = with_head(commands[i].text), *problems;
+        ck_assert_ptr_null(load(yaml, &problems));
+        ck_assert_str_eq(problems, commands[i].problem);
+        free(problems);
+        free(yaml);
+    }
+}
+END_TEST
+
+START_TEST(warns_of_a_command_that_is_not_there) {
+    char *yaml = with_head("actions: {external: {a: {action: [no-such-program]}}}\n"
+                           "service: {pid: [cat], start: [/no/such], stop: [true]}\n");
+    char *problems;
+    struct config *config = load(yaml, &problems);
+    ck_assert_ptr_nonnull(config);
+    ck_assert_str_eq(problems,
+                     "warning: a.yaml:4:34: actions.external.a.action: there is no program "
+                     "\"no-such-program\" at present\n"
+                     "warning: a.yaml:5:30: service.start: there is no program \"/no/such\" at "
+                     "present\n");
+    config_free(config);
+    free(problems);
+    free(yaml);
+}
+END_TEST
+
+START_TEST(takes_external_actions) {
+    struct config *config =
+        load_good("actions:\n  external:\n    b-1: {action: [true], timeout_ms: 5}\n"
+                  "    a: {action: [sh, -c, \"exit 0\"], check: [true], summary: Try}\n");
+    ck_assert_str_eq(config_find(config, "actions.external.a.action")->items[2], "exit 0");
+    ck_assert_int_eq(config_find(config, "actions.external.b-1.timeout_ms")->number, 5);
+    config_free(config);
+    config_free(load_good("actions: {external: {}}\n"));
+    config_free(load_good("actions: {external: ~}\n"));
+}
+END_TEST
+
 START_TEST(prints_what_could_be_read_again) {
     char *secret = secret_path("s3cret", 0600), *text;
     ck_assert_int_gt(asprintf(&text,
@@ -575,6 +641,9 @@ int main(void) {
     tcase_add_test(tcase, refuses_a_secret_that_all_can_read);
     tcase_add_test(tcase, refuses_an_empty_secret);
     tcase_add_test(tcase, warns_of_a_secret_in_a_public_file);
+    tcase_add_test(tcase, names_mistakes_in_commands);
+    tcase_add_test(tcase, warns_of_a_command_that_is_not_there);
+    tcase_add_test(tcase, takes_external_actions);
     tcase_add_test(tcase, prints_what_could_be_read_again);
     tcase_add_test(tcase, prints_no_secret);
     tcase_add_test(tcase, a_client_reads_its_part_only);

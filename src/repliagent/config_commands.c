@@ -96,7 +96,14 @@ static const struct config_setting *setting_of(const struct config *config, cons
     return NULL;
 }
 
-/* A command as the library takes it; it may be installed later, so that is only warned of. */
+/* It may be installed later, so that is only warned of. */
+static void look_for_program(const struct config_setting *setting, struct problems *problems) {
+    if (setting->item_count > 0 && !is_program(setting->items[0]))
+        problems_warning(problems, setting->at, "%s: there is no program \"%.200s\" at present",
+                         setting->name, setting->items[0]);
+}
+
+/* A command as the library takes it. */
 static const char *const *command_of(struct config *config, const struct config_setting *setting,
                                      struct problems *problems) {
     if (setting->origin <= CONFIG_DEFAULT)
@@ -108,9 +115,7 @@ static const char *const *command_of(struct config *config, const struct config_
     }
     for (size_t i = 0; i < setting->item_count; i++)
         argv[i] = setting->items[i];
-    if (argv[0] != NULL && !is_program(argv[0]))
-        problems_warning(problems, setting->at, "%s: there is no program \"%.200s\" at present",
-                         setting->name, argv[0]);
+    look_for_program(setting, problems);
     return argv;
 }
 
@@ -128,4 +133,23 @@ void config_apply_externals(struct config *config, struct problems *problems) {
         if (repli_config_add_external_action(config->agent, &external, &err) != REPLI_OK)
             problems_error(problems, action->at, CONFIG_EXTERNALS ".%s: %s", name, err.message);
     }
+}
+
+void config_check_service(const struct config *config, struct problems *problems) {
+    static const char *const names[] = {"service.unit", "service.pid", "service.start",
+                                        "service.stop"};
+    const struct config_setting *last = NULL;
+    int set[4];
+    for (size_t i = 0; i < 4; i++) {
+        const struct config_setting *setting = config_find(config, names[i]);
+        set[i] = setting->origin > CONFIG_DEFAULT;
+        if (set[i])
+            last = setting;
+        look_for_program(setting, problems);
+    }
+    const int commands = set[1] + set[2] + set[3];
+    if (set[0] ? commands > 0 : commands % 3 != 0)
+        problems_error(problems, last->at,
+                       "a service is either service.unit, or all of service.pid, service.start and "
+                       "service.stop");
 }
