@@ -81,10 +81,20 @@ typedef struct repli_config_key {
 
 /* Actions. */
 
+/* How actions of a kind may be ended before they end by themselves. Without any of these one that
+ * runs cannot be cancelled, and at its deadline the library gives it up, its effect unknown. */
+
+/** Between two steps is a safe point: the library may end the action there. */
+#define REPLI_KIND_CANCEL_BETWEEN_STEPS (1u << 0)
+/** The kind knows REPLI_STEP_CANCELLED: it is given a step to end the action in, or not. */
+#define REPLI_KIND_CANCEL_BY_STEP (1u << 1)
+/** An action that was interrupted is not resumed, but ends so: its steps cannot be repeated. */
+#define REPLI_KIND_NO_RESUME (1u << 2)
+
 /** A kind of action that a driver offers. */
 typedef struct repli_action_kind {
     uint32_t struct_size;
-    uint32_t reserved;
+    uint32_t flags; /**< REPLI_KIND_* */
     /** "domain/name". Of replicante.io's names only agent.replicante.io/cluster.init, .add, .join
      *  and .remove may be used; everything else belongs to a domain of the driver's own. */
     const char *kind;
@@ -95,8 +105,19 @@ typedef struct repli_action_kind {
 #define REPLI_ACTION_KIND_INIT                                                                     \
     { (uint32_t)sizeof(repli_action_kind), 0, NULL, NULL, NULL }
 
-/** The agent stopped while a step of this action ran: that step may or may not have happened. */
+/** The agent stopped, or the action's deadline came, while a step of this action ran: that step may
+ *  or may not have happened. */
 #define REPLI_STEP_INTERRUPTED (1u << 0)
+/**
+ * For REPLI_KIND_CANCEL_BY_STEP: the action is to end. The kind ends it at a safe point, undoing
+ * what it has begun if it can: it emits FAILED, or returns REPLI_ECANCELLED, and says what it left
+ * behind. Or it carries on: emits RUNNING or DONE. Without REPLI_STEP_DEADLINE all steps from now
+ * on have this flag.
+ */
+#define REPLI_STEP_CANCELLED (1u << 1)
+/** Beside it: because the action's deadline has passed. This is the last step there is; if it ends
+ *  neither way, the effect of the action is unknown. */
+#define REPLI_STEP_DEADLINE (1u << 2)
 
 /** What action_step() is given. */
 typedef struct repli_step {

@@ -54,6 +54,9 @@ REPLI_API const char *repli_status_name(int32_t status);
 REPLI_API const char *repli_role_name(int32_t role);
 /** "NEW", "RUNNING", "DONE", "FAILED"; NULL for a number that is no REPLI_PHASE_*. */
 REPLI_API const char *repli_phase_name(int32_t phase);
+/** "done", "failed", "timed_out", "cancelled", "interrupted"; NULL for a number that is no
+ *  REPLI_ENDED_*. */
+REPLI_API const char *repli_ended_name(int32_t outcome);
 
 /* Time and identifiers. */
 
@@ -132,10 +135,15 @@ typedef struct repli_request {
     const char *requester; /**< NULL: "AGENT_API" */
     const repli_header *headers;
     size_t header_count;
+    int64_t deadline_ns;   /**< when it is to end at the latest; REPLI_TIME_NONE or 0: none */
+    int64_t not_before_ns; /**< when it may begin; REPLI_TIME_NONE or 0: at once */
 } repli_request;
 
 #define REPLI_REQUEST_INIT                                                                         \
-    { (uint32_t)sizeof(repli_request), 0, NULL, NULL, NULL, REPLI_TIME_NONE, NULL, NULL, 0 }
+    {                                                                                              \
+        (uint32_t)sizeof(repli_request), 0, NULL, NULL, NULL, REPLI_TIME_NONE, NULL, NULL, 0,      \
+            REPLI_TIME_NONE, REPLI_TIME_NONE                                                       \
+    }
 
 REPLI_API int32_t repli_request_to_json(const repli_request *request, repli_buf *ret_json,
                                         repli_error *err);

@@ -161,6 +161,17 @@ enum {
     REPLI_PHASE_FAILED = 4
 };
 
+/** How an action that is DONE or FAILED came to its end. */
+enum {
+    REPLI_ENDED_DONE = 1,
+    REPLI_ENDED_FAILED = 2,    /**< it could not be done, and the error says why */
+    REPLI_ENDED_TIMED_OUT = 3, /**< its deadline passed: unless the error says otherwise, its effect
+                                    is unknown */
+    REPLI_ENDED_CANCELLED = 4, /**< on request */
+    REPLI_ENDED_INTERRUPTED = 5 /**< the agent stopped while it ran, and it could not be resumed:
+                                     its effect is unknown */
+};
+
 /** A value for times that are not set: INT64_MIN. Times are nanoseconds since 1970 in UTC. */
 #define REPLI_TIME_NONE INT64_MIN
 
@@ -201,6 +212,12 @@ typedef struct repli_action {
     const char *error_json;          /**< {"error_msg", "error_cause"?, "error_trail"?}, or NULL */
     const repli_transition *history; /**< newest first */
     size_t history_count;
+    /* Times that are 0 are not set, as if they were REPLI_TIME_NONE. */
+    int64_t deadline_ns;         /**< when it ends at the latest, done or not */
+    int64_t not_before_ns;       /**< it waits at least until then */
+    int64_t cancel_requested_ns; /**< when it was asked to end while it ran */
+    int32_t outcome;             /**< REPLI_ENDED_*; 0 until the phase is final */
+    int32_t reserved;
 } repli_action;
 
 /** An entry of the list of queued or finished actions. */

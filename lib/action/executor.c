@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "action/run.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "driver/op.h"
@@ -13,32 +13,13 @@
 
 enum { SHORTEST_PAUSE_MS = 10, LONGEST_RETRY_MS = 1000, KIND_SIZE = 256 };
 
+/* Who waits for an answer until the deadline may give up a little earlier. */
+static const uint64_t slack_ns = 50 * (uint64_t)REPLI__NS_PER_MS;
+/* What a step that was cancelled is given to return before that is said aloud. */
+static const uint64_t grace_ns = 1000 * (uint64_t)REPLI__NS_PER_MS;
+
 /* What is done next. */
 enum stage { TAKE, STEP, RECORD };
-
-/* What became of a step. */
-typedef struct step_result {
-    int32_t phase;
-    const char *payload; /* NULL: as it was */
-    const char *error;   /* for FAILED: JSON */
-    repli_buf error_text;
-    int64_t next_ms;
-} step_result;
-
-/* An action while it runs: from TAKE to TAKE. */
-typedef struct action_run {
-    repli__claim claim;
-    const repli__handler *handler; /* NULL: nobody offers this kind any more */
-    uint64_t steps;                /* recorded so far */
-    uint32_t flags;                /* for the next step */
-    const char *payload;           /* as recorded */
-    repli__arena payload_arena;    /* owns payload, unless the claim does */
-    int64_t pause_ms;              /* of the last pause that the library chose; 0: none */
-
-    /* Of the step that is to be recorded. */
-    repli_sink sink;
-    step_result result;
-} action_run;
 
 struct repli__executor {
     repli__mem mem;
@@ -48,6 +29,8 @@ struct repli__executor {
     const repli_host *host;
     void (*cancel)(void *user_data, repli_op *op);
     void *cancel_data;
+    void (*watch)(void *user_data);
+    void *watch_data;
     repli__worker worker;
 
     pthread_mutex_t mutex; /* guards what follows */
@@ -58,6 +41,8 @@ struct repli__executor {
     int stops;
     int pauses;
     int stepping;
+    uint64_t step_deadline_ns;             /* of the step in progress */
+    enum { IN_TIME, TOLD, STUCK } overrun; /* how far that was noticed */
 
     pthread_mutex_t op_mutex; /* keeps op while it is being cancelled */
     repli_op *op;             /* the step in progress, or NULL */
@@ -66,7 +51,7 @@ struct repli__executor {
     enum stage stage;
     uint64_t pause_ns; /* nothing is done before */
     int64_t retry_ms;  /* the last pause after a failure; 0: there was none */
-    action_run run;
+    repli__run run;
 };
 
 /* Each part of the work returns when to go on; 0: at once. */
@@ -74,6 +59,13 @@ struct repli__executor {
 static uint64_t pause_for(repli__executor *executor, int64_t ms) {
     executor->pause_ns = ms > 0 ? repli__deadline_ns(ms) : 0;
     return executor->pause_ns;
+}
+
+static int is_stopping(repli__executor *executor) {
+    pthread_mutex_lock(&executor->mutex);
+    const int stops = executor->stops;
+    pthread_mutex_unlock(&executor->mutex);
+    return stops;
 }
 
 /* After a failure that may pass. */
@@ -102,8 +94,8 @@ static void set_running(repli__executor *executor, const char *kind) {
 
 static void begin_action(repli__executor *executor, const repli__claim *claim) {
     const repli_action *action = claim->action;
-    action_run *run = &executor->run;
-    *run = (action_run){.claim = *claim,
+    repli__run *run = &executor->run;
+    *run = (repli__run){.claim = *claim,
                         .handler = repli__registry_find(executor->registry, action->kind),
                         .steps = claim->steps,
                         .flags = claim->interrupted ? REPLI_STEP_INTERRUPTED : 0,
@@ -138,19 +130,47 @@ static uint64_t take(repli__executor *executor) {
 
 /* Steps. */
 
+/* Whether the action has to end before it does so by itself: REPLI_STEP_CANCELLED and _DEADLINE. */
+static uint32_t called_to_end(const repli__executor *executor) {
+    const repli__run *run = &executor->run;
+    const repli_action *action = run->claim.action;
+    if (run->late ||
+        (action->deadline_ns != REPLI_TIME_NONE && repli__wall_ns() >= action->deadline_ns))
+        return REPLI_STEP_CANCELLED | REPLI_STEP_DEADLINE;
+    if (action->cancel_requested_ns != REPLI_TIME_NONE ||
+        repli__store_is_asked(executor->store, run->claim.sequence))
+        return REPLI_STEP_CANCELLED;
+    return 0;
+}
+
+/* The action's deadline, as far as it concerns the next step; UINT64_MAX: none. */
+static uint64_t deadline_of(const repli__run *run) {
+    const int64_t wall_ns = run->claim.action->deadline_ns;
+    return wall_ns == REPLI_TIME_NONE || (run->flags & REPLI_STEP_DEADLINE) != 0
+               ? UINT64_MAX
+               : repli__mono_of(wall_ns);
+}
+
 /* Returns 0 if there may be no step now; else it is in progress. */
 static int begin_step(repli__executor *executor, repli_op *op) {
+    const uint64_t end_ns = deadline_of(&executor->run);
     pthread_mutex_lock(&executor->mutex);
     const int may = executor->pauses == 0 && !executor->stops;
     if (may) {
         executor->stepping = 1;
         executor->stats.step_since_ns = repli__mono_ns();
         op->deadline_ns = repli__deadline_ns(executor->options.step_timeout_ms);
+        if (end_ns < op->deadline_ns)
+            op->deadline_ns = end_ns;
+        executor->step_deadline_ns = op->deadline_ns;
+        executor->overrun = IN_TIME;
         pthread_mutex_lock(&executor->op_mutex);
         executor->op = op;
         pthread_mutex_unlock(&executor->op_mutex);
     }
     pthread_mutex_unlock(&executor->mutex);
+    if (may && op->deadline_ns == end_ns && executor->watch != NULL)
+        executor->watch(executor->watch_data);
     return may;
 }
 
@@ -167,6 +187,7 @@ static void end_step(repli__executor *executor, const repli_op *op) {
     executor->stats.overruns += overran != 0;
     executor->stats.busy_ns += took_ns;
     executor->stats.step_since_ns = 0;
+    executor->stats.stuck = 0;
     executor->stepping = 0;
     pthread_cond_broadcast(&executor->idle);
     pthread_mutex_unlock(&executor->mutex);
@@ -177,37 +198,33 @@ static void end_step(repli__executor *executor, const repli_op *op) {
                           action->id, action->kind, took_ns / (uint64_t)REPLI__NS_PER_MS);
 }
 
-static void fail(step_result *result, const char *message, const char *cause) {
-    result->phase = REPLI_PHASE_FAILED;
-    result->error = "{\"error_msg\":\"out of memory while writing down why the action failed\"}";
-    if (repli__failure_to_json(message, cause, &result->error_text, NULL) == REPLI_OK)
-        result->error = result->error_text.data;
+/* What there is after a step. */
+enum after_step { RESULT, NOTHING, CUT };
+
+/* What a step says that was cancelled so that the agent can stop, or cut short by the deadline, is
+ * no reason to fail the action. */
+static enum after_step judge(repli__executor *executor, const repli_op *op, int32_t code,
+                             const repli_error *error) {
+    repli__run *run = &executor->run;
+    if (code == REPLI_OK)
+        repli__result_take(&run->result, &run->sink.outcome);
+    else if (atomic_load(&op->cancelled) && is_stopping(executor))
+        return NOTHING;
+    const int was_late = (run->flags & REPLI_STEP_DEADLINE) != 0;
+    if (code != REPLI_OK && !was_late && deadline_of(run) <= repli__mono_ns() + slack_ns) {
+        run->late = 1;
+        run->flags = REPLI_STEP_INTERRUPTED;
+        return CUT;
+    }
+    if ((run->flags & REPLI_STEP_CANCELLED) != 0)
+        repli__run_take_end(run, code, error);
+    else if (code != REPLI_OK)
+        repli__run_fail(run, error);
+    return RESULT;
 }
 
-static void fail_unknown(step_result *result, const char *kind) {
-    char message[KIND_SIZE + 128];
-    snprintf(message, sizeof(message),
-             "this agent does not offer actions of kind %.*s any more; it did when the action was "
-             "scheduled",
-             KIND_SIZE, kind);
-    fail(result, message, NULL);
-}
-
-static void take_outcome(step_result *result, const repli_outcome *outcome) {
-    if (outcome->phase == 0)
-        return;
-    result->phase = outcome->phase;
-    result->payload = outcome->payload_json;
-    result->next_ms = outcome->next_step_ms;
-    if (outcome->phase == REPLI_PHASE_FAILED)
-        fail(result, outcome->error != NULL ? outcome->error : "the action failed",
-             outcome->error_cause);
-}
-
-/* Returns 0 if there is nothing to record: what a step says that was cancelled so that the agent
- * can stop is no reason to fail the action. */
-static int do_step(repli__executor *executor) {
-    action_run *run = &executor->run;
+static enum after_step do_step(repli__executor *executor) {
+    repli__run *run = &executor->run;
     repli_action action = *run->claim.action;
     action.payload_json = run->payload;
     const repli_step step = {
@@ -215,36 +232,44 @@ static int do_step(repli__executor *executor) {
     repli_op op = {.running_action = action.kind};
     atomic_init(&op.cancelled, 0);
     if (!begin_step(executor, &op))
-        return 0;
+        return NOTHING;
     repli_error error = REPLI_ERROR_INIT;
     int32_t code =
         run->handler->step(run->handler->user_data, executor->host, &op, &step, &run->sink, &error);
     end_step(executor, &op);
     code = repli__sink_finish(&run->sink, code, &error);
-    if (code == REPLI_OK)
-        take_outcome(&run->result, &run->sink.outcome);
-    else if (atomic_load(&op.cancelled))
-        return 0;
-    else
-        fail(&run->result, error.message, error.cause[0] != '\0' ? error.cause : NULL);
-    return 1;
+    return judge(executor, &op, code, &error);
 }
 
-static void drop_result(action_run *run) {
-    repli_buf_dispose(&run->result.error_text);
+static void drop_result(repli__run *run) {
+    repli__result_dispose(&run->result);
     repli__sink_dispose(&run->sink);
 }
 
 static uint64_t step(repli__executor *executor) {
-    action_run *run = &executor->run;
+    repli__run *run = &executor->run;
     repli__sink_init(&run->sink, REPLI__SINK_STEP, &executor->mem);
-    run->result = (step_result){
-        .phase = REPLI_PHASE_RUNNING, .error_text = {.allocator = &executor->mem}, .next_ms = -1};
+    repli__result_init(&run->result, &executor->mem);
+    const uint32_t call = called_to_end(executor);
+    enum after_step after = RESULT;
     if (run->handler == NULL) {
-        fail_unknown(&run->result, run->claim.action->kind);
-    } else if (!do_step(executor)) {
+        repli__run_fail_unknown(run);
+    } else if (run->claim.interrupted && run->steps == run->claim.steps &&
+               repli__run_heeds(run, REPLI_KIND_NO_RESUME)) {
+        repli__result_fail(&run->result, REPLI_ENDED_INTERRUPTED,
+                           "the agent stopped while it ran, and actions of its kind are not "
+                           "resumed: its effect is unknown",
+                           NULL);
+    } else if (repli__run_ends_here(run, call)) {
+        repli__run_end_here(run, call);
+    } else {
+        run->answered = repli__run_heeds(run, REPLI_KIND_CANCEL_BY_STEP) ? call : 0;
+        run->flags |= run->answered;
+        after = do_step(executor);
+    }
+    if (after != RESULT) {
         drop_result(run);
-        return UINT64_MAX;
+        return after == CUT ? 0 : UINT64_MAX;
     }
     executor->stage = RECORD;
     return 0;
@@ -253,8 +278,8 @@ static uint64_t step(repli__executor *executor) {
 /* How long to wait for the next step: what the driver asks for; else not at all while there is
  * progress, and twice as long each time while there is none. */
 static int64_t pause_before_next(repli__executor *executor) {
-    action_run *run = &executor->run;
-    const step_result *result = &run->result;
+    repli__run *run = &executor->run;
+    const repli__result *result = &run->result;
     if (result->next_ms >= 0)
         return result->next_ms;
     const int progress = result->payload != NULL &&
@@ -273,7 +298,7 @@ static int64_t pause_before_next(repli__executor *executor) {
 }
 
 static void keep_payload(repli__executor *executor) {
-    action_run *run = &executor->run;
+    repli__run *run = &executor->run;
     if (run->result.payload == NULL)
         return;
     repli__arena_dispose(&run->payload_arena);
@@ -283,7 +308,7 @@ static void keep_payload(repli__executor *executor) {
 }
 
 static void log_end(const repli__executor *executor) {
-    const action_run *run = &executor->run;
+    const repli__run *run = &executor->run;
     const int failed = run->result.phase == REPLI_PHASE_FAILED;
     repli__log_printf(executor->log, failed ? REPLI_LOG_WARNING : REPLI_LOG_INFO, "agent",
                       "action %s (%s) is %s%s%s", run->claim.action->id, run->claim.action->kind,
@@ -300,10 +325,24 @@ static void count_end(repli__executor *executor, int32_t phase) {
     pthread_mutex_unlock(&executor->mutex);
 }
 
+/* When to go on; 0: now. A pause between steps ends early if the action is called to end. */
+static uint64_t pause_left(const repli__executor *executor) {
+    const uint64_t now_ns = repli__mono_ns();
+    if (executor->pause_ns == 0 || now_ns >= executor->pause_ns)
+        return 0;
+    if (executor->stage != STEP)
+        return executor->pause_ns;
+    if (called_to_end(executor) != executor->run.answered)
+        return 0;
+    const int64_t wall_ns = executor->run.claim.action->deadline_ns;
+    const uint64_t look_ns = wall_ns == REPLI_TIME_NONE ? UINT64_MAX : repli__look_at(wall_ns);
+    return look_ns < executor->pause_ns ? look_ns : executor->pause_ns;
+}
+
 /* The outcome is recorded. The end of an action may have claimed the next one, which the store
  * tells. */
 static uint64_t go_on(repli__executor *executor) {
-    action_run *run = &executor->run;
+    repli__run *run = &executor->run;
     if (run->result.phase != REPLI_PHASE_RUNNING) {
         count_end(executor, run->result.phase);
         log_end(executor);
@@ -317,16 +356,18 @@ static uint64_t go_on(repli__executor *executor) {
     keep_payload(executor);
     drop_result(run);
     executor->stage = STEP;
-    return pause_for(executor, pause_ms);
+    pause_for(executor, pause_ms);
+    return pause_left(executor);
 }
 
 /* What was done must be written down before anything else happens, however long that takes: the
  * step is not done again. */
 static uint64_t record(repli__executor *executor) {
-    const action_run *run = &executor->run;
+    const repli__run *run = &executor->run;
     repli_error error = REPLI_ERROR_INIT;
     if (repli__store_advance(executor->store, run->claim.sequence, run->result.phase,
-                             run->result.payload, run->result.error, &error) != REPLI_OK)
+                             run->result.ended, run->result.payload, run->result.error,
+                             &error) != REPLI_OK)
         return retry_later(executor, "cannot record the outcome of a step", &error);
     if (executor->retry_ms > 0)
         repli__log_printf(executor->log, REPLI_LOG_INFO, "agent",
@@ -349,13 +390,6 @@ static void give_up(repli__executor *executor) {
         end_action(executor);
 }
 
-static int is_stopping(repli__executor *executor) {
-    pthread_mutex_lock(&executor->mutex);
-    const int stops = executor->stops;
-    pthread_mutex_unlock(&executor->mutex);
-    return stops;
-}
-
 /* At most one step, and its outcome. */
 static uint64_t work(void *user_data) {
     repli__executor *executor = user_data;
@@ -363,10 +397,10 @@ static uint64_t work(void *user_data) {
         give_up(executor);
         return UINT64_MAX;
     }
-    if (executor->pause_ns != 0 && repli__mono_ns() < executor->pause_ns)
-        return executor->pause_ns;
+    uint64_t next_ns = pause_left(executor);
+    if (next_ns != 0)
+        return next_ns;
     executor->pause_ns = 0;
-    uint64_t next_ns = 0;
     if (executor->stage == TAKE)
         next_ns = take(executor);
     if (executor->stage == STEP && next_ns == 0)
@@ -376,7 +410,8 @@ static uint64_t work(void *user_data) {
     return next_ns;
 }
 
-/* Called by the store, on whichever thread commits. */
+/* Called by the store, on whichever thread commits: there is an action, or the one that runs is to
+ * end. */
 static void on_claim(void *user_data) {
     repli__worker_tell(&((repli__executor *)user_data)->worker);
 }
@@ -437,9 +472,10 @@ int32_t repli__executor_start(repli__executor *executor, repli_error *err) {
     return REPLI_OK;
 }
 
-static void cancel_step(repli__executor *executor) {
+/* If its deadline is not later. */
+static void cancel_step(repli__executor *executor, uint64_t deadline_ns) {
     pthread_mutex_lock(&executor->op_mutex);
-    if (executor->op != NULL) {
+    if (executor->op != NULL && executor->op->deadline_ns <= deadline_ns) {
         atomic_store(&executor->op->cancelled, 1);
         if (executor->cancel != NULL)
             executor->cancel(executor->cancel_data, executor->op);
@@ -455,7 +491,7 @@ int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repl
     executor->stops = 1;
     pthread_mutex_unlock(&executor->mutex);
     repli__worker_quit(&executor->worker);
-    cancel_step(executor);
+    cancel_step(executor, UINT64_MAX);
     if (!repli__worker_join(&executor->worker, deadline))
         return repli__error(err, REPLI_ETIMEOUT, "agent",
                             "the step of the running action did not return when it was cancelled; "
@@ -468,6 +504,47 @@ void repli__executor_on_cancel(repli__executor *executor,
                                void (*cancel)(void *user_data, repli_op *op), void *user_data) {
     executor->cancel = cancel;
     executor->cancel_data = user_data;
+}
+
+void repli__executor_on_watch(repli__executor *executor, void (*watch)(void *user_data),
+                              void *user_data) {
+    executor->watch = watch;
+    executor->watch_data = user_data;
+}
+
+/* Returns when to look again. */
+static uint64_t notice(repli__executor *executor, uint64_t now_ns, int *ret_told, int *ret_stuck) {
+    const uint64_t deadline_ns = executor->step_deadline_ns;
+    if (!executor->stepping || executor->overrun == STUCK)
+        return UINT64_MAX;
+    if (now_ns < deadline_ns)
+        return deadline_ns;
+    *ret_told = executor->overrun == IN_TIME;
+    executor->overrun = TOLD;
+    if (now_ns < deadline_ns + grace_ns)
+        return deadline_ns + grace_ns;
+    *ret_stuck = executor->stats.stuck = 1;
+    executor->overrun = STUCK;
+    return UINT64_MAX;
+}
+
+uint64_t repli__executor_watch(repli__executor *executor) {
+    const uint64_t now_ns = repli__mono_ns();
+    char kind[KIND_SIZE];
+    int told = 0;
+    int stuck = 0;
+    pthread_mutex_lock(&executor->mutex);
+    const uint64_t next_ns = notice(executor, now_ns, &told, &stuck);
+    memcpy(kind, executor->kind, sizeof(kind));
+    pthread_mutex_unlock(&executor->mutex);
+    if (told)
+        cancel_step(executor, now_ns);
+    if (stuck)
+        repli__log_printf(executor->log, REPLI_LOG_WARNING, "agent",
+                          "a step of the running action (%s) is past its deadline and was "
+                          "cancelled, but does not return; no other action runs until it does",
+                          kind);
+    return next_ns;
 }
 
 void repli__executor_set_options(repli__executor *executor,

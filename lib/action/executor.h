@@ -27,6 +27,7 @@ typedef struct repli__executor_stats {
     uint64_t busy_ns;       /* spent in steps */
     uint64_t loops;         /* times an action was stepped or found waiting */
     int running;            /* 1 while an action is being executed */
+    int stuck;              /* 1 while a step is past its deadline */
     uint64_t step_since_ns; /* monotonic start of the step in progress; 0: none */
 } repli__executor_stats;
 
@@ -49,9 +50,16 @@ int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repl
 void repli__executor_free(repli__executor *executor);
 
 /* How the driver is told to give up the step in progress, beside op being marked as cancelled;
- * called from repli__executor_stop(). To be set before the start. */
+ * called from repli__executor_stop() and repli__executor_watch(). To be set before the start. */
 void repli__executor_on_cancel(repli__executor *executor,
                                void (*cancel)(void *user_data, repli_op *op), void *user_data);
+/* Who is to call repli__executor_watch() soon, as a step begins that may have to be cut short: told
+ * on the executor's thread. To be set before the start. */
+void repli__executor_on_watch(repli__executor *executor, void (*watch)(void *user_data),
+                              void *user_data);
+/* Cancel a step that is past its deadline, and say so if it does not return then. On a thread that
+ * is not in the driver. Returns the monotonic time at which to be called again at the latest. */
+uint64_t repli__executor_watch(repli__executor *executor);
 /* The kind of the action that runs now, copied; empty if none does. */
 void repli__executor_running(repli__executor *executor, char *ret_kind, size_t size);
 void repli__executor_stats_get(repli__executor *executor, repli__executor_stats *ret_stats);

@@ -185,6 +185,12 @@ static int32_t check_id(repli_agent *agent, const char *id, char ret_id[REPLI_UU
     return REPLI_OK;
 }
 
+static int may_ask(const void *registry, const char *kind) {
+    const repli__handler *handler = repli__registry_find(registry, kind);
+    return handler != NULL && (handler->kind.flags &
+                               (REPLI_KIND_CANCEL_BETWEEN_STEPS | REPLI_KIND_CANCEL_BY_STEP)) != 0;
+}
+
 int32_t repli_agent_cancel(repli_agent *agent, const char *id, repli_error *err) {
     char canonical[REPLI_UUID_SIZE];
     int32_t code = check_id(agent, id, canonical, err);
@@ -195,7 +201,8 @@ int32_t repli_agent_cancel(repli_agent *agent, const char *id, repli_error *err)
     code = repli__failure_to_json("cancelled before it began", NULL, &failure, err);
     if (code == REPLI_OK) {
         const uint64_t start_ns = repli__mono_ns();
-        code = repli__store_cancel(agent->store, canonical, failure.data, err);
+        code = repli__store_cancel(agent->store, canonical, failure.data, may_ask, agent->registry,
+                                   err);
         count(agent, REPLI__OP_CANCEL, code, start_ns);
     }
     repli_buf_dispose(&failure);

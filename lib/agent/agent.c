@@ -46,7 +46,10 @@ static void on_news(void *user_data) {
 /* What the workers do. */
 
 static uint64_t run_loop(void *user_data) {
-    return repli__observer_tick(((repli_agent *)user_data)->observer, repli__mono_ns());
+    repli_agent *agent = user_data;
+    const uint64_t tick_ns = repli__observer_tick(agent->observer, repli__mono_ns());
+    const uint64_t watch_ns = repli__executor_watch(agent->executor);
+    return tick_ns < watch_ns ? tick_ns : watch_ns;
 }
 
 static uint64_t run_driver(void *user_data) {
@@ -156,8 +159,10 @@ static int32_t make_executor(repli_agent *agent, repli_error *err) {
     const repli__executor_options options = repli__agent_executor_options(agent->config);
     code = repli__executor_new(agent->store, agent->registry, repli__host_table(agent->host),
                                &options, &agent->mem, &agent->log, &agent->executor, err);
-    if (code == REPLI_OK)
+    if (code == REPLI_OK) {
         repli__executor_on_cancel(agent->executor, repli__actor_cancel, &agent->actor);
+        repli__executor_on_watch(agent->executor, on_tick, agent);
+    }
     return code;
 }
 

@@ -33,7 +33,7 @@ enum {
 };
 
 /*
- * Who runs what: the loop ticks the observer; the driver's worker makes the calls that observe; the
+ * Who runs what: the loop ticks the observer and watches over steps of actions; the driver's worker makes the calls that observe; the
  * chores' writes facts down, looks for versions and deletes old actions; the executor's steps
  * actions, and the store's commits what nobody waits for. Each has a thread, or the host drives it.
  */

@@ -303,7 +303,6 @@ static int32_t add_action(repli_config *config, const repli__config_action *from
                     config->action_count, sizeof(*config->actions)) != REPLI_OK)
         return REPLI_ENOMEM;
     repli__config_action copy = *from;
-    copy.kind.reserved = 0;
     copy.kind.kind = repli__strdup(&config->mem, from->kind.kind);
     copy.kind.summary = repli__strdup(&config->mem, from->kind.summary);
     copy.kind.arguments = repli__strdup(&config->mem, from->kind.arguments);

@@ -46,6 +46,9 @@ static void write_executor(repli__prometheus *out, repli_agent *agent) {
             "Steps of actions that did not end by their deadline.", stats.overruns);
     counter(out, "repliagent_action_done", "Actions that ended well.", stats.done);
     counter(out, "repliagent_action_failed", "Actions that failed.", stats.failed);
+    gauge(out, "repliagent_action_step_stuck",
+          "1 while a step of an action is past its deadline and does not return.",
+          stats.stuck != 0);
     gauge(out, "repliagent_action_running", "1 while an action is being executed.",
           stats.running != 0);
     repli__maintenance_state maintenance;
@@ -60,10 +63,15 @@ static void write_store(repli__prometheus *out, repli_agent *agent) {
     counter(out, "repliagent_action_scheduled", "Actions that were accepted.", stats.scheduled);
     counter(out, "repliagent_action_refused", "Actions that were refused for want of room.",
             stats.refused);
+    const char *name = "repliagent_action_ended";
+    repli__prometheus_metric(out, name, "counter", "Actions that ended, by how they did.");
+    for (int32_t i = REPLI_ENDED_DONE; i < REPLI__ENDED_COUNT; i++)
+        repli__prometheus_count(out, name, LABELS({"outcome", repli_ended_name(i)}),
+                                stats.ended[i]);
     counter(out, "repliagent_store_changes", "Changes written to the database of actions.",
             stats.changes);
 
-    const char *name = "repliagent_store_ops_duration";
+    name = "repliagent_store_ops_duration";
     repli__prometheus_metric(out, name, "histogram",
                              "Duration of an operation on the database of actions, in seconds.");
     for (int op = 0; op < REPLI__OP_COUNT; op++)

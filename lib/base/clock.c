@@ -22,3 +22,16 @@ uint64_t repli__deadline_ns(int64_t ms) {
         return UINT64_MAX;
     return now + (uint64_t)ms * (uint64_t)REPLI__NS_PER_MS;
 }
+
+uint64_t repli__mono_of(int64_t wall_ns) {
+    const int64_t now_ns = repli__wall_ns();
+    /* The difference of two times fits if it is unsigned. */
+    const uint64_t left_ns = wall_ns > now_ns ? (uint64_t)wall_ns - (uint64_t)now_ns : 0;
+    return repli__mono_ns() + left_ns;
+}
+
+uint64_t repli__look_at(int64_t wall_ns) {
+    const uint64_t then_ns = repli__mono_of(wall_ns);
+    const uint64_t latest_ns = repli__deadline_ns(60 * 1000);
+    return then_ns < latest_ns ? then_ns : latest_ns;
+}

@@ -13,4 +13,10 @@ int64_t repli__wall_ns(void);
 /* A deadline ms from now; ms below 0 counts as 0, and the far future is UINT64_MAX. */
 uint64_t repli__deadline_ns(int64_t ms);
 
+/* The monotonic time at which the wall clock shows wall_ns, if nobody sets it; now, if it does. */
+uint64_t repli__mono_of(int64_t wall_ns);
+/* The monotonic time at which to look whether it does: since somebody may set it, in a minute at
+ * the latest. */
+uint64_t repli__look_at(int64_t wall_ns);
+
 #endif

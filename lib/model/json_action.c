@@ -12,6 +12,8 @@ static void write_state(repli__json_out *out, const repli_action *action) {
     repli__json_open(out, '{');
     repli__json_name(out, "error");
     repli__json_verbatim(out, action->error_json);
+    repli__json_name(out, "outcome");
+    repli__json_string(out, repli_ended_name(action->outcome));
     repli__json_name(out, "payload");
     repli__json_verbatim(out, action->payload_json);
     repli__json_name(out, "phase");
@@ -53,8 +55,12 @@ int32_t repli_action_to_json(const repli_action *action, repli_buf *ret_json, re
     repli__json_open(&out, '{');
     repli__json_name(&out, "args");
     repli__json_verbatim(&out, local.args_json);
+    repli__json_name(&out, "cancel_requested");
+    repli__json_time(&out, local.cancel_requested_ns);
     repli__json_name(&out, "created_time");
     repli__json_time(&out, local.created_ns);
+    repli__json_name(&out, "deadline");
+    repli__json_time(&out, local.deadline_ns);
     repli__json_name(&out, "finished_time");
     repli__json_time(&out, local.finished_ns);
     repli__json_name(&out, "id");
@@ -63,6 +69,8 @@ int32_t repli_action_to_json(const repli_action *action, repli_buf *ret_json, re
     repli__json_string(&out, local.kind);
     repli__json_name(&out, "metadata");
     repli__headers_write(&out, local.headers, local.header_count);
+    repli__json_name(&out, "not_before");
+    repli__json_time(&out, local.not_before_ns);
     repli__json_name(&out, "scheduled_time");
     repli__json_time(&out, local.scheduled_ns);
     repli__json_name(&out, "state");
@@ -107,17 +115,29 @@ int32_t repli_action_summaries_to_json(const repli_action_summary *summaries, si
 
 /* From text. */
 
-static int32_t read_phase(repli__json_in *in, const repli__json_member *member) {
-    static const char expected[] = "\"NEW\", \"RUNNING\", \"DONE\" or \"FAILED\"";
+static int32_t read_word(repli__json_in *in, const repli__json_member *member,
+                         int32_t (*find)(const char *name), const char *expected) {
     char word[REPLI__WORD_SIZE];
     if (!repli__json_get_word(in, member->value, word)) {
         repli__json_refuse(in, member, expected);
         return 0;
     }
-    const int32_t phase = repli__phase_find(word);
-    if (phase == 0)
+    const int32_t number = find(word);
+    if (number == 0)
         repli__json_refuse_word(in, member, expected, word);
-    return phase;
+    return number;
+}
+
+static int32_t read_phase(repli__json_in *in, const repli__json_member *member) {
+    return read_word(in, member, repli__phase_find, "\"NEW\", \"RUNNING\", \"DONE\" or \"FAILED\"");
+}
+
+/* Agents of old do not say it. */
+static int32_t read_outcome(repli__json_in *in, const repli__json_member *member) {
+    if (repli__json_type(member->value) <= REPLI__JSON_NULL)
+        return 0;
+    return read_word(in, member, repli__ended_find,
+                     "\"done\", \"failed\", \"timed_out\", \"cancelled\" or \"interrupted\"");
 }
 
 static void read_transition(repli__json_in *in, repli__json_span object,
@@ -150,25 +170,30 @@ static void read_history(repli__json_in *in, const repli__json_member *member,
 }
 
 static void read_state(repli__json_in *in, const repli__json_member *member, repli_action *action) {
-    enum { ERROR, PAYLOAD, PHASE, COUNT };
-    repli__json_member m[COUNT] = {{.name = "error"}, {.name = "payload"}, {.name = "phase"}};
+    enum { ERROR, OUTCOME, PAYLOAD, PHASE, COUNT };
+    repli__json_member m[COUNT] = {
+        {.name = "error"}, {.name = "outcome"}, {.name = "payload"}, {.name = "phase"}};
     const repli__json_span state = repli__json_get_object(in, member, REPLI__REQUIRED);
     in->path = "state.";
     repli__json_members(in, state, m, COUNT);
     action->error_json = repli__json_get_json(in, &m[ERROR]);
     action->payload_json = repli__json_get_json(in, &m[PAYLOAD]);
     action->phase = read_phase(in, &m[PHASE]);
+    action->outcome = read_outcome(in, &m[OUTCOME]);
     in->path = "";
 }
 
 static void read_action(repli__json_in *in, repli__json_span root, void *record) {
     enum {
         ARGS,
+        CANCEL,
         CREATED,
+        DEADLINE,
         FINISHED,
         ID,
         KIND,
         METADATA,
+        NOT_BEFORE,
         SCHEDULED,
         STATE,
         REQUESTER,
@@ -177,11 +202,14 @@ static void read_action(repli__json_in *in, repli__json_span root, void *record)
     };
     repli__json_member m[COUNT] = {
         [ARGS] = {.name = "args"},
+        [CANCEL] = {.name = "cancel_requested"},
         [CREATED] = {.name = "created_time"},
+        [DEADLINE] = {.name = "deadline"},
         [FINISHED] = {.name = "finished_time"},
         [ID] = {.name = "id"},
         [KIND] = {.name = "kind"},
         [METADATA] = {.name = "metadata"},
+        [NOT_BEFORE] = {.name = "not_before"},
         [SCHEDULED] = {.name = "scheduled_time"},
         [STATE] = {.name = "state"},
         [REQUESTER] = {.name = "requester"},
@@ -199,6 +227,9 @@ static void read_action(repli__json_in *in, repli__json_span root, void *record)
     action->kind = repli__json_get_text(in, &m[KIND], REPLI__REQUIRED);
     repli__headers_get(in, &m[METADATA], &action->headers, &action->header_count);
     action->scheduled_ns = repli__json_get_time(in, &m[SCHEDULED]);
+    action->deadline_ns = repli__json_get_time(in, &m[DEADLINE]);
+    action->not_before_ns = repli__json_get_time(in, &m[NOT_BEFORE]);
+    action->cancel_requested_ns = repli__json_get_time(in, &m[CANCEL]);
     read_state(in, &m[STATE], action);
     action->requester = repli__json_get_text(in, &m[REQUESTER], REPLI__OPTIONAL);
     if (action->requester == NULL)

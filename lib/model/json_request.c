@@ -26,6 +26,14 @@ int32_t repli_request_to_json(const repli_request *request, repli_buf *ret_json,
         repli__json_name(&out, "created_time");
         repli__json_time(&out, local.created_ns);
     }
+    if (local.deadline_ns != REPLI_TIME_NONE) {
+        repli__json_name(&out, "deadline");
+        repli__json_time(&out, local.deadline_ns);
+    }
+    if (local.not_before_ns != REPLI_TIME_NONE) {
+        repli__json_name(&out, "not_before");
+        repli__json_time(&out, local.not_before_ns);
+    }
     char id[REPLI_UUID_SIZE];
     if (local.id != NULL && repli__uuid_canonical(local.id, id, NULL) == REPLI_OK) {
         repli__json_name(&out, "id");
@@ -44,11 +52,13 @@ int32_t repli_request_to_json(const repli_request *request, repli_buf *ret_json,
 }
 
 static void read_request(repli__json_in *in, repli__json_span root, void *record) {
-    enum { KIND, ARGS, CREATED, ID, METADATA, HEADERS, REQUESTER, COUNT };
+    enum { KIND, ARGS, CREATED, DEADLINE, NOT_BEFORE, ID, METADATA, HEADERS, REQUESTER, COUNT };
     repli__json_member m[COUNT] = {
         [KIND] = {.name = "kind"},
         [ARGS] = {.name = "args"},
         [CREATED] = {.name = "created_time"},
+        [DEADLINE] = {.name = "deadline"},
+        [NOT_BEFORE] = {.name = "not_before"},
         [ID] = {.name = "id"},
         [METADATA] = {.name = "metadata"},
         [HEADERS] = {.name = "headers"},
@@ -60,6 +70,8 @@ static void read_request(repli__json_in *in, repli__json_span root, void *record
     request->kind = repli__json_get_text(in, &m[KIND], REPLI__REQUIRED);
     request->args_json = repli__json_get_json(in, &m[ARGS]);
     request->created_ns = repli__json_get_time(in, &m[CREATED]);
+    request->deadline_ns = repli__json_get_time(in, &m[DEADLINE]);
+    request->not_before_ns = repli__json_get_time(in, &m[NOT_BEFORE]);
     request->id = repli__json_get_uuid(in, &m[ID], REPLI__OPTIONAL);
     request->requester = repli__json_get_text(in, &m[REQUESTER], REPLI__OPTIONAL);
     /* To merge them would be to choose between their values. */

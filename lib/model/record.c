@@ -32,11 +32,35 @@ READER(store_extras, attribute_count, "store extras")
 READER(shards, shard_count, "list of shards")
 READER(header, value, "header")
 READER(transition, error_json, "transition")
-READER(action, history_count, "action")
 READER(action_summary, kind, "action summary")
-READER(request, header_count, "request")
 READER(error, cause, "error")
 READER(maintenance, allowed, "maintenance")
+
+static void unset_zero(int64_t *time_ns) {
+    if (*time_ns == 0)
+        *time_ns = REPLI_TIME_NONE;
+}
+
+int32_t repli__action_read(repli_action *to, const void *from, repli_error *err) {
+    const int32_t code = read_record(to, sizeof(*to), REPLI__SIZE_TO(repli_action, history_count),
+                                     from, "action", err);
+    if (code == REPLI_OK) {
+        unset_zero(&to->deadline_ns);
+        unset_zero(&to->not_before_ns);
+        unset_zero(&to->cancel_requested_ns);
+    }
+    return code;
+}
+
+int32_t repli__request_read(repli_request *to, const void *from, repli_error *err) {
+    const int32_t code = read_record(to, sizeof(*to), REPLI__SIZE_TO(repli_request, header_count),
+                                     from, "request", err);
+    if (code == REPLI_OK) {
+        unset_zero(&to->deadline_ns);
+        unset_zero(&to->not_before_ns);
+    }
+    return code;
+}
 
 const void *repli__record_next(const void *record) {
     return (const char *)record + repli__sized(record);

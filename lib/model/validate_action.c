@@ -124,6 +124,16 @@ int32_t repli__action_check(const repli_action *action, repli_error *err) {
     if (code == REPLI_OK)
         code = check_time(action->finished_ns, "finished_time", err);
     if (code == REPLI_OK)
+        code = check_time(action->deadline_ns, "deadline", err);
+    if (code == REPLI_OK)
+        code = check_time(action->not_before_ns, "not_before", err);
+    if (code == REPLI_OK)
+        code = check_time(action->cancel_requested_ns, "cancel_requested", err);
+    if (code == REPLI_OK && action->outcome != 0 && repli_ended_name(action->outcome) == NULL)
+        code =
+            repli__error(err, REPLI_EINVALID, "model",
+                         "outcome %d is not known: expected REPLI_ENDED_*", (int)action->outcome);
+    if (code == REPLI_OK)
         code = check_json(action->payload_json, "state.payload", err);
     if (code == REPLI_OK)
         code = check_json(action->error_json, "state.error", err);
@@ -141,6 +151,19 @@ int32_t repli__action_summary_check(const repli_action_summary *summary, repli_e
     return code;
 }
 
+/* REPLI_TIME_NONE is before every time. */
+static int32_t check_span(const repli_request *request, repli_error *err) {
+    int32_t code = check_time(request->deadline_ns, "deadline", err);
+    if (code == REPLI_OK)
+        code = check_time(request->not_before_ns, "not_before", err);
+    if (code == REPLI_OK && request->deadline_ns != REPLI_TIME_NONE &&
+        request->deadline_ns <= request->not_before_ns)
+        code = repli__error(err, REPLI_EINVALID, "model",
+                            "the deadline is not later than not_before, so the action could never "
+                            "begin");
+    return code;
+}
+
 int32_t repli__request_check(const repli_request *request, repli_error *err) {
     int32_t code = check_kind(request->kind, err);
     if (code == REPLI_OK)
@@ -152,6 +175,8 @@ int32_t repli__request_check(const repli_request *request, repli_error *err) {
     }
     if (code == REPLI_OK)
         code = check_time(request->created_ns, "created_time", err);
+    if (code == REPLI_OK)
+        code = check_span(request, err);
     if (code == REPLI_OK && request->requester != NULL)
         code = check_requester(request->requester, err);
     if (code == REPLI_OK)

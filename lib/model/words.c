@@ -28,10 +28,19 @@ static const char *const phases[] = {
     [REPLI_PHASE_FAILED] = "FAILED",
 };
 
+static const char *const ends[] = {
+    [REPLI_ENDED_DONE] = "done",
+    [REPLI_ENDED_FAILED] = "failed",
+    [REPLI_ENDED_TIMED_OUT] = "timed_out",
+    [REPLI_ENDED_CANCELLED] = "cancelled",
+    [REPLI_ENDED_INTERRUPTED] = "interrupted",
+};
+
 enum {
     STATUSES = sizeof(statuses) / sizeof(statuses[0]),
     ROLES = sizeof(roles) / sizeof(roles[0]),
-    PHASES = sizeof(phases) / sizeof(phases[0])
+    PHASES = sizeof(phases) / sizeof(phases[0]),
+    ENDS = sizeof(ends) / sizeof(ends[0])
 };
 
 /* Numbers begin at 1, so the first entry of each table is NULL. */
@@ -58,6 +67,10 @@ const char *repli_phase_name(int32_t phase) {
     return name_of(phases, PHASES, phase);
 }
 
+const char *repli_ended_name(int32_t outcome) {
+    return name_of(ends, ENDS, outcome);
+}
+
 int32_t repli__status_find(const char *name) {
     return find(statuses, STATUSES, name);
 }
@@ -68,4 +81,8 @@ int32_t repli__role_find(const char *name) {
 
 int32_t repli__phase_find(const char *name) {
     return find(phases, PHASES, name);
+}
+
+int32_t repli__ended_find(const char *name) {
+    return find(ends, ENDS, name);
 }

@@ -7,5 +7,6 @@
 int32_t repli__status_find(const char *name);
 int32_t repli__role_find(const char *name);
 int32_t repli__phase_find(const char *name);
+int32_t repli__ended_find(const char *name);
 
 #endif

@@ -57,7 +57,13 @@ static int refuse_full(repli__store *store, insert_change *insert) {
                          store->draft.unfinished);
 }
 
-static int write_insert(repli__store *store, const insert_change *insert, int32_t phase) {
+static int bind_time(sqlite3_stmt *statement, int index, int64_t time_ns) {
+    return time_ns == REPLI_TIME_NONE ? sqlite3_bind_null(statement, index)
+                                      : sqlite3_bind_int64(statement, index, time_ns);
+}
+
+static int write_insert(repli__store *store, const insert_change *insert, int32_t phase,
+                        int64_t held_ns) {
     const repli_request *request = insert->request;
     sqlite3_stmt *statement = store->writes[REPLI__SQL_INSERT];
     int code = sqlite3_bind_int64(statement, 1, store->draft.next_seq);
@@ -65,12 +71,14 @@ static int write_insert(repli__store *store, const insert_change *insert, int32_
     code |= sqlite3_bind_int(statement, 3, phase);
     code |= sqlite3_bind_int64(statement, 4, request->created_ns);
     code |= sqlite3_bind_int64(statement, 5, store->now_ns);
-    code |= phase == REPLI_PHASE_RUNNING ? sqlite3_bind_int64(statement, 6, store->now_ns)
-                                         : sqlite3_bind_null(statement, 6);
+    code |= bind_time(statement, 6, phase == REPLI_PHASE_RUNNING ? store->now_ns : REPLI_TIME_NONE);
     code |= repli__sql_bind_text(statement, 7, request->kind);
     code |= repli__sql_bind_text(statement, 8, request->requester);
     code |= repli__sql_bind_text(statement, 9, insert->headers);
     code |= repli__sql_bind_text(statement, 10, request->args_json);
+    code |= bind_time(statement, 11, request->deadline_ns);
+    code |= bind_time(statement, 12, request->not_before_ns);
+    code |= bind_time(statement, 13, held_ns);
     return code == SQLITE_OK ? repli__sql_execute(statement) : code;
 }
 
@@ -79,17 +87,23 @@ static int apply_insert(repli__store *store, repli__change *change) {
     repli__state *draft = &store->draft;
     if (draft->unfinished >= atomic_load(&store->queue_limit))
         return refuse_full(store, insert);
+    const repli_request *request = insert->request;
+    const int64_t held_ns =
+        request->not_before_ns > store->now_ns ? request->not_before_ns : REPLI_TIME_NONE;
+    const int timed = held_ns != REPLI_TIME_NONE || request->deadline_ns != REPLI_TIME_NONE;
     int32_t phase = repli__machine_next(0, REPLI__EVENT_SCHEDULE);
-    if (store->claims && draft->unfinished == 0 &&
-        repli__claim_passes(store, insert->request->kind))
+    if (store->claims && draft->unfinished == 0 && !timed &&
+        repli__claim_passes(store, request->kind))
         phase = repli__machine_next(phase, REPLI__EVENT_CLAIM);
-    const int code = write_insert(store, insert, phase);
+    const int code = write_insert(store, insert, phase, held_ns);
     if (code != SQLITE_OK)
         return code;
     if (sqlite3_changes(store->writer.db) == 0)
         return refuse_taken(insert);
     if (phase == REPLI_PHASE_RUNNING)
         draft->running = draft->next_seq;
+    if (timed)
+        repli__timed_note(draft, held_ns, request->deadline_ns);
     draft->next_seq++;
     draft->unfinished++;
     draft->scheduled++;
@@ -162,8 +176,8 @@ int32_t repli__store_insert_async(repli__store *store, const repli_request *requ
 
 /* End of an action, by its outcome or by being cancelled. */
 
-int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int steps,
-                         const char *payload, const char *error) {
+int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int32_t outcome,
+                         int steps, const char *payload, const char *error) {
     sqlite3_stmt *statement = store->writes[REPLI__SQL_FINISH];
     int code = sqlite3_bind_int64(statement, 1, seq);
     code |= sqlite3_bind_int(statement, 2, phase);
@@ -171,10 +185,13 @@ int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int st
     code |= repli__sql_bind_text(statement, 4, payload);
     code |= repli__sql_bind_text(statement, 5, error);
     code |= sqlite3_bind_int64(statement, 6, store->now_ns);
+    code |= sqlite3_bind_int(statement, 7, outcome);
     if (code == SQLITE_OK)
         code = repli__sql_execute(statement);
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         store->draft.unfinished--;
+        store->draft.ended[outcome]++;
+    }
     return code;
 }
 
@@ -184,9 +201,26 @@ typedef struct advance_change {
     repli__change change;
     int64_t seq;
     int32_t event;
+    int32_t outcome; /* of an end */
     const char *payload;
     const char *error;
 } advance_change;
+
+static int forget_steps(repli__store *store, int64_t seq) {
+    sqlite3_stmt *forget = store->writes[REPLI__SQL_FORGET_STEPS];
+    const int code = sqlite3_bind_int64(forget, 1, seq);
+    return code == SQLITE_OK ? repli__sql_execute(forget) : code;
+}
+
+int repli__change_mark(repli__store *store, int64_t seq, int mark) {
+    sqlite3_stmt *note = store->writes[REPLI__SQL_NOTE_MARK];
+    int code = sqlite3_bind_int64(note, 1, seq);
+    code |= sqlite3_bind_int64(note, 2, store->now_ns);
+    code |= sqlite3_bind_int(note, 3, mark);
+    if (code == SQLITE_OK)
+        code = repli__sql_execute(note);
+    return code == SQLITE_OK ? forget_steps(store, seq) : code;
+}
 
 /* A payload that stays the same is no news for the history. */
 static int write_history(repli__store *store, const advance_change *advance) {
@@ -200,9 +234,7 @@ static int write_history(repli__store *store, const advance_change *advance) {
         code = repli__sql_execute(note);
     if (code != SQLITE_OK || sqlite3_changes(store->writer.db) == 0)
         return code;
-    sqlite3_stmt *forget = store->writes[REPLI__SQL_FORGET_STEPS];
-    code = sqlite3_bind_int64(forget, 1, advance->seq);
-    return code == SQLITE_OK ? repli__sql_execute(forget) : code;
+    return forget_steps(store, advance->seq);
 }
 
 static int write_step(repli__store *store, const advance_change *advance, int32_t phase) {
@@ -230,10 +262,10 @@ static int apply_advance(repli__store *store, repli__change *change) {
                              repli__machine_event_name(advance->event));
     if (next == REPLI_PHASE_RUNNING)
         return write_step(store, advance, next);
-    const int code =
-        repli__change_finish(store, advance->seq, next, 1, advance->payload, advance->error);
+    const int code = repli__change_finish(store, advance->seq, next, advance->outcome, 1,
+                                          advance->payload, advance->error);
     if (code == SQLITE_OK)
-        draft->running = 0;
+        draft->running = draft->asked = 0;
     return code;
 }
 
@@ -246,11 +278,14 @@ static int32_t event_of(int32_t phase) {
     }
 }
 
-int32_t repli__store_advance(repli__store *store, int64_t sequence, int32_t phase,
+int32_t repli__store_advance(repli__store *store, int64_t sequence, int32_t phase, int32_t ended,
                              const char *payload_json, const char *error_json, repli_error *err) {
     advance_change advance = {.change = {.apply = apply_advance},
                               .seq = sequence,
                               .event = event_of(phase),
+                              .outcome = ended != 0                  ? ended
+                                         : phase == REPLI_PHASE_DONE ? REPLI_ENDED_DONE
+                                                                     : REPLI_ENDED_FAILED,
                               .payload = payload_json,
                               .error = error_json};
     return repli__commit(store, &advance.change, err);
@@ -262,14 +297,48 @@ typedef struct cancel_change {
     repli__change change;
     const char *id_text;
     const char *error;
+    repli__may_ask_fn may_ask;
+    const void *user_data;
     unsigned char id[REPLI__ID_SIZE];
 } cancel_change;
+
+/* Find an action with the id, and whether its kind can be asked to end while it runs. */
+static int find_to_cancel(repli__store *store, const cancel_change *cancel, int64_t *ret_seq,
+                          int32_t *ret_phase, int *ret_may_ask) {
+    sqlite3_stmt *statement = store->writes[REPLI__SQL_FIND];
+    int code = sqlite3_bind_blob(statement, 1, cancel->id, REPLI__ID_SIZE, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    *ret_seq = 0;
+    if (code == SQLITE_ROW) {
+        *ret_seq = sqlite3_column_int64(statement, 0);
+        *ret_phase = sqlite3_column_int(statement, 1);
+        const char *kind = (const char *)sqlite3_column_text(statement, 2);
+        *ret_may_ask =
+            kind != NULL && cancel->may_ask != NULL && cancel->may_ask(cancel->user_data, kind);
+    }
+    return sqlite3_reset(statement);
+}
+
+/* That it was asked is known also after a restart. To ask again changes nothing. */
+static int ask(repli__store *store, int64_t seq) {
+    sqlite3_stmt *statement = store->writes[REPLI__SQL_ASK];
+    int code = sqlite3_bind_int64(statement, 1, seq);
+    code |= sqlite3_bind_int64(statement, 2, store->now_ns);
+    if (code == SQLITE_OK)
+        code = repli__sql_execute(statement);
+    if (code != SQLITE_OK || sqlite3_changes(store->writer.db) == 0)
+        return code;
+    store->draft.asked = seq;
+    return repli__change_mark(store, seq, REPLI__MARK_ASKED);
+}
 
 static int apply_cancel(repli__store *store, repli__change *change) {
     const cancel_change *cancel = (const cancel_change *)change;
     int64_t seq;
     int32_t phase;
-    const int code = find(store, cancel->id, &seq, &phase);
+    int may_ask;
+    const int code = find_to_cancel(store, cancel, &seq, &phase, &may_ask);
     if (code != SQLITE_OK)
         return code;
     if (seq == 0)
@@ -277,20 +346,37 @@ static int apply_cancel(repli__store *store, repli__change *change) {
                              cancel->id_text);
     const int32_t next = repli__machine_next(phase, REPLI__EVENT_CANCEL);
     const char *name = repli_phase_name(phase);
-    if (next == 0)
+    if (next == REPLI_PHASE_RUNNING && may_ask)
+        return ask(store, seq);
+    if (next == REPLI_PHASE_RUNNING)
         return repli__refuse(change, REPLI_ECONFLICT,
-                             "the action %s is %s already; only one that waits can be cancelled",
+                             "the action %s is RUNNING, and actions of its kind cannot be "
+                             "cancelled then: it goes on to its end, or to its deadline",
+                             cancel->id_text);
+    if (next == 0)
+        return repli__refuse(change, REPLI_ECONFLICT, "the action %s is %s already",
                              cancel->id_text, name != NULL ? name : "damaged");
-    return repli__change_finish(store, seq, next, 0, NULL, cancel->error);
+    return repli__change_finish(store, seq, next, REPLI_ENDED_CANCELLED, 0, NULL, cancel->error);
 }
 
 int32_t repli__store_cancel(repli__store *store, const char *id, const char *error_json,
-                            repli_error *err) {
-    cancel_change cancel = {.change = {.apply = apply_cancel}, .id_text = id, .error = error_json};
+                            repli__may_ask_fn may_ask, const void *user_data, repli_error *err) {
+    cancel_change cancel = {.change = {.apply = apply_cancel},
+                            .id_text = id,
+                            .error = error_json,
+                            .may_ask = may_ask,
+                            .user_data = user_data};
     if (!repli__id_parse(id, cancel.id))
         return repli__error(err, REPLI_ENOTFOUND, "store",
                             "there is no action with the id %.60s, which is not a UUID", id);
     return repli__commit(store, &cancel.change, err);
+}
+
+int repli__store_is_asked(repli__store *store, int64_t sequence) {
+    pthread_mutex_lock(&store->mutex);
+    const int asked = store->state.asked == sequence;
+    pthread_mutex_unlock(&store->mutex);
+    return asked;
 }
 
 /* Purge. */

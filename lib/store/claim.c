@@ -83,8 +83,10 @@ static int find_oldest(repli__store *store, oldest *found) {
     if (code == SQLITE_ROW)
         look_at(store, statement, found);
     const int reset = sqlite3_reset(statement);
-    /* The count of the unfinished says there is one. */
-    return code == SQLITE_DONE && draft->looked == 0 ? SQLITE_CORRUPT : reset;
+    /* The count of the unfinished says there is one, unless all of them wait for their time. */
+    const int expected =
+        draft->running != 0 || (draft->looked == 0 && draft->release_ns == INT64_MAX);
+    return code == SQLITE_DONE && expected ? SQLITE_CORRUPT : reset;
 }
 
 /* An action whose record is damaged must not hold up those behind it. */
@@ -93,13 +95,13 @@ static int give_up(repli__store *store, const oldest *found) {
     repli_buf error = {.allocator = &store->mem};
     if (repli__failure_to_json(found->damage.message, NULL, &error, NULL) != REPLI_OK)
         return SQLITE_NOMEM;
-    const int code =
-        repli__change_finish(store, found->seq, REPLI_PHASE_FAILED, 0, NULL, error.data);
+    const int code = repli__change_finish(store, found->seq, REPLI_PHASE_FAILED, REPLI_ENDED_FAILED,
+                                          0, NULL, error.data);
     repli_buf_dispose(&error);
     if (code != SQLITE_OK)
         return code;
     if (store->draft.running == found->seq)
-        store->draft.running = 0;
+        store->draft.running = store->draft.asked = 0;
     repli__log_printf(store->log, REPLI_LOG_ERROR, "store",
                       "an action is given up, and the next one begins: %s", found->damage.message);
     return SQLITE_OK;
@@ -129,6 +131,8 @@ static int claim_oldest(repli__store *store) {
     }
     if (code == SQLITE_OK && found.seq != 0 && draft->running == 0)
         code = write_claim(store, &found);
+    else if (code == SQLITE_OK && found.seq != 0 && draft->running == store->state.running)
+        code = repli__change_mark(store, found.seq, REPLI__MARK_RESUMED);
     else if (code == SQLITE_OK && draft->running == 0 && !draft->looks_on)
         draft->looked = draft->shut ? draft->next_seq - 1 : 0;
     draft->claimed = draft->running != 0;
@@ -142,8 +146,9 @@ int repli__claim_is_new(const repli__state *before, const repli__state *after) {
 int repli__claim_next(repli__store *store) {
     repli__state *draft = &store->draft;
     draft->looks_on = 0;
-    if (!store->claims)
-        return SQLITE_OK;
+    const int code = repli__timed_apply(store);
+    if (code != SQLITE_OK || !store->claims)
+        return code;
     draft->claimed = draft->running != 0;
     const int waits =
         draft->running == 0 && draft->unfinished > 0 && draft->looked + 1 < draft->next_seq;
@@ -155,6 +160,12 @@ void repli__claim_drop(repli__claimed *claimed) {
     *claimed = (repli__claimed){0};
 }
 
+void repli__claim_tell(repli__store *store) {
+    pthread_mutex_unlock(&store->mutex);
+    store->claimed(store->claimed_data);
+    pthread_mutex_lock(&store->mutex);
+}
+
 void repli__claim_announce(repli__store *store) {
     repli__claim_drop(&store->to_take);
     store->claim = store->state.running;
@@ -162,9 +173,7 @@ void repli__claim_announce(repli__store *store) {
         store->to_take = store->ahead;
         store->ahead = (repli__claimed){0};
     }
-    pthread_mutex_unlock(&store->mutex);
-    store->claimed(store->claimed_data);
-    pthread_mutex_lock(&store->mutex);
+    repli__claim_tell(store);
 }
 
 typedef struct claims_change {

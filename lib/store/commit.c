@@ -105,10 +105,13 @@ static void publish(repli__store *store, int32_t code, int wrote, uint64_t count
         stats->last_code = REPLI_OK;
     const repli__state before = store->state;
     store->state = store->draft;
-    if (store->state.looks_on)
+    if (store->state.looks_on || store->state.release_ns < before.release_ns ||
+        store->state.expire_ns < before.expire_ns)
         repli__worker_tell(&store->worker);
     if (repli__claim_is_new(&before, &store->state))
         repli__claim_announce(store);
+    else if (store->state.asked != before.asked && store->state.claimed)
+        repli__claim_tell(store);
 }
 
 /* Called with the mutex held, by whoever leads. */

@@ -45,12 +45,17 @@ typedef struct repli__state {
     int64_t next_seq;
     uint64_t unfinished;
     int64_t running; /* 0: none */
+    int64_t asked;   /* the running action, if it was asked to end since it was claimed */
     int claimed;     /* the running action was announced to the executor */
     int shut;        /* the gate is: only kinds that pass may start */
     int64_t looked;  /* of those that wait, none up to this number may start */
     int looks_on;    /* there are more than one transaction looked at */
+    /* Wall clock; INT64_MAX: never. Too early does no harm: then one looks again. */
+    int64_t release_ns; /* when an action that waits for its time may run */
+    int64_t expire_ns;  /* when the deadline of one that waits passes */
     uint64_t scheduled;
     uint64_t refused;
+    uint64_t ended[REPLI__ENDED_COUNT]; /* by REPLI_ENDED_* */
 } repli__state;
 
 /* The record of the running action, on its way to the executor. Empty: to be read when taken. */
@@ -65,8 +70,13 @@ enum {
     REPLI__SQL_ROLLBACK,
     REPLI__SQL_INSERT,
     REPLI__SQL_OLDEST,
+    REPLI__SQL_RELEASE,
+    REPLI__SQL_NEXT_HELD,
+    REPLI__SQL_NEXT_DEADLINE,
     REPLI__SQL_CLAIM,
+    REPLI__SQL_ASK,
     REPLI__SQL_NOTE_STEP,
+    REPLI__SQL_NOTE_MARK,
     REPLI__SQL_FORGET_STEPS,
     REPLI__SQL_STEP,
     REPLI__SQL_FINISH,
@@ -159,8 +169,10 @@ int repli__refuse(repli__change *change, int32_t code, const char *format, ...)
 /* change.c */
 
 /* Write the end of an action. Returns a code of SQLite. */
-int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int steps,
-                         const char *payload, const char *error);
+int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int32_t outcome,
+                         int steps, const char *payload, const char *error);
+/* Write into the history that something happened to a running action: REPLI__MARK_*. */
+int repli__change_mark(repli__store *store, int64_t seq, int mark);
 /* Write a fact down. Returns a code of SQLite. */
 int repli__change_remember(repli__store *store, const char *name, const char *value);
 /* Write something small, to see whether that works. */
@@ -180,12 +192,24 @@ int repli__damage_seen(const repli__store *store);
 /* The last part of a transaction: if it leaves nothing running, the oldest runs of those that wait
  * and may start. */
 int repli__claim_next(repli__store *store);
+/* Before that: let those run whose time has come, and end those whose deadline has passed. */
+int repli__timed_apply(repli__store *store);
+/* After an insert. */
+void repli__timed_note(repli__state *state, int64_t held_ns, int64_t deadline_ns);
+/* Read from the database what there is to come. */
+int repli__timed_load(repli__store *store, repli__state *state);
+/* Monotonic time at which to have a transaction; UINT64_MAX: never. */
+uint64_t repli__timed_due_ns(const repli__state *state);
+/* Have it. */
+void repli__timed_run(repli__store *store);
 /* Does a transaction that leads from before to after claim an action? */
 int repli__claim_is_new(const repli__state *before, const repli__state *after);
 /* Not 0 if an action of that kind may start. */
 int repli__claim_passes(const repli__store *store, const char *kind);
 /* Tell the executor. Called with the mutex held, by whoever leads. */
 void repli__claim_announce(repli__store *store);
+/* Something else that concerns the running action. */
+void repli__claim_tell(repli__store *store);
 void repli__claim_drop(repli__claimed *claimed);
 
 /* writer.c */

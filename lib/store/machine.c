@@ -4,9 +4,13 @@
 
 const repli__machine_row repli__machine[] = {
     {0, REPLI__EVENT_SCHEDULE, REPLI_PHASE_NEW, "accepted and on disk"},
-    {REPLI_PHASE_NEW, REPLI__EVENT_CLAIM, REPLI_PHASE_RUNNING, "the oldest that waits, none runs"},
+    {REPLI_PHASE_NEW, REPLI__EVENT_CLAIM, REPLI_PHASE_RUNNING,
+     "the oldest that may run, none runs"},
     {REPLI_PHASE_NEW, REPLI__EVENT_CANCEL, REPLI_PHASE_FAILED, "cancelled before its turn"},
+    {REPLI_PHASE_NEW, REPLI__EVENT_EXPIRE, REPLI_PHASE_FAILED, "its deadline came before its turn"},
     {REPLI_PHASE_RUNNING, REPLI__EVENT_CLAIM, REPLI_PHASE_RUNNING, "resumed after a restart"},
+    {REPLI_PHASE_RUNNING, REPLI__EVENT_CANCEL, REPLI_PHASE_RUNNING,
+     "asked to end, at a safe point"},
     {REPLI_PHASE_RUNNING, REPLI__EVENT_STEP, REPLI_PHASE_RUNNING, "a step done, more to come"},
     {REPLI_PHASE_RUNNING, REPLI__EVENT_SUCCEED, REPLI_PHASE_DONE, "the last step succeeded"},
     {REPLI_PHASE_RUNNING, REPLI__EVENT_FAIL, REPLI_PHASE_FAILED, "a step failed"},
@@ -29,6 +33,7 @@ const char *repli__machine_event_name(int32_t event) {
     case REPLI__EVENT_SUCCEED: return "succeed";
     case REPLI__EVENT_FAIL: return "fail";
     case REPLI__EVENT_CANCEL: return "cancel";
+    case REPLI__EVENT_EXPIRE: return "expire";
     default: return "unknown";
     }
 }

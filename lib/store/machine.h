@@ -13,7 +13,8 @@ enum {
     REPLI__EVENT_STEP,         /* a step was done and another is needed */
     REPLI__EVENT_SUCCEED,
     REPLI__EVENT_FAIL,
-    REPLI__EVENT_CANCEL
+    REPLI__EVENT_CANCEL,
+    REPLI__EVENT_EXPIRE /* its deadline passes */
 };
 
 typedef struct repli__machine_row {

@@ -55,7 +55,8 @@ static int32_t add_step(sqlite3_stmt *row, repli_doc *doc, int64_t seq, transiti
     repli_transition step;
     int32_t code = repli__row_step(row, &doc->arena, &step);
     if (code == REPLI_OK)
-        code = add_transition(&doc->mem, list, step.phase, step.time_ns, step.payload_json, NULL);
+        code = add_transition(&doc->mem, list, step.phase, step.time_ns, step.payload_json,
+                              step.error_json);
     if (code == REPLI_ECORRUPT)
         return repli__error(err, code, "store",
                             "the history of action number %" PRId64 " in the database is damaged",
@@ -264,6 +265,19 @@ static int32_t give_list(summaries *list, int32_t code, repli_doc **ret_doc,
     return REPLI_OK;
 }
 
+/* What runs is the oldest of those that could when its turn came; one that could not then may be
+ * older. */
+static void put_running_first(summaries *list) {
+    size_t at = 0;
+    while (at < list->count && list->array[at].phase != REPLI_PHASE_RUNNING)
+        at++;
+    if (at == 0 || at == list->count)
+        return;
+    const repli_action_summary running = list->array[at];
+    memmove(list->array + 1, list->array, at * sizeof(running));
+    list->array[0] = running;
+}
+
 int32_t repli__store_queue(repli__store *store, repli_doc **ret_doc,
                            const repli_action_summary **ret_summaries, size_t *ret_count,
                            repli_error *err) {
@@ -273,6 +287,7 @@ int32_t repli__store_queue(repli__store *store, repli_doc **ret_doc,
     begin_read(store);
     const int32_t code = read_list(store, store->reads[REPLI__SQL_QUEUE], NULL, &list, err);
     end_read(store);
+    put_running_first(&list);
     return give_list(&list, code, ret_doc, ret_summaries, ret_count, err);
 }
 
@@ -361,6 +376,7 @@ void repli__store_stats_get(repli__store *store, repli__store_stats *ret_stats) 
     ret_stats->queued = store->state.unfinished;
     ret_stats->scheduled = store->state.scheduled;
     ret_stats->refused = store->state.refused;
+    memcpy(ret_stats->ended, store->state.ended, sizeof(ret_stats->ended));
     if (repli__damage_seen(store))
         ret_stats->last_code = REPLI_ECORRUPT;
     pthread_mutex_unlock(&store->mutex);

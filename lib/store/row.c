@@ -177,6 +177,31 @@ static int32_t read_numbers(sqlite3_stmt *row, repli__row *record) {
     return REPLI_OK;
 }
 
+/* An action that was finished before there were outcomes tells its own by the rest of it. */
+static int32_t guess_outcome(const repli__row *record) {
+    if (record->action.phase == REPLI_PHASE_DONE)
+        return REPLI_ENDED_DONE;
+    return record->started_ns == REPLI_TIME_NONE ? REPLI_ENDED_CANCELLED : REPLI_ENDED_FAILED;
+}
+
+static int32_t read_limits(sqlite3_stmt *row, repli__row *record) {
+    repli_action *action = &record->action;
+    int64_t outcome;
+    int32_t code = get_integer(row, 14, &action->deadline_ns);
+    if (code == REPLI_OK)
+        code = get_integer(row, 15, &action->not_before_ns);
+    if (code == REPLI_OK)
+        code = get_integer(row, 16, &action->cancel_requested_ns);
+    if (code == REPLI_OK)
+        code = get_integer(row, 17, &outcome);
+    if (code != REPLI_OK)
+        return code;
+    if (outcome == REPLI_TIME_NONE)
+        outcome = action->finished_ns == REPLI_TIME_NONE ? 0 : guess_outcome(record);
+    action->outcome = outcome >= 0 && outcome <= INT32_MAX ? (int32_t)outcome : INT32_MAX;
+    return REPLI_OK;
+}
+
 static int32_t read_texts(sqlite3_stmt *row, repli__arena *arena, repli_action *action) {
     const char *headers = NULL;
     int32_t code = get_text(row, 8, arena, &action->kind);
@@ -210,6 +235,8 @@ static int32_t read_all(sqlite3_stmt *row, repli__arena *arena, repli__row *reco
     if (code == REPLI_OK)
         code = read_numbers(row, record);
     if (code == REPLI_OK)
+        code = read_limits(row, record);
+    if (code == REPLI_OK)
         code = read_texts(row, arena, &record->action);
     return code == REPLI_OK ? check(record, reason) : code;
 }
@@ -231,11 +258,21 @@ int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_
     return REPLI_OK;
 }
 
+static const char *const marks[] = {
+    [REPLI__MARK_RESUMED] = "{\"error_msg\":\"interrupted: the agent stopped, and resumes it\"}",
+    [REPLI__MARK_ASKED] = "{\"error_msg\":\"asked to end\"}",
+};
+
 int32_t repli__row_step(sqlite3_stmt *row, repli__arena *arena, repli_transition *ret_step) {
     repli_transition step = {.struct_size = sizeof(step), .phase = REPLI_PHASE_RUNNING};
+    int64_t mark = 0;
     int32_t code = get_integer(row, 0, &step.time_ns);
     if (code == REPLI_OK)
         code = get_text(row, 1, arena, &step.payload_json);
+    if (code == REPLI_OK)
+        code = get_integer(row, 2, &mark);
+    if (mark > 0 && mark < (int64_t)(sizeof(marks) / sizeof(marks[0])))
+        step.error_json = marks[mark];
     if (code == REPLI_OK && repli__transition_check(&step, NULL) != REPLI_OK)
         code = REPLI_ECORRUPT;
     if (code == REPLI_OK)

@@ -25,7 +25,13 @@ int32_t repli__headers_decode(repli__arena *arena, const char *json,
 /* The columns of a whole record, in the order in which repli__row_read() expects them. */
 #define REPLI__ROW_COLUMNS                                                                         \
     "seq, id, phase, steps, created_ns, scheduled_ns, started_ns, finished_ns, kind, requester,"   \
-    " headers, payload, error, args"
+    " headers, payload, error, args, deadline_ns, not_before_ns, cancel_ns, outcome"
+
+/* What a step in the history stands for, beside its payload. */
+enum {
+    REPLI__MARK_RESUMED = 1, /* the agent was stopped, and went on */
+    REPLI__MARK_ASKED = 2    /* the action was asked to end */
+};
 
 typedef struct repli__row {
     repli_action action;
@@ -38,7 +44,7 @@ typedef struct repli__row {
  * or REPLI_ECORRUPT with an error that names the record. */
 int32_t repli__row_read(sqlite3_stmt *row, repli__arena *arena, repli__row *ret_record,
                         repli_error *err);
-/* A row of the history, of which the columns are time_ns and payload. REPLI_ENOMEM or
+/* A row of the history, of which the columns are time_ns, payload and mark. REPLI_ENOMEM or
  * REPLI_ECORRUPT. */
 int32_t repli__row_step(sqlite3_stmt *row, repli__arena *arena, repli_transition *ret_step);
 /* REPLI_ECORRUPT if the column holds none. */

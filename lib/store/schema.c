@@ -33,6 +33,23 @@ const char *const repli__schema_steps[] = {
     " payload TEXT,"
     " PRIMARY KEY (seq, n)) WITHOUT ROWID;"
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
+
+    /*
+     * held_ns is not_before_ns until that time has come, then NULL. So the index has first, by
+     * their numbers, those that run and may run, and then those to come, by their times. An
+     * outcome that is NULL is of an action that was finished before there was one. A mark says of
+     * a step in the history why it stands there.
+     */
+    "ALTER TABLE actions ADD COLUMN deadline_ns INTEGER;"
+    "ALTER TABLE actions ADD COLUMN not_before_ns INTEGER;"
+    "ALTER TABLE actions ADD COLUMN held_ns INTEGER;"
+    "ALTER TABLE actions ADD COLUMN cancel_ns INTEGER;"
+    "ALTER TABLE actions ADD COLUMN outcome INTEGER;"
+    "ALTER TABLE history ADD COLUMN mark INTEGER;"
+    "DROP INDEX actions_unfinished;"
+    "CREATE INDEX actions_queue ON actions (held_ns, seq) WHERE finished_ns IS NULL;"
+    "CREATE INDEX actions_deadline ON actions (deadline_ns)"
+    " WHERE finished_ns IS NULL AND deadline_ns IS NOT NULL;",
 };
 
 const size_t repli__schema_step_count =

@@ -212,14 +212,17 @@ static int32_t load_state(repli__store *store, repli_error *err) {
         code = SQLITE_CORRUPT;
     if (code == SQLITE_OK)
         code = repli__sql_integer(sql,
-                                  "SELECT count(*) FROM actions INDEXED BY actions_unfinished"
+                                  "SELECT count(*) FROM actions INDEXED BY actions_queue"
                                   " WHERE finished_ns IS NULL",
                                   &unfinished);
     if (code == SQLITE_OK)
         code = repli__sql_integer(sql,
-                                  "SELECT seq FROM actions INDEXED BY actions_unfinished"
-                                  " WHERE finished_ns IS NULL AND phase = 2 ORDER BY seq LIMIT 1",
+                                  "SELECT seq FROM actions INDEXED BY actions_queue"
+                                  " WHERE finished_ns IS NULL AND held_ns IS NULL AND phase = 2"
+                                  " ORDER BY seq LIMIT 1",
                                   &running);
+    if (code == SQLITE_OK)
+        code = repli__timed_load(store, &store->state);
     if (code != SQLITE_OK)
         return repli__sql_error(sql, code, "cannot read the database", err);
     store->state.next_seq = newest + 1;

@@ -21,6 +21,11 @@
  * so that a schedule on an idle queue, or the end of one action and the start of the next, costs
  * one commit. Claims are made only while an executor asked for them.
  *
+ * An action with a time before which it may not begin is passed over until then. Every transaction
+ * also lets those run whose time has come and ends those whose deadline passed while they waited;
+ * if there is none by then, the writer sees to it. Both times are of the wall clock, which may be
+ * set: the writer looks at it once a minute while there is something to wait for.
+ *
  * Readers use a connection of their own and never wait for a writer.
  */
 typedef struct repli__store repli__store;
@@ -95,15 +100,21 @@ int32_t repli__store_set_gate(repli__store *store, int shut, const char *name, c
 /* Other kinds pass than before. On failure the next transaction that works takes notice. */
 void repli__store_gate_changed(repli__store *store);
 
-/* Record the outcome of a step of the running action: phase RUNNING, DONE or FAILED. payload_json
- * NULL keeps the payload; one that differs gets an entry in the history, which keeps the newest
- * thousand. The end of an action claims the next one. */
-int32_t repli__store_advance(repli__store *store, int64_t sequence, int32_t phase,
+/* Record the outcome of a step of the running action: phase RUNNING, DONE or FAILED, and for the
+ * last two REPLI_ENDED_* (0: that of the phase's own name). payload_json NULL keeps the payload;
+ * one that differs gets an entry in the history, which keeps the newest thousand. The end of an
+ * action claims the next one. */
+int32_t repli__store_advance(repli__store *store, int64_t sequence, int32_t phase, int32_t ended,
                              const char *payload_json, const char *error_json, repli_error *err);
 
-/* NEW to FAILED. */
+/* Whether a running action of that kind can be asked to end. Within a commit; must not block. */
+typedef int (*repli__may_ask_fn)(const void *user_data, const char *kind);
+/* NEW to FAILED with error_json. One that runs is asked to end if may_ask (NULL: no) says so, and
+ * whoever is told of claims is told; else it is REPLI_ECONFLICT. */
 int32_t repli__store_cancel(repli__store *store, const char *id, const char *error_json,
-                            repli_error *err);
+                            repli__may_ask_fn may_ask, const void *user_data, repli_error *err);
+/* Not 0 if the running action, of that sequence, was asked to end since it was claimed. */
+int repli__store_is_asked(repli__store *store, int64_t sequence);
 
 /* Delete at most limit actions that finished before before_ns; *ret_deleted says how many went. In
  * short transactions, between which others get their turn. */
@@ -130,16 +141,19 @@ int32_t repli__store_finished(repli__store *store, uint32_t limit, const char *b
                               repli_doc **ret_doc, const repli_action_summary **ret_summaries,
                               size_t *ret_count, repli_error *err);
 
+enum { REPLI__ENDED_COUNT = REPLI_ENDED_INTERRUPTED + 1 };
+
 typedef struct repli__store_stats {
     uint64_t queued; /* unfinished actions now */
     uint64_t commits;
     uint64_t commit_ns; /* spent in them */
     uint64_t changes;   /* that these commits carried */
     uint64_t errors;
-    uint64_t scheduled;       /* actions accepted since the start */
-    uint64_t refused;         /* for want of room */
-    uint64_t commit_since_ns; /* monotonic begin of the commit in progress; 0: none */
-    int32_t last_code;        /* how the last commit ended that wrote something */
+    uint64_t scheduled;                 /* actions accepted since the start */
+    uint64_t refused;                   /* for want of room */
+    uint64_t ended[REPLI__ENDED_COUNT]; /* actions since the start, by REPLI_ENDED_* */
+    uint64_t commit_since_ns;           /* monotonic begin of the commit in progress; 0: none */
+    int32_t last_code;                  /* how the last commit ended that wrote something */
 } repli__store_stats;
 
 void repli__store_stats_get(repli__store *store, repli__store_stats *ret_stats);

@@ -99,6 +99,8 @@ static duty next_duty(repli__store *store) {
         return repli__commit_queued;
     if (store->writer_stops)
         return end;
+    if (store->stats.last_code == REPLI_OK && repli__timed_due_ns(&store->state) == 0)
+        return repli__timed_run;
     if (store->checkpoint_wanted)
         return copy_log;
     return store->probe_ns <= repli__mono_ns() ? probe : NULL;
@@ -110,7 +112,10 @@ static uint64_t work(void *user_data) {
     const duty first = next_duty(store);
     if (first != NULL)
         first(store);
-    const uint64_t next_ns = next_duty(store) != NULL ? 0 : store->probe_ns;
+    uint64_t next_ns = next_duty(store) != NULL ? 0 : store->probe_ns;
+    const uint64_t timed_ns = repli__timed_due_ns(&store->state);
+    if (store->writer_runs && timed_ns < next_ns)
+        next_ns = timed_ns;
     pthread_mutex_unlock(&store->mutex);
     return next_ns;
 }

@@ -76,6 +76,7 @@ static void close_records(records *it) {
 static double ask_next(records *it) {
     enum { TIMES = 2000 };
     sqlite3_stmt *oldest = it->queue.store->writes[REPLI__SQL_OLDEST];
+    sqlite3_bind_int64(oldest, 1, 0);
     const uint64_t since = repli__mono_ns();
     for (int i = 0; i < TIMES; i++) {
         if (sqlite3_step(oldest) != SQLITE_ROW)

@@ -59,7 +59,8 @@ void plain_open(plain *it, const char *path) {
                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
     need(it, sqlite3_exec(it->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", NULL, NULL,
                           NULL));
-    need(it, sqlite3_exec(it->db, repli__schema_steps[0], NULL, NULL, NULL));
+    for (size_t i = 0; i < repli__schema_step_count; i++)
+        need(it, sqlite3_exec(it->db, repli__schema_steps[i], NULL, NULL, NULL));
     it->begin = prepare(it, "BEGIN IMMEDIATE");
     it->commit = prepare(it, "COMMIT");
     it->insert = prepare(it, repli__sql_writes[REPLI__SQL_INSERT]);

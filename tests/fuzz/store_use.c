@@ -85,9 +85,9 @@ static void finish_some(repli__store *store, unsigned count) {
         HOLDS(repli__store_take(store, &claim, NULL) == REPLI_OK);
         const int32_t end = i % 2 == 0 ? REPLI_PHASE_DONE : REPLI_PHASE_FAILED;
         const char *why = end == REPLI_PHASE_FAILED ? "{\"error_msg\":\"no\"}" : NULL;
-        HOLDS(repli__store_advance(store, claim.sequence, REPLI_PHASE_RUNNING, "{\"step\":1}", NULL,
-                                   NULL) == REPLI_OK);
-        HOLDS(repli__store_advance(store, claim.sequence, end, "{\"step\":2}", why, NULL) ==
+        HOLDS(repli__store_advance(store, claim.sequence, REPLI_PHASE_RUNNING, 0, "{\"step\":1}",
+                                   NULL, NULL) == REPLI_OK);
+        HOLDS(repli__store_advance(store, claim.sequence, end, 0, "{\"step\":2}", why, NULL) ==
               REPLI_OK);
         repli_doc_free(claim.doc);
     }
@@ -183,11 +183,12 @@ static void run_some(repli__store *store, uint8_t ways, store_use_counts *counts
         HOLDS_FOR(repli_action_to_json(claim.action, &json, &error) == REPLI_OK, error.message);
         repli_buf_dispose(&json);
         if (ways & STEP)
-            went(repli__store_advance(store, claim.sequence, REPLI_PHASE_RUNNING, "{\"f\":1}", NULL,
-                                      &error),
+            went(repli__store_advance(store, claim.sequence, REPLI_PHASE_RUNNING, 0, "{\"f\":1}",
+                                      NULL, &error),
                  &error, counts);
         if (ways & FINISH)
-            went(repli__store_advance(store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL, &error),
+            went(repli__store_advance(store, claim.sequence, REPLI_PHASE_DONE, 0, NULL, NULL,
+                                      &error),
                  &error, counts);
         repli_doc_free(claim.doc);
     }
@@ -198,8 +199,9 @@ static void change(repli__store *store, uint8_t ways, const listed *ids, store_u
     repli_error error = REPLI_ERROR_INIT;
     if (ways & CANCEL)
         for (size_t i = 0; i < ids->count; i++)
-            went(repli__store_cancel(store, ids->ids[i], "{\"error_msg\":\"c\"}", &error), &error,
-                 counts);
+            went(repli__store_cancel(store, ids->ids[i], "{\"error_msg\":\"c\"}", NULL, NULL,
+                                     &error),
+                 &error, counts);
     if (ways & INSERT)
         counts->inserted += (uint64_t)went(insert(store, 0xffff, &error), &error, counts);
     if (ways & CLAIM)

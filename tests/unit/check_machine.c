@@ -38,7 +38,7 @@ END_TEST
 START_TEST(final_phases_have_no_exit) {
     for (size_t i = 0; i < repli__machine_rows; i++)
         ck_assert(!is_final(repli__machine[i].from));
-    for (int32_t event = REPLI__EVENT_SCHEDULE; event <= REPLI__EVENT_CANCEL; event++) {
+    for (int32_t event = REPLI__EVENT_SCHEDULE; event <= REPLI__EVENT_EXPIRE; event++) {
         ck_assert_int_eq(repli__machine_next(REPLI_PHASE_DONE, event), 0);
         ck_assert_int_eq(repli__machine_next(REPLI_PHASE_FAILED, event), 0);
     }
@@ -54,7 +54,7 @@ START_TEST(no_event_is_ambiguous) {
 END_TEST
 
 START_TEST(every_event_has_a_name_and_a_place) {
-    for (int32_t event = REPLI__EVENT_SCHEDULE; event <= REPLI__EVENT_CANCEL; event++) {
+    for (int32_t event = REPLI__EVENT_SCHEDULE; event <= REPLI__EVENT_EXPIRE; event++) {
         ck_assert_str_ne(repli__machine_event_name(event), "unknown");
         int places = 0;
         for (int32_t phase = 0; phase < PHASES; phase++)
@@ -82,7 +82,9 @@ START_TEST(the_life_of_an_action) {
         {REPLI_PHASE_RUNNING, REPLI__EVENT_STEP, REPLI_PHASE_RUNNING},
         {REPLI_PHASE_RUNNING, REPLI__EVENT_SUCCEED, REPLI_PHASE_DONE},
         {REPLI_PHASE_RUNNING, REPLI__EVENT_FAIL, REPLI_PHASE_FAILED},
-        {REPLI_PHASE_RUNNING, REPLI__EVENT_CANCEL, 0},
+        {REPLI_PHASE_RUNNING, REPLI__EVENT_CANCEL, REPLI_PHASE_RUNNING},
+        {REPLI_PHASE_NEW, REPLI__EVENT_EXPIRE, REPLI_PHASE_FAILED},
+        {REPLI_PHASE_RUNNING, REPLI__EVENT_EXPIRE, 0},
         {REPLI_PHASE_RUNNING, REPLI__EVENT_SCHEDULE, 0},
     };
     for (size_t i = 0; i < sizeof(life) / sizeof(life[0]); i++)

@@ -384,6 +384,8 @@ START_TEST(action_to_text) {
         .payload_json = "{\"count\":3}",
         .history = history,
         .history_count = 3,
+        .deadline_ns = INT64_C(1767323100500000000),
+        .cancel_requested_ns = INT64_C(1767323045000004000),
     };
     repli_buf json = REPLI_BUF_INIT;
     ck_assert_int_eq(repli_action_to_json(&action, &json, NULL), REPLI_OK);
@@ -409,6 +411,10 @@ START_TEST(action_from_text) {
     ck_assert_int_eq(action->created_ns, 0);
     ck_assert_int_eq(action->scheduled_ns, -1000000);
     ck_assert_int_eq(action->finished_ns, INT64_C(9214646399999999999));
+    ck_assert_int_eq(action->deadline_ns, INT64_C(9214646399000000000));
+    ck_assert_int_eq(action->not_before_ns, -1000000000);
+    ck_assert_int_eq(action->cancel_requested_ns, REPLI_TIME_NONE);
+    ck_assert_int_eq(action->outcome, REPLI_ENDED_DONE);
     ck_assert_str_eq(action->requester, "operator ž");
     ck_assert_uint_eq(action->header_count, 1);
     ck_assert_str_eq(action->headers[0].name, "note with \"quotes\"");
@@ -435,6 +441,8 @@ START_TEST(action_from_other_text) {
     ck_assert_str_eq(action->payload_json, "{\"a\":\"\\u0031\"}");
     ck_assert_str_eq(action->requester, "AGENT_API");
     ck_assert_int_eq(action->created_ns, REPLI_TIME_NONE);
+    ck_assert_int_eq(action->deadline_ns, REPLI_TIME_NONE);
+    ck_assert_int_eq(action->outcome, 0);
     ck_assert_uint_eq(action->header_count, 0);
     ck_assert_uint_eq(action->history_count, 0);
     repli_doc_free(doc);
@@ -461,6 +469,8 @@ START_TEST(request_to_text) {
     request.requester = "CORE_DECLARATIVE";
     request.headers = headers;
     request.header_count = 2;
+    request.deadline_ns = INT64_C(1767326400000000000);
+    request.not_before_ns = INT64_C(1767323100500000000);
     ck_assert_int_eq(repli_request_to_json(&request, &json, NULL), REPLI_OK);
     expect_golden(&json, "request-full.json");
     repli_buf_dispose(&json);

@@ -501,6 +501,18 @@ START_TEST(actions_and_requests_are_copied) {
     ck_assert_int_eq(request_copy.created_ns, REPLI_TIME_NONE);
     ck_assert_str_eq(request_copy.headers[0].value, "v");
 
+    /* Hosts of the first release know no deadlines, and those who fill a record with zeros mean
+     * none. */
+    ck_assert_int_eq(request_copy.deadline_ns, REPLI_TIME_NONE);
+    request.deadline_ns = request.not_before_ns = 0;
+    ck_assert_int_eq(repli__request_copy(&doc->arena, &request_copy, &request), REPLI_OK);
+    ck_assert_int_eq(request_copy.not_before_ns, REPLI_TIME_NONE);
+    request.deadline_ns = request.not_before_ns = 5;
+    request.struct_size = offsetof(repli_request, deadline_ns);
+    ck_assert_int_eq(repli__request_copy(&doc->arena, &request_copy, &request), REPLI_OK);
+    ck_assert_int_eq(request_copy.deadline_ns, REPLI_TIME_NONE);
+    ck_assert_int_eq(request_copy.not_before_ns, REPLI_TIME_NONE);
+
     /* An empty list may come with any pointer. */
     request.headers = (const repli_header *)(uintptr_t)8;
     request.header_count = 0;

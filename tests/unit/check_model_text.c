@@ -300,6 +300,10 @@ START_TEST(words_go_both_ways) {
         ck_assert_int_eq(phase != NULL, i >= REPLI_PHASE_NEW && i <= REPLI_PHASE_FAILED);
         if (phase != NULL)
             ck_assert_int_eq(repli__phase_find(phase), i);
+        const char *end = repli_ended_name(i);
+        ck_assert_int_eq(end != NULL, i >= REPLI_ENDED_DONE && i <= REPLI_ENDED_INTERRUPTED);
+        if (end != NULL)
+            ck_assert_int_eq(repli__ended_find(end), i);
     }
     ck_assert_str_eq(repli_status_name(REPLI_STATUS_NOT_IN_CLUSTER), "NOT_IN_CLUSTER");
     ck_assert_str_eq(repli_status_name(REPLI_STATUS_JOINING_CLUSTER), "JOINING_CLUSTER");
@@ -308,6 +312,8 @@ START_TEST(words_go_both_ways) {
     ck_assert_int_eq(repli__status_find("healthy"), 0);
     ck_assert_int_eq(repli__role_find(""), 0);
     ck_assert_int_eq(repli__phase_find("DONE "), 0);
+    ck_assert_str_eq(repli_ended_name(REPLI_ENDED_TIMED_OUT), "timed_out");
+    ck_assert_int_eq(repli__ended_find("DONE"), 0);
 }
 END_TEST
 

@@ -181,7 +181,7 @@ START_TEST(the_queue_has_a_limit) {
     ck_assert_uint_eq(stats.queued, 2);
     /* A finished action gives its place free. */
     test_id(1, id);
-    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", NULL), REPLI_OK);
+    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", NULL, NULL, NULL), REPLI_OK);
     test_insert(fixture.store, 3);
     repli__store_set_queue_limit(fixture.store, 3);
     test_insert(fixture.store, 4);
@@ -196,8 +196,9 @@ START_TEST(only_what_waits_can_be_cancelled) {
     char id[REPLI_UUID_SIZE];
     repli_error error = REPLI_ERROR_INIT;
     test_id(2, id);
-    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{\"error_msg\":\"x\"}", NULL),
-                     REPLI_OK);
+    ck_assert_int_eq(
+        repli__store_cancel(fixture.store, id, "{\"error_msg\":\"x\"}", NULL, NULL, NULL),
+        REPLI_OK);
     repli_doc *doc;
     const repli_action *action = test_look_up(fixture.store, 2, &doc);
     ck_assert_int_eq(action->phase, REPLI_PHASE_FAILED);
@@ -208,14 +209,18 @@ START_TEST(only_what_waits_can_be_cancelled) {
     ck_assert_str_eq(action->history[0].error_json, "{\"error_msg\":\"x\"}");
     repli_doc_free(doc);
 
-    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", &error), REPLI_ECONFLICT);
+    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", NULL, NULL, &error),
+                     REPLI_ECONFLICT);
     ck_assert_ptr_nonnull(strstr(error.message, "FAILED"));
     test_id(1, id);
-    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", &error), REPLI_ECONFLICT);
+    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", NULL, NULL, &error),
+                     REPLI_ECONFLICT);
     ck_assert_ptr_nonnull(strstr(error.message, "RUNNING"));
     test_id(9, id);
-    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", &error), REPLI_ENOTFOUND);
-    ck_assert_int_eq(repli__store_cancel(fixture.store, "nine", "{}", &error), REPLI_ENOTFOUND);
+    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{}", NULL, NULL, &error),
+                     REPLI_ENOTFOUND);
+    ck_assert_int_eq(repli__store_cancel(fixture.store, "nine", "{}", NULL, NULL, &error),
+                     REPLI_ENOTFOUND);
 
     test_expect_queue(fixture.store, NUMBERS(1, 3));
     repli__claim claim = test_take(fixture.store);
@@ -362,27 +367,29 @@ END_TEST
 
 START_TEST(outcomes_are_only_for_the_running_action) {
     repli_error error = REPLI_ERROR_INIT;
-    ck_assert_int_eq(repli__store_advance(fixture.store, 0, REPLI_PHASE_DONE, NULL, NULL, &error),
-                     REPLI_EINTERNAL);
+    ck_assert_int_eq(
+        repli__store_advance(fixture.store, 0, REPLI_PHASE_DONE, 0, NULL, NULL, &error),
+        REPLI_EINTERNAL);
     test_insert(fixture.store, 1);
-    ck_assert_int_eq(repli__store_advance(fixture.store, 1, REPLI_PHASE_DONE, NULL, NULL, &error),
-                     REPLI_EINTERNAL);
+    ck_assert_int_eq(
+        repli__store_advance(fixture.store, 1, REPLI_PHASE_DONE, 0, NULL, NULL, &error),
+        REPLI_EINTERNAL);
     claims_on();
     repli__claim claim = test_take(fixture.store);
-    ck_assert_int_eq(repli__store_advance(fixture.store, claim.sequence + 1, REPLI_PHASE_DONE, NULL,
-                                          NULL, &error),
+    ck_assert_int_eq(repli__store_advance(fixture.store, claim.sequence + 1, REPLI_PHASE_DONE, 0,
+                                          NULL, NULL, &error),
                      REPLI_EINTERNAL);
     ck_assert_int_eq(
-        repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_NEW, NULL, NULL, &error),
+        repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_NEW, 0, NULL, NULL, &error),
         REPLI_EINTERNAL);
-    ck_assert_int_eq(repli__store_advance(fixture.store, claim.sequence, 77, NULL, NULL, &error),
+    ck_assert_int_eq(repli__store_advance(fixture.store, claim.sequence, 77, 0, NULL, NULL, &error),
                      REPLI_EINTERNAL);
     ck_assert_int_eq(test_phase(fixture.store, 1), REPLI_PHASE_RUNNING);
     test_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL);
     /* A final phase never changes. */
-    ck_assert_int_eq(
-        repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_FAILED, NULL, NULL, &error),
-        REPLI_EINTERNAL);
+    ck_assert_int_eq(repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_FAILED, 0,
+                                          NULL, NULL, &error),
+                     REPLI_EINTERNAL);
     ck_assert_int_eq(test_phase(fixture.store, 1), REPLI_PHASE_DONE);
     repli_doc_free(claim.doc);
 }

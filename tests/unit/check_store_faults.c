@@ -345,10 +345,10 @@ static void *execute(void *argument) {
         *failures += claim.sequence <= last || claim.action->phase != REPLI_PHASE_RUNNING;
         last = claim.sequence;
         const int32_t phase = done % 3 == 0 ? REPLI_PHASE_FAILED : REPLI_PHASE_DONE;
-        *failures += repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, "1",
-                                          NULL, NULL) != REPLI_OK;
-        *failures += repli__store_advance(fixture.store, claim.sequence, phase, NULL, NULL, NULL) !=
-                     REPLI_OK;
+        *failures += repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, 0,
+                                          "1", NULL, NULL) != REPLI_OK;
+        *failures += repli__store_advance(fixture.store, claim.sequence, phase, 0, NULL, NULL,
+                                          NULL) != REPLI_OK;
         repli_doc_free(claim.doc);
         done++;
     }
@@ -432,9 +432,9 @@ static void work_until_killed(uint64_t first) {
             usleep(100);
             continue;
         }
-        if (repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, "1", NULL,
+        if (repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_RUNNING, 0, "1", NULL,
                                  NULL) != REPLI_OK ||
-            repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, NULL, NULL,
+            repli__store_advance(fixture.store, claim.sequence, REPLI_PHASE_DONE, 0, NULL, NULL,
                                  NULL) != REPLI_OK)
             _exit(1);
         repli_doc_free(claim.doc);

@@ -128,8 +128,9 @@ START_TEST(one_that_waits_can_be_cancelled) {
     test_insert(fixture.store, 1);
     char id[REPLI_UUID_SIZE];
     test_id(1, id);
-    ck_assert_int_eq(repli__store_cancel(fixture.store, id, "{\"error_msg\":\"no\"}", NULL),
-                     REPLI_OK);
+    ck_assert_int_eq(
+        repli__store_cancel(fixture.store, id, "{\"error_msg\":\"no\"}", NULL, NULL, NULL),
+        REPLI_OK);
     set(0);
     expect_no_claim();
     test_insert(fixture.store, 2);

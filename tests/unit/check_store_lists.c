@@ -154,7 +154,7 @@ static void expect_index(sqlite3 *db, const char *sql) {
         const char *detail = (const char *)sqlite3_column_text(plan, 3);
         ck_assert_msg(strstr(detail, "TEMP B-TREE") == NULL, "%s: %s", sql, detail);
         ck_assert_msg(strstr(detail, "SCAN") == NULL ||
-                          strstr(detail, "actions_unfinished") != NULL,
+                          strstr(detail, "actions_queue") != NULL,
                       "%s: %s", sql, detail);
     }
     sqlite3_finalize(plan);

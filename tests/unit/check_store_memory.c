@@ -80,7 +80,7 @@ static int32_t try_take(repli_error *err) {
 }
 
 static int32_t try_advance(repli_error *err) {
-    return repli__store_advance(fixture.store, 1, REPLI_PHASE_DONE, NULL, NULL, err);
+    return repli__store_advance(fixture.store, 1, REPLI_PHASE_DONE, 0, NULL, NULL, err);
 }
 
 /* Let ever later allocations fail until the operation works. */
@@ -111,7 +111,7 @@ START_TEST(want_of_memory_loses_nothing) {
         char payload[16];
         snprintf(payload, sizeof(payload), "%d", step);
         ck_assert_int_eq(
-            repli__store_advance(fixture.store, 1, REPLI_PHASE_RUNNING, payload, NULL, NULL),
+            repli__store_advance(fixture.store, 1, REPLI_PHASE_RUNNING, 0, payload, NULL, NULL),
             REPLI_OK);
     }
     starve(try_action);

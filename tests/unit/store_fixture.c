@@ -129,7 +129,8 @@ void test_take_and_expect(repli__store *store, uint64_t number) {
 void test_advance(repli__store *store, int64_t seq, int32_t phase, const char *payload,
                   const char *error_json) {
     repli_error error = REPLI_ERROR_INIT;
-    ck_assert_msg(repli__store_advance(store, seq, phase, payload, error_json, &error) == REPLI_OK,
+    ck_assert_msg(repli__store_advance(store, seq, phase, 0, payload, error_json, &error) ==
+                      REPLI_OK,
                   "%s", error.message);
 }
 
