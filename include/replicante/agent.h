@@ -264,14 +264,18 @@ REPLI_API int32_t repli_agent_schedule_async(repli_agent *agent, const repli_req
                                              repli_scheduled_fn scheduled, void *user_data,
                                              repli_error *err);
 
-/** Cancel an action that waits: it becomes FAILED and says so. REPLI_ENOTFOUND: no such id;
- *  REPLI_ECONFLICT: it runs or is finished. */
+/**
+ * Cancel an action that waits: it becomes FAILED, REPLI_ENDED_CANCELLED. Ask one that runs to end at
+ * a safe point, if its kind has one (REPLI_KIND_CANCEL_*): it may carry on. REPLI_ENOTFOUND: no such
+ * id; REPLI_ECONFLICT: it is finished, or runs and is of another kind.
+ */
 REPLI_API int32_t repli_agent_cancel(repli_agent *agent, const char *id, repli_error *err);
 
 /** Look up an action with its history. REPLI_ENOTFOUND: no such id, or not a UUID. */
 REPLI_API int32_t repli_agent_action(repli_agent *agent, const char *id, repli_doc **ret_doc,
                                      const repli_action **ret_action, repli_error *err);
-/** Every unfinished action, in the order of execution: what runs, then what waits. */
+/** Every unfinished action, in the order of execution: what runs, what waits for its turn, and what
+ *  waits for its time. */
 REPLI_API int32_t repli_agent_queue(repli_agent *agent, repli_doc **ret_doc,
                                     const repli_action_summary **ret_summaries, size_t *ret_count,
                                     repli_error *err);

@@ -99,6 +99,7 @@ int32_t repli__registry_add_tests(repli__registry *registry, repli_error *err) {
                   .summary = "Fail at once"},
          .step = step_fail},
         {.kind = {.struct_size = sizeof(repli_action_kind),
+                  .flags = REPLI_KIND_CANCEL_BETWEEN_STEPS,
                   .kind = "agent.replicante.io/test.loop",
                   .summary = "Count the steps up to a target, one at a time",
                   .arguments = "{\"target\": N}, 10 by default"},

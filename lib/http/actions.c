@@ -21,10 +21,10 @@ int repli__http_may_write(const repli__http_call *call, repli__http_asker asker)
     return 0;
 }
 
-static void answer_id(repli__http_asker asker, const char *id) {
+static void answer_id(repli__http_asker asker, int32_t status, const char *id) {
     char json[64];
     const int size = snprintf(json, sizeof(json), "{\"id\":\"%.36s\"}", id);
-    repli__http_answer_text(asker, 200, repli__http_json, json, (size_t)size);
+    repli__http_answer_text(asker, status, repli__http_json, json, (size_t)size);
 }
 
 /* Schedule. */
@@ -34,7 +34,7 @@ static void answer_scheduled(void *user_data, int32_t code, const char *id,
     const repli__http_asker asker = *(repli__http_asker *)user_data;
     repli__free(&repli__mem_default, user_data);
     if (code == REPLI_OK)
-        answer_id(asker, id);
+        answer_id(asker, 200, id);
     else if (code == REPLI_ENOTFOUND)
         repli__http_answer_error(asker, 400, NULL, error); /* an unknown kind */
     else
@@ -122,6 +122,17 @@ int32_t repli__http_action_get(const repli__http_call *call, repli__http_asker a
     return code;
 }
 
+/* 200 if it is cancelled, 202 if it was only asked to end. */
+static int32_t cancel_status(repli_agent *agent, const char *id) {
+    repli_doc *doc;
+    const repli_action *action;
+    if (repli_agent_action(agent, id, &doc, &action, NULL) != REPLI_OK)
+        return 202;
+    const int32_t status = action->outcome == REPLI_ENDED_CANCELLED ? 200 : 202;
+    repli_doc_free(doc);
+    return status;
+}
+
 int32_t repli__http_action_cancel(const repli__http_call *call, repli__http_asker asker,
                                   repli_error *err) {
     if (!repli__http_may_write(call, asker))
@@ -129,7 +140,7 @@ int32_t repli__http_action_cancel(const repli__http_call *call, repli__http_aske
     const char *id = call->target.segments[3];
     const int32_t code = repli_agent_cancel(call->agent, id, err);
     if (code == REPLI_OK)
-        answer_id(asker, id);
+        answer_id(asker, cancel_status(call->agent, id), id);
     return code;
 }
 

@@ -12,6 +12,7 @@
 #include "show.h"
 #include "terminal.h"
 #include "text.h"
+#include "wait.h"
 
 static int is_uuid(const char *id) {
     return repli_uuid_validate(id, NULL) == REPLI_OK;
@@ -124,7 +125,7 @@ static int about_one(const struct options *options, const char *method,
     status = client_ask(client, method, path, NULL, &reply);
     if (status != EXITS_OK)
         status = complain(client, status, &reply, id);
-    else if (options->json)
+    else if (options->json && !options->wait)
         printf("%s\n", reply.body);
     else
         status = show(client, &reply);
@@ -138,13 +139,32 @@ int cmd_action(const struct options *options) {
     return about_one(options, "GET", show_one);
 }
 
-static int show_cancelled(const struct client *client, const struct reply *reply) {
+static int show_nothing(const struct client *client, const struct reply *reply) {
     (void)client;
     (void)reply;
-    puts("cancelled");
     return EXITS_OK;
 }
 
+static int show_cancelled(const struct client *client, const struct reply *reply) {
+    (void)client;
+    puts(reply->status == 200 ? "cancelled"
+                              : "asked to end: it does so at a safe point, or carries on");
+    return EXITS_OK;
+}
+
+/* It is no failure that an action was cancelled that was to be; that it FAILED otherwise is. */
+static int wait_for_cancel(const struct options *options) {
+    struct client *client;
+    const int opened = client_open(options, &client);
+    if (opened != EXITS_OK)
+        return opened;
+    const int status = wait_for_action(client, options->arguments[0], options->timeout_ms,
+                                       options->json, REPLI_ENDED_CANCELLED);
+    client_close(client);
+    return status;
+}
+
 int cmd_cancel(const struct options *options) {
-    return about_one(options, "DELETE", show_cancelled);
+    const int status = about_one(options, "DELETE", options->wait ? show_nothing : show_cancelled);
+    return status == EXITS_OK && options->wait ? wait_for_cancel(options) : status;
 }

@@ -69,6 +69,8 @@ static int make_request(const struct options *options, const char *arguments,
     request.args_json = arguments;
     request.id = options->id != NULL ? options->id : id;
     request.requester = options->requester;
+    request.deadline_ns = options->deadline_ns;
+    request.not_before_ns = options->not_before_ns;
     request.headers = options->metadata;
     request.header_count = options->metadata_count;
     if (repli_request_to_json(&request, ret_json, &err) != REPLI_OK)
@@ -108,7 +110,7 @@ static int schedule(struct client *client, const struct options *options, const 
         fflush(stdout);
     }
     if (status == EXITS_OK && options->wait)
-        status = wait_for_action(client, id, options->timeout_ms, options->json);
+        status = wait_for_action(client, id, options->timeout_ms, options->json, REPLI_ENDED_DONE);
     free(id);
     client_reply_free(&reply);
     return status;
@@ -129,8 +131,6 @@ static int send_request(const struct options *options, const char *arguments) {
 }
 
 int cmd_schedule(const struct options *options) {
-    if (options->timeout_ms >= 0 && !options->wait)
-        return options_misused("--timeout needs --wait");
     if (options->argument_count < 2)
         return send_request(options, NULL);
     char *arguments = read_arguments(options->arguments[1]);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include <replicante/model.h>
 #include <replicante/version.h>
 
 #include "exits.h"
@@ -30,6 +32,8 @@ enum {
     OPT_ID,
     OPT_REQUESTER,
     OPT_METADATA,
+    OPT_DEADLINE,
+    OPT_NOT_BEFORE,
     OPT_WAIT,
     OPT_TIMEOUT,
     OPT_INTERVAL,
@@ -71,8 +75,11 @@ static const struct spec {
     {"id", OPT_ID, OPTIONS_SCHEDULE, "UUID", "id of the new action"},
     {"requester", OPT_REQUESTER, OPTIONS_SCHEDULE, "NAME", "record that NAME asked for it"},
     {"metadata", OPT_METADATA, OPTIONS_SCHEDULE, "NAME=VALUE", "keep this with the action"},
-    {"wait", OPT_WAIT, OPTIONS_SCHEDULE, NULL, "wait for the end, showing progress"},
-    {"timeout", OPT_TIMEOUT, OPTIONS_SCHEDULE, "SECONDS", "wait no longer than that"},
+    {"deadline", OPT_DEADLINE, OPTIONS_SCHEDULE, "WHEN",
+     "let it end by then, done or not: a time, or +30s, +5m, +2h"},
+    {"not-before", OPT_NOT_BEFORE, OPTIONS_SCHEDULE, "WHEN", "do not begin before then"},
+    {"wait", OPT_WAIT, OPTIONS_WAIT, NULL, "wait for the end, showing progress"},
+    {"timeout", OPT_TIMEOUT, OPTIONS_WAIT, "SECONDS", "wait no longer than that"},
     {"owner", OPT_OWNER, OPTIONS_MAINTENANCE, "NAME", "who holds actions up"},
     {"reason", OPT_REASON, OPTIONS_MAINTENANCE, "TEXT", "why"},
     {"for", OPT_FOR, OPTIONS_MAINTENANCE, "SPAN", "end it after that time, such as 90s, 30m or 2h"},
@@ -161,6 +168,29 @@ static int parse_seconds(const char *name, const char *text, int64_t *ret_ms) {
     return EXITS_OK;
 }
 
+/* A time, or +N with a unit: from now. */
+static int parse_when(const char *name, const char *text, int64_t *ret_ns) {
+    static const char units[] = "smhd";
+    static const int64_t seconds[] = {1, 60, 3600, 24 * 3600};
+    if (text[0] != '+')
+        return repli_time_parse(text, ret_ns, NULL) == REPLI_OK
+                   ? EXITS_OK
+                   : options_misused("--%s %s: expected a time such as 2026-01-02T03:04:05Z, or "
+                                     "+30s, +5m, +2h, +1d",
+                                     name, text);
+    char *end;
+    const double count = strtod(text + 1, &end);
+    const char *unit = end > text + 1 && *end != '\0' ? strchr(units, *end) : NULL;
+    if (unit == NULL || end[1] != '\0' || !isfinite(count) || count < 0 || count > 1e6)
+        return options_misused("--%s %s: expected a number and s, m, h or d behind the +", name,
+                               text);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const double delay_ns = count * (double)seconds[unit - units] * 1e9;
+    *ret_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + (int64_t)delay_ns;
+    return EXITS_OK;
+}
+
 static int add_metadata(struct options *options, char *text) {
     char *equals = strchr(text, '=');
     if (equals == NULL || equals == text)
@@ -197,6 +227,8 @@ static int take(struct options *options, int value, char *text) {
     case OPT_ID: options->id = text; break;
     case OPT_REQUESTER: options->requester = text; break;
     case OPT_METADATA: return add_metadata(options, text);
+    case OPT_DEADLINE: return parse_when("deadline", text, &options->deadline_ns);
+    case OPT_NOT_BEFORE: return parse_when("not-before", text, &options->not_before_ns);
     case OPT_WAIT: options->wait = 1; break;
     case OPT_TIMEOUT: return parse_seconds("timeout", text, &options->timeout_ms);
     case OPT_OWNER: options->owner = text; break;
@@ -224,6 +256,8 @@ static int check_arguments(const struct command *command, const struct options *
                                options->arguments[command->arguments_max]);
     if (options->agent != NULL && options->config != NULL)
         return options_misused("-a and -c exclude each other: both say where the agent is");
+    if ((command->takes & OPTIONS_WAIT) != 0 && options->timeout_ms >= 0 && !options->wait)
+        return options_misused("--timeout needs --wait");
     if ((options->cert == NULL) != (options->key == NULL))
         return options_misused("--cert and --key belong together");
     return EXITS_OK;
@@ -280,6 +314,7 @@ const struct command *options_parse(int argc, char **argv, const struct command 
                                     struct options *ret_options, int *ret_status) {
     memset(ret_options, 0, sizeof(*ret_options));
     ret_options->timeout_ms = -1;
+    ret_options->deadline_ns = ret_options->not_before_ns = REPLI_TIME_NONE;
     ret_options->interval_ms = 2000;
     struct seen seen = {0};
     *ret_status = scan(argc, argv, ret_options, &seen);

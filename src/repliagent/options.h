@@ -23,6 +23,8 @@ struct options {
     const char *id, *requester;
     repli_header *metadata;
     size_t metadata_count;
+    int64_t deadline_ns, not_before_ns; /* or REPLI_TIME_NONE */
+    /* schedule, cancel */
     int wait;
     int64_t timeout_ms; /* -1: for ever */
     /* maintenance */
@@ -60,6 +62,7 @@ struct command {
 #define OPTIONS_WATCH (1u << 6)
 #define OPTIONS_DRIVERS (1u << 7)
 #define OPTIONS_FRESH (1u << 8)
+#define OPTIONS_WAIT (1u << 12)
 #define OPTIONS_DRIVER_DIR (1u << 20)
 #define OPTIONS_CHECK (1u << 21)
 #define OPTIONS_MAINTENANCE (1u << 9)

@@ -136,10 +136,22 @@ char *show_error(const char *error_json) {
     return text_printf("%s%s%s", error.message, error.cause[0] != '\0' ? ": " : "", error.cause);
 }
 
+char *show_phase(const repli_action *action) {
+    const char *phase = or_dash(repli_phase_name(action->phase));
+    const int said = action->outcome <= REPLI_ENDED_FAILED;
+    return said ? text_printf("%s", phase)
+                : text_printf("%s (%s)", phase, or_dash(repli_ended_name(action->outcome)));
+}
+
 static void add_time(struct table *facts, const char *name, int64_t time_ns) {
     char *time = text_time(time_ns);
     add_fact(facts, name, TABLE_PLAIN, time);
     free(time);
+}
+
+static void add_limit(struct table *facts, const char *name, int64_t time_ns) {
+    if (time_ns != REPLI_TIME_NONE)
+        add_time(facts, name, time_ns);
 }
 
 static void add_finish(struct table *facts, const repli_action *action) {
@@ -157,7 +169,9 @@ static void show_action_facts(const repli_action *action, FILE *to, int colour) 
     struct table *facts = table_new("ll");
     add_fact(facts, "action", TABLE_BOLD, action->id);
     add_fact(facts, "kind", TABLE_PLAIN, action->kind);
-    add_fact(facts, "phase", table_phase_style(action->phase), repli_phase_name(action->phase));
+    char *phase = show_phase(action);
+    add_fact(facts, "phase", table_phase_style(action->phase), phase);
+    free(phase);
     add_fact(facts, "arguments", TABLE_PLAIN, action->args_json);
     add_fact(facts, "requester", TABLE_PLAIN, action->requester);
     for (size_t i = 0; i < action->header_count; i++) {
@@ -166,6 +180,9 @@ static void show_action_facts(const repli_action *action, FILE *to, int colour) 
     }
     add_time(facts, "created", action->created_ns);
     add_time(facts, "scheduled", action->scheduled_ns);
+    add_limit(facts, "not before", action->not_before_ns);
+    add_limit(facts, "deadline", action->deadline_ns);
+    add_limit(facts, "asked to end", action->cancel_requested_ns);
     add_finish(facts, action);
     add_fact(facts, "payload", TABLE_PLAIN, action->payload_json);
     if (action->error_json != NULL) {

@@ -21,6 +21,8 @@ void show_maintenance(const repli_maintenance *maintenance, FILE *to, int colour
 char *show_amount(int64_t value, const char *unit);
 /* To be freed: "Primary", or what else the role is. */
 char *show_role(const repli_shard *shard);
+/* To be freed: "FAILED (timed_out)", or the phase alone if that says how it ended. */
+char *show_phase(const repli_action *action);
 /* To be freed: what an action's error says. */
 char *show_error(const char *error_json);
 

@@ -19,11 +19,12 @@
 enum { PAUSE_MIN_MS = 20, PAUSE_MAX_MS = 1000, MISSED_MS = 30000, PAYLOAD_SHOWN = 200 };
 
 struct progress {
-    int in_place;  /* standard error is a terminal */
-    char *shown;   /* the last line */
-    int64_t since; /* monotonic ms */
-    int64_t seen;  /* when the agent answered last */
-    int waits;     /* the action was NEW then */
+    int in_place;   /* standard error is a terminal */
+    char *shown;    /* the last line */
+    int64_t since;  /* monotonic ms */
+    int64_t seen;   /* when the agent answered last */
+    int32_t wanted; /* outcome */
+    int waits;      /* the action was NEW then */
 };
 
 /* Takes line over. */
@@ -63,6 +64,13 @@ static int is_final(int32_t phase) {
     return phase == REPLI_PHASE_DONE || phase == REPLI_PHASE_FAILED;
 }
 
+/* Agents of old know no outcomes. */
+static int is_wanted(const struct progress *progress, const repli_action *action) {
+    if (progress->wanted == REPLI_ENDED_DONE)
+        return action->phase == REPLI_PHASE_DONE;
+    return action->outcome == progress->wanted;
+}
+
 static void show_outcome(const repli_action *action) {
     const int colour = terminal_colour(STDOUT_FILENO);
     struct table *table = table_new("lll");
@@ -70,7 +78,9 @@ static void show_outcome(const repli_action *action) {
     char *detail = action->error_json != NULL     ? show_error(action->error_json)
                    : action->payload_json != NULL ? text_printf("%s", action->payload_json)
                                                   : text_printf("%s", "");
-    table_add(table, table_phase_style(action->phase), "%s", repli_phase_name(action->phase));
+    char *phase = show_phase(action);
+    table_add(table, table_phase_style(action->phase), "%s", phase);
+    free(phase);
     table_add(table, TABLE_PLAIN, "after %s", took);
     table_add(table, TABLE_PLAIN, "%s", detail);
     table_print(table, stdout, colour);
@@ -102,7 +112,7 @@ static int look(struct client *client, struct progress *progress, const struct r
             printf("%s\n", reply->body);
         else
             show_outcome(action);
-        status = action->phase == REPLI_PHASE_DONE ? EXITS_OK : EXITS_NEGATIVE;
+        status = is_wanted(progress, action) ? EXITS_OK : EXITS_NEGATIVE;
     }
     repli_doc_free(doc);
     return status;
@@ -147,9 +157,11 @@ static int ask(struct client *client, struct progress *progress, const char *pat
     return status;
 }
 
-int wait_for_action(struct client *client, const char *id, int64_t timeout_ms, int json) {
+int wait_for_action(struct client *client, const char *id, int64_t timeout_ms, int json,
+                    int32_t wanted) {
     const int64_t begin = clock_now_ms();
-    struct progress progress = {.in_place = isatty(STDERR_FILENO), .since = begin, .seen = begin};
+    struct progress progress = {
+        .in_place = isatty(STDERR_FILENO), .since = begin, .seen = begin, .wanted = wanted};
     char *path = text_printf("/action/%s", id);
     int64_t pause = PAUSE_MIN_MS;
     int status, ended;

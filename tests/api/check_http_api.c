@@ -304,6 +304,57 @@ START_TEST(only_what_waits_can_be_cancelled) {
 }
 END_TEST
 
+START_TEST(what_runs_is_asked_to_end) {
+    char id[64];
+    char expected[128];
+    http_schedule(&fixture, "fake.test/steps", "{\"steps\":2,\"pause_ms\":600000}", id);
+    http_wait_phase(&fixture, id, REPLI_PHASE_RUNNING);
+    http_reply reply = delete_action(id);
+    snprintf(expected, sizeof(expected), "{\"id\":\"%s\"}", id);
+    /* It may have ended by now. */
+    ck_assert(reply.status == 202 || reply.status == 200);
+    ck_assert_str_eq(reply.body, expected);
+    http_reply_free(&reply);
+    http_wait_phase(&fixture, id, REPLI_PHASE_FAILED);
+    char url[128];
+    snprintf(url, sizeof(url), "/api/unstable/action/%s", id);
+    reply = http_get(&fixture, url);
+    ck_assert_ptr_nonnull(strstr(reply.body, "\"outcome\":\"cancelled\""));
+    ck_assert_ptr_null(strstr(reply.body, "\"cancel_requested\":null"));
+    http_reply_free(&reply);
+}
+END_TEST
+
+START_TEST(deadline_and_not_before_are_taken) {
+    static const char body[] = "{\"kind\":\"agent.replicante.io/test.success\","
+                               "\"not_before\":\"2200-01-02T03:04:05Z\","
+                               "\"deadline\":\"2200-01-02T03:04:06Z\"}";
+    char id[64];
+    http_ask ask = {.method = "POST", .url = "/api/unstable/action", .body = body};
+    http_reply reply = http_do(&fixture, &ask);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_int_eq(sscanf(reply.body, "{\"id\":\"%36s", id), 1);
+    http_reply_free(&reply);
+    char url[128];
+    snprintf(url, sizeof(url), "/api/unstable/action/%s", id);
+    reply = http_get(&fixture, url);
+    ck_assert_ptr_nonnull(strstr(reply.body, "\"deadline\":\"2200-01-02T03:04:06Z\""));
+    ck_assert_ptr_nonnull(strstr(reply.body, "\"not_before\":\"2200-01-02T03:04:05Z\""));
+    ck_assert_ptr_nonnull(strstr(reply.body, "\"outcome\":null"));
+    http_reply_free(&reply);
+    reply = delete_action(id);
+    ck_assert_int_eq(reply.status, 200);
+    http_reply_free(&reply);
+
+    ask.body = "{\"kind\":\"agent.replicante.io/test.success\","
+               "\"not_before\":\"2200-01-02T03:04:05Z\","
+               "\"deadline\":\"2200-01-02T03:04:05Z\"}";
+    http_expect_error(http_do(&fixture, &ask), 400, "could never begin");
+    ask.body = "{\"kind\":\"agent.replicante.io/test.success\",\"deadline\":\"soon\"}";
+    http_expect_error(http_do(&fixture, &ask), 400, "deadline");
+}
+END_TEST
+
 START_TEST(finished_actions_come_newest_first_by_pages) {
     char ids[5][64];
     for (int i = 0; i < 5; i++)
@@ -560,6 +611,8 @@ int main(void) {
     tcase_add_test(tcase, an_id_is_used_once);
     tcase_add_test(tcase, an_unknown_action_is_404_without_a_body);
     tcase_add_test(tcase, only_what_waits_can_be_cancelled);
+    tcase_add_test(tcase, what_runs_is_asked_to_end);
+    tcase_add_test(tcase, deadline_and_not_before_are_taken);
     tcase_add_test(tcase, finished_actions_come_newest_first_by_pages);
     tcase_add_test(tcase, a_full_queue_says_when_to_come_back);
     tcase_add_test(tcase, a_stopped_agent_takes_nothing);

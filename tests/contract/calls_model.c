@@ -275,6 +275,13 @@ int32_t call_repli_phase_name(world *w, repli_error *err) {
     return REPLI_OK;
 }
 
+int32_t call_repli_ended_name(world *w, repli_error *err) {
+    (void)w, (void)err;
+    REQUIRE(strcmp(repli_ended_name(REPLI_ENDED_TIMED_OUT), "timed_out") == 0);
+    REQUIRE(repli_ended_name(0) == NULL);
+    return REPLI_OK;
+}
+
 int32_t call_repli_time_format(world *w, repli_error *err) {
     (void)w;
     char text[REPLI_TIME_SIZE];

@@ -133,6 +133,7 @@ static int32_t use_words(world *w, repli_error *err) {
     EXPECT(w, strcmp(repli_status_name(REPLI_STATUS_HEALTHY), "HEALTHY") == 0);
     EXPECT(w, strcmp(repli_role_name(REPLI_ROLE_PRIMARY), "Primary") == 0);
     EXPECT(w, strcmp(repli_phase_name(REPLI_PHASE_NEW), "NEW") == 0);
+    EXPECT(w, strcmp(repli_ended_name(REPLI_ENDED_DONE), "done") == 0);
     EXPECT(w, strcmp(repli_error_name(REPLI_EIO), "io") == 0);
     EXPECT(w, repli_scoped_name_reserved("agent.replicante.io/x"));
     EXPECT(w, strcmp(repli_version(), REPLI_VERSION_STRING) == 0);
@@ -210,8 +211,8 @@ const operation model_operations[] = {
      .verify = verify_uuid},
     {.name = "use times", .functions = "repli_time_format repli_time_parse", .act = use_time},
     {.name = "use words",
-     .functions = "repli_status_name repli_role_name repli_phase_name repli_error_name "
-                  "repli_scoped_name_reserved repli_version repli_version_number "
+     .functions = "repli_status_name repli_role_name repli_phase_name repli_ended_name "
+                  "repli_error_name repli_scoped_name_reserved repli_version repli_version_number "
                   "repli_error_clear",
      .act = use_words},
     {.name = "clean up",

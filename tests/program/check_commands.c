@@ -344,6 +344,41 @@ START_TEST(cancel_only_what_waits) {
 }
 END_TEST
 
+START_TEST(what_runs_is_asked_to_end) {
+    char *steps = schedule("fake.test/steps", "{\"steps\": 2, \"pause_ms\": 600000}");
+    ck_assert_int_eq(ASK("cancel", steps, "--wait"), 0);
+    expect_in(output.out, "FAILED (cancelled)");
+    ck_assert_int_eq(ASK("action", steps), 0);
+    expect_in(output.out, "phase         FAILED (cancelled)\n");
+    free(steps);
+    /* To wait for the end is one thing, to want it another. */
+    steps = schedule("fake.test/steps", "{\"steps\": 2, \"pause_ms\": 600000}");
+    ck_assert_int_eq(ASK("cancel", steps), 0);
+    ck_assert(strcmp(output.out, "cancelled\n") == 0 ||
+              strncmp(output.out, "asked to end", 12) == 0);
+    free(steps);
+}
+END_TEST
+
+START_TEST(limits_of_an_action) {
+    ck_assert_int_eq(ASK("schedule", "fake.test/steps", "{\"steps\": 2, \"pause_ms\": 600000}",
+                         "--deadline", "+0.2s", "--wait"),
+                     1);
+    expect_in(output.out, "FAILED (timed_out)");
+    expect_in(output.out, "ended between two steps");
+    ck_assert_int_eq(ASK("schedule", "fake.test/echo", "--not-before", "2200-01-02T03:04:05Z",
+                         "--deadline", "2200-01-02T03:04:06Z"),
+                     0);
+    char *id = strndup(output.out, strcspn(output.out, "\n"));
+    ck_assert_int_eq(ASK("action", id), 0);
+    expect_in(output.out, "not before  2200-01-02T03:04:05Z\n");
+    expect_in(output.out, "deadline    2200-01-02T03:04:06Z\n");
+    free(id);
+    ck_assert_int_eq(ASK("schedule", "fake.test/echo", "--not-before", "+0.1s", "--wait"), 0);
+    expect_in(output.out, "DONE");
+}
+END_TEST
+
 START_TEST(what_the_agent_refuses) {
     ck_assert_int_eq(ASK("action", "5f0c3a52-6d0e-4b0b-9a36-0d9f3f7f2c11"), 4);
     expect_in(output.err, "knows no action 5f0c3a52-6d0e-4b0b-9a36-0d9f3f7f2c11\n");
@@ -471,6 +506,11 @@ START_TEST(misuse) {
         {{"schedule", "a.b/c", "{"}, "the arguments are not JSON: "},
         {{"schedule", "a.b/c", "--id", "1"}, "\"1\" is not a UUID"},
         {{"schedule", "a.b/c", "--timeout", "1"}, "--timeout needs --wait"},
+        {{"cancel", "x", "--timeout", "1"}, "--timeout needs --wait"},
+        {{"schedule", "a.b/c", "--deadline", "soon"}, "--deadline soon: expected a time such as"},
+        {{"schedule", "a.b/c", "--deadline", "+5"}, "expected a number and s, m, h or d"},
+        {{"schedule", "a.b/c", "--not-before", "+5y"}, "expected a number and s, m, h or d"},
+        {{"schedule", "a.b/c", "--not-before", "+2h", "--deadline", "+1h"}, "could never begin"},
         {{"schedule", "a.b/c", "--timeout", "soon"}, "expected a number of seconds"},
         {{"schedule", "a.b/c", "--metadata", "x"}, "expected NAME=VALUE"},
         {{"schedule", "a.b/c", "--metadata", "x=1", "--metadata", "x=2"}, "is given twice"},
@@ -561,6 +601,8 @@ int main(void) {
     tcase_add_test(asking, lists);
     tcase_add_test(asking, finished_page_by_page);
     tcase_add_test(asking, cancel_only_what_waits);
+    tcase_add_test(asking, what_runs_is_asked_to_end);
+    tcase_add_test(asking, limits_of_an_action);
     tcase_add_test(asking, what_the_agent_refuses);
     tcase_add_test(asking, watch_as_lines);
     tcase_add_test(asking, the_address);
