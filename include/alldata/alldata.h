@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <alldata/keygen.h>
+#include <alldata/storage.h>
 #include <replicante/alloc.h>
 #include <replicante/error.h>
 #include <replicante/log.h>

@@ -4,12 +4,12 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
-enum { FRACTION_AT = ALLDATA__SECOND_LENGTH, FRACTION = 7, NODE_AT = 22, NODE = 5 };
+enum { FRACTION_AT = ALLDATA__SECOND_LENGTH, FRACTION = 7, NODE_AT = 22 };
 
 void alldata__key_write(uint64_t tick, int32_t node, char to[ALLDATA_KEY_SIZE]) {
     alldata__moment_write((int64_t)(tick / (uint64_t)ALLDATA__TICKS_PER_S), to);
     alldata__digits_write(tick % (uint64_t)ALLDATA__TICKS_PER_S, FRACTION, to + FRACTION_AT);
-    alldata__digits_write((uint64_t)node, NODE, to + NODE_AT);
+    alldata__digits_write((uint64_t)node, ALLDATA__NODE_LENGTH, to + NODE_AT);
     to[ALLDATA_KEY_LENGTH] = '\0';
 }
 
@@ -18,7 +18,7 @@ int alldata__key_read(const char *key, size_t size, int64_t *ret_tick) {
     if (size != ALLDATA_KEY_LENGTH || !alldata__moment_read(key, &second))
         return 0;
     const int64_t fraction = alldata__digits_read(key + FRACTION_AT, FRACTION);
-    if (fraction < 0 || alldata__digits_read(key + NODE_AT, NODE) < 0)
+    if (fraction < 0 || alldata__digits_read(key + NODE_AT, ALLDATA__NODE_LENGTH) < 0)
         return 0;
     *ret_tick = second * ALLDATA__TICKS_PER_S + fraction;
     return 1;

@@ -6,6 +6,9 @@
 
 #include <alldata/keygen.h>
 
+/* Digits at the end of a key that tell its node. */
+enum { ALLDATA__NODE_LENGTH = 5 };
+
 #define ALLDATA__TICK_NS INT64_C(100)
 #define ALLDATA__TICKS_PER_S INT64_C(10000000)
 

@@ -12,6 +12,8 @@ typedef struct world {
     char done_id[REPLI_UUID_SIZE];
     repli_snapshot *snapshot;
     alldata_keygen *keygen;
+    alldata_storage *events;
+    alldata_scan *scan; /* of them, that was begun */
     int forked; /* this is a child, to which host does not belong */
 } world;
 

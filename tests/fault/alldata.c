@@ -1,4 +1,7 @@
+#include <ftw.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "operation.h"
 
@@ -44,6 +47,175 @@ static int32_t use_words(world *w, repli_error *err) {
     return REPLI_OK;
 }
 
+/* Storage. */
+
+#define STORED "20261121T115900000000000001"
+#define CLOSED "20261121T100000000000000001"
+#define AHEAD "20261121T120100000000000017"
+#define KEY "20261121T120000000000000001"
+
+static int64_t noon(void *user_data) {
+    (void)user_data;
+    return INT64_C(1795262400000000000); /* 2026-11-21T12:00:00Z */
+}
+
+static int32_t open_events(const world *w, alldata_storage **ret_storage, repli_error *err) {
+    char path[128];
+    alldata_storage_options options = ALLDATA_STORAGE_OPTIONS_INIT;
+    snprintf(path, sizeof(path), "%s/events", w->directory);
+    options.location = path;
+    options.interval = "PT1H";
+    options.run_mode = ALLDATA_RUN_DISPATCH;
+    options.clock = noon;
+    return alldata_storage_new(&options, &w->memory, ret_storage, err);
+}
+
+static int32_t put(const world *w, const char *key, uint32_t flags, repli_error *err) {
+    alldata_record record = ALLDATA_RECORD_INIT;
+    record.key = key;
+    record.key_size = ALLDATA_KEY_LENGTH;
+    record.event = key;
+    record.event_size = ALLDATA_KEY_LENGTH;
+    return alldata_storage_put(w->events, &record, 1, flags, err);
+}
+
+static void prepare_events(world *w) {
+    ck_assert_int_eq(open_events(w, &w->events, NULL), REPLI_OK);
+    ck_assert_int_eq(put(w, STORED, 0, NULL), REPLI_OK);
+    ck_assert_int_eq(put(w, AHEAD, 0, NULL), REPLI_OK);
+    ck_assert_int_eq(put(w, CLOSED, ALLDATA_PUT_LATE, NULL), REPLI_OK);
+}
+
+/* All that was acknowledged is there, in its order, also for the one who opens it next. */
+static void verify_events(world *w) {
+    static const char *const keys[] = {CLOSED, STORED, KEY, AHEAD};
+    alldata_scan *scan = NULL;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    alldata_storage_free(w->events);
+    w->events = NULL;
+    ck_assert_int_eq(open_events(w, &w->events, NULL), REPLI_OK);
+    ck_assert_int_eq(alldata_scan_new(w->events, NULL, &scan, NULL), REPLI_OK);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(alldata_scan_next(scan, &record, NULL), REPLI_OK);
+        ck_assert_int_eq(memcmp(record.key, keys[i], ALLDATA_KEY_LENGTH), 0);
+        ck_assert_int_eq(memcmp(record.event, keys[i], ALLDATA_KEY_LENGTH), 0);
+    }
+    ck_assert_int_eq(alldata_scan_next(scan, &record, NULL), REPLI_EDONE);
+    alldata_scan_free(scan);
+}
+
+static int32_t open_storage(world *w, repli_error *err) {
+    alldata_storage *storage;
+    const int32_t code = open_events(w, &storage, err);
+    if (code == REPLI_OK)
+        w->made = storage;
+    return code;
+}
+
+static void drop_storage(void *made) {
+    alldata_storage_free(made);
+}
+
+/* What a key is followed by in other nodes' stores does not matter to them. */
+static int32_t put_lazily(world *w, repli_error *err) {
+    return put(w, KEY, 0, err);
+}
+
+static int32_t put_durably(world *w, repli_error *err) {
+    return put(w, KEY, ALLDATA_PUT_SYNC, err);
+}
+
+static int32_t put_late(world *w, repli_error *err) {
+    const int32_t code = put(w, "20261121T080000000000000001", ALLDATA_PUT_LATE, err);
+    return code == REPLI_OK ? put(w, CLOSED, ALLDATA_PUT_LATE, err) : code;
+}
+
+static int32_t sync_events(world *w, repli_error *err) {
+    const int32_t code = put(w, KEY, 0, err);
+    return code == REPLI_OK ? alldata_storage_sync(w->events, err) : code;
+}
+
+static int32_t scan_events(world *w, repli_error *err) {
+    alldata_scan *scan;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    int32_t code = alldata_scan_new(w->events, NULL, &scan, err);
+    if (code != REPLI_OK)
+        return code;
+    int count = 0;
+    repli_error end = REPLI_ERROR_INIT;
+    while ((code = alldata_scan_next(scan, &record, &end)) == REPLI_OK)
+        count++;
+    alldata_scan_free(scan);
+    if (code != REPLI_EDONE) {
+        *err = end;
+        return code;
+    }
+    EXPECT(w, count == 3);
+    return REPLI_OK;
+}
+
+static int32_t find_last_key(world *w, repli_error *err) {
+    char key[ALLDATA_KEY_SIZE] = "";
+    const int32_t code = alldata_storage_last_key(w->events, 17, key, err);
+    EXPECT(w, (strcmp(key, AHEAD) == 0) == (code == REPLI_OK));
+    return code;
+}
+
+static int32_t export_interval(world *w, repli_error *err) {
+    char path[128];
+    snprintf(path, sizeof(path), "%s/export", w->directory);
+    return alldata_storage_export(w->events, "20261121T100000", path, err);
+}
+
+static void verify_export(world *w) {
+    char path[128];
+    struct stat info;
+    snprintf(path, sizeof(path), "%s/export", w->directory);
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_int_eq(info.st_size, 101);
+}
+
+static int32_t count_interval(void *user_data, const char *name, int32_t state) {
+    (void)name;
+    (void)state;
+    ++*(int *)user_data;
+    return 0;
+}
+
+static int32_t look_around(world *w, repli_error *err) {
+    int count = 0;
+    alldata_storage_stats stats = {.struct_size = sizeof(stats)};
+    int32_t code = alldata_storage_dispatch(w->events, err);
+    if (code == REPLI_OK)
+        code = alldata_storage_intervals(w->events, count_interval, &count, err);
+    EXPECT(w, code != REPLI_OK || count == 3);
+    alldata_storage_stats_get(w->events, &stats);
+    EXPECT(w, stats.stored == 3);
+    EXPECT(w, alldata_storage_deadline(w->events) != UINT64_MAX);
+    EXPECT(w, alldata_storage_leveldb()->struct_size == sizeof(alldata_storage_module));
+    return code;
+}
+
+static int32_t close_storage(world *w, repli_error *err) {
+    (void)err;
+    alldata_storage_free(w->events);
+    w->events = NULL;
+    return REPLI_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *ftw) {
+    (void)info;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+void world_end_alldata(world *w) {
+    alldata_scan_free(w->scan);
+    alldata_storage_free(w->events);
+    nftw(w->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 const operation alldata_operations[] = {
     {.name = "draw a number for a generator of keys",
      .functions = "alldata_keygen_new",
@@ -57,5 +229,53 @@ const operation alldata_operations[] = {
     {.name = "use words of AllData",
      .functions = "alldata_key_validate alldata_error_clear alldata_error_name alldata_version",
      .act = use_words},
+    {.name = "open a storage",
+     .functions = "alldata_storage_new",
+     .also = REPLI_EPERMISSION,
+     .act = open_storage,
+     .drop = drop_storage},
+    {.name = "store an event",
+     .functions = "alldata_storage_put",
+     .prepare = prepare_events,
+     .act = put_lazily,
+     .verify = verify_events},
+    {.name = "store a durable event",
+     .functions = "alldata_storage_put",
+     .prepare = prepare_events,
+     .act = put_durably,
+     .verify = verify_events},
+    {.name = "store late events",
+     .functions = "alldata_storage_put",
+     .prepare = prepare_events,
+     .act = put_late},
+    {.name = "sync a storage",
+     .functions = "alldata_storage_sync",
+     .prepare = prepare_events,
+     .act = sync_events,
+     .verify = verify_events},
+    {.name = "scan",
+     .functions = "alldata_scan_new alldata_scan_next alldata_scan_free",
+     .prepare = prepare_events,
+     .act = scan_events},
+    {.name = "find the last key",
+     .functions = "alldata_storage_last_key",
+     .prepare = prepare_events,
+     .act = find_last_key},
+    {.name = "export an interval",
+     .functions = "alldata_storage_export",
+     .also = REPLI_EPERMISSION,
+     .prepare = prepare_events,
+     .act = export_interval,
+     .verify = verify_export},
+    {.name = "look around in a storage",
+     .functions = "alldata_storage_dispatch alldata_storage_intervals alldata_storage_stats_get "
+                  "alldata_storage_deadline alldata_storage_leveldb",
+     .prepare = prepare_events,
+     .act = look_around},
+    {.name = "close a storage",
+     .functions = "alldata_storage_free",
+     .flags = OPERATION_ONCE,
+     .prepare = prepare_events,
+     .act = close_storage},
     {.name = NULL},
 };

@@ -26,6 +26,8 @@ typedef struct world {
     repli_config *config;
     repli_agent *agent;
     repli_http_server *server;
+    alldata_storage *events;
+    alldata_scan *scan;
     char known[WORLD_IDS][REPLI_UUID_SIZE]; /* actions that were acknowledged */
     size_t known_count;
     char *json; /* of a golden file, and the record in it */
@@ -88,6 +90,9 @@ void world_begin(world *w, const operation *op);
 /* Forget what was returned. */
 void world_drop(world *w, const operation *op);
 void world_end(world *w);
+#ifdef WITH_ALLDATA
+void world_end_alldata(world *w);
+#endif
 /* A failure left everything that is returned as it was. */
 void world_expect_untouched(const world *w, const char *what);
 /* The database is sound, has what was acknowledged and nothing else, and an agent opens it. */

@@ -124,6 +124,9 @@ void world_end(world *w) {
     free(w->json);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         remove_file(w, files[i]);
+#ifdef WITH_ALLDATA
+    world_end_alldata(w);
+#endif
 }
 
 /* The database. */
