@@ -22,6 +22,22 @@ static int32_t promote_plain(repli__redis_task *task, repli__redis_peer *here, r
     return code ? code : repli__redis_task_go(task, "promote", 0, err);
 }
 
+static int32_t done(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
+    int32_t code = REPLI_OK;
+    if (!here->seen.cluster_mode)
+        code = repli__redis_peer_persist(task, here, err);
+    return code ? code : repli__redis_task_done(task, err);
+}
+
+/* A promotion that was asked for before may have come about between the look and the command. */
+static int became_primary(repli__redis_task *task, repli__redis_peer *here) {
+    repli_error ignored = REPLI_ERROR_INIT;
+    repli__redis_observation_free(task->redis, &here->seen);
+    return repli__redis_look(task->redis, task->op, &here->link, &here->seen, &ignored) ==
+               REPLI_OK &&
+           !here->seen.replica;
+}
+
 static int32_t promote_cluster(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
     const int asked =
         repli__redis_task_in(task, "promote") && repli__redis_task_seconds(task) < ASK_AGAIN_S;
@@ -30,16 +46,13 @@ static int32_t promote_cluster(repli__redis_task *task, repli__redis_peer *here,
                                       "the cluster to agree that this replica takes "
                                       "over");
     const char *how = task->args.takeover ? "TAKEOVER" : task->args.force ? "FORCE" : NULL;
+    repli_error error = REPLI_ERROR_INIT;
     const int32_t code =
-        repli__redis_peer_do(task, here, REPLI__REDIS_COMMAND("CLUSTER", "FAILOVER", how), err);
-    return code ? code : repli__redis_task_go(task, "promote", 100, err);
-}
-
-static int32_t done(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
-    int32_t code = REPLI_OK;
-    if (!here->seen.cluster_mode)
-        code = repli__redis_peer_persist(task, here, err);
-    return code ? code : repli__redis_task_done(task, err);
+        repli__redis_peer_do(task, here, REPLI__REDIS_COMMAND("CLUSTER", "FAILOVER", how), &error);
+    if (code != REPLI_OK)
+        return became_primary(task, here) ? done(task, here, err)
+                                          : repli__redis_pass(task->redis, err, &error, NULL);
+    return repli__redis_task_go(task, "promote", 100, err);
 }
 
 int32_t repli__redis_act_promote(repli__redis_task *task, repli_error *err) {

@@ -25,6 +25,8 @@ void scene_write(struct bench *bench);
 void scene_stopped(struct bench *bench);
 void scene_hung(struct bench *bench);
 void scene_credentials(struct bench *bench);
+void scene_kinds(struct bench *bench);
+void scene_actions(struct bench *bench);
 
 /* Not 0 if the configuration says how. */
 int bench_can(const struct bench *bench, int command);

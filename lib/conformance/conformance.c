@@ -23,6 +23,8 @@ static const struct scene scenes[] = {
     {SCENE_CREDENTIALS, "wrong credentials", scene_credentials, 0},
     {SCENE_HUNG, "the store hangs", scene_hung, 0},
     {SCENE_STOPPED, "the store is stopped and started", scene_stopped, 0},
+    {SCENE_KINDS, "kinds of action", scene_kinds, 0},
+    {SCENE_ACTIONS, "actions", scene_actions, 1},
 };
 
 int32_t conformance_new(struct conformance **ret_conformance, repli_error *err) {

@@ -15,6 +15,7 @@ enum scene_id {
     SCENE_STOPPED,
     SCENE_HUNG,
     SCENE_CREDENTIALS,
+    SCENE_KINDS,
     SCENE_ACTIONS,
     SCENE_COUNT,
     SCENE_ANY = SCENE_COUNT /* judged in all of them, and summed up at the end */
@@ -75,6 +76,17 @@ enum scene_id {
     RULE(LEAKS_MEMORY, "leaks.memory", MUST, MANY, "calls leave no memory")                        \
     RULE(LEAKS_DESCRIPTORS, "leaks.descriptors", MUST, MANY, "calls leave no descriptors")         \
     RULE(LEAKS_THREADS, "leaks.threads", MUST, MANY, "calls leave no threads")                     \
+    RULE(ACTIONS_OFFERED, "actions.offered", MAY, KINDS, "the driver offers actions")              \
+    RULE(ACTIONS_NAMES, "actions.names", MUST, KINDS, "kinds are named in domains of its own")     \
+    RULE(ACTIONS_DESCRIBED, "actions.described", SHOULD, KINDS, "arguments are explained")         \
+    RULE(ACTIONS_STABLE, "actions.stable", MUST, KINDS, "the same kinds, without asking anyone")   \
+    RULE(ACTIONS_VALIDATE, "actions.validate", MUST, KINDS,                                        \
+         "arguments are checked, by looking at them only")                                         \
+    RULE(ACTIONS_RUN, "actions.run", MUST, ACTIONS, "actions are done")                            \
+    RULE(ACTIONS_REPEATABLE, "actions.repeatable", MUST, ACTIONS,                                  \
+         "done again, they change nothing")                                                        \
+    RULE(ACTIONS_INTERRUPTED, "actions.interrupted", MUST, ACTIONS,                                \
+         "an interrupted step is repeated")                                                        \
     RULE(PROCESS_SURVIVES, "process.survives", MUST, ANY, "no crash, no exit")                     \
     RULE(PROCESS_QUIET, "process.quiet", MUST, ANY, "no output")                                   \
     RULE(PROCESS_SIGNALS, "process.signals", MUST, ANY, "signals are left alone")                  \

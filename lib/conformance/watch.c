@@ -169,6 +169,12 @@ static void judge_contacts(struct watch *watch, const struct own *own) {
         const struct network_contact *contact = &watch->network.contacts[i];
         if (strcmp(contact->method, "open") == 0)
             board_fail(board, RULE_OPEN_OFFLINE, "open() connected to %s", contact->where);
+        else if (strcmp(contact->method, "actions_describe") == 0)
+            board_fail(board, RULE_ACTIONS_STABLE, "actions_describe() connected to %s",
+                       contact->where);
+        else if (strcmp(contact->method, "action_validate") == 0)
+            board_fail(board, RULE_ACTIONS_VALIDATE, "action_validate() connected to %s",
+                       contact->where);
         else if (!own_has(own, contact))
             board_fail(board, RULE_NETWORK_OWN_NODE, "%s connected to %s %s", contact->method,
                        contact->where,

@@ -59,9 +59,14 @@ static char *driver_path(const struct options *options) {
     return path;
 }
 
-static const char *const *list_of(const struct config *config, const char *name) {
+/* Ends with NULL; NULL if it is not there. */
+static const char *const *list_of(struct config *config, const char *name) {
     const struct config_setting *setting = config_find(config, name);
-    return setting != NULL && setting->item_count > 0 ? setting->items : NULL;
+    if (setting->item_count == 0)
+        return NULL;
+    const size_t size = setting->item_count * sizeof(*setting->items);
+    const char **list = pool_alloc(&config->pool, size + sizeof(*list));
+    return list != NULL ? memcpy(list, setting->items, size) : NULL;
 }
 
 static int64_t number_of(const struct config *config, const char *name) {
@@ -70,24 +75,23 @@ static int64_t number_of(const struct config *config, const char *name) {
 
 /* The driver's configuration with check.wrong_credentials in it; NULL if there are none. */
 static char *wrong_json(struct config *config, struct problems *problems) {
-    const char *const *items = list_of(config, "check.wrong_credentials");
     const struct config_setting *wrong = config_find(config, "check.wrong_credentials");
-    if (items == NULL)
+    if (wrong->item_count == 0)
         return NULL;
     for (size_t i = 0; i < wrong->item_count; i++) {
-        const char *equals = strchr(items[i], '=');
+        const char *equals = strchr(wrong->items[i], '=');
         const char *name =
             pool_printf(&config->pool, "%s.%.*s", repli_config_driver(config->agent)->name,
-                        equals != NULL ? (int)(equals - items[i]) : 0, items[i]);
+                        equals != NULL ? (int)(equals - wrong->items[i]) : 0, wrong->items[i]);
         struct config_setting *setting =
             name != NULL ? (struct config_setting *)config_find(config, name) : NULL;
         if (equals == NULL || setting == NULL)
             problems_error(problems, wrong->at,
                            "check.wrong_credentials: \"%s\" is not KEY=VALUE with a key of the "
                            "driver's section",
-                           items[i]);
+                           wrong->items[i]);
         else
-            config_set_text(config, setting, CONFIG_OPTION, items[i], equals + 1, problems);
+            config_set_text(config, setting, CONFIG_OPTION, wrong->items[i], equals + 1, problems);
     }
     return config_driver_json(config);
 }
