@@ -315,6 +315,20 @@ typedef int32_t (*repli_action_kind_fn)(void *user_data, const repli_action_kind
 REPLI_API int32_t repli_agent_action_kinds(repli_agent *agent, repli_action_kind_fn visit,
                                            void *user_data, repli_error *err);
 
+/* Events. */
+
+/**
+ * Read the log of changes: events numbered after and on, oldest first, at most limit (0 and above
+ * 1000: 1000). None is there twice or left out, but for those that are too old to be kept: then
+ * the first one's number is more than after + 1. *ret_first is the oldest number that is kept,
+ * *ret_last the newest; either may be NULL. REPLI_ECONFLICT: after is newer than all, so it is the
+ * number of another database.
+ */
+REPLI_API int32_t repli_agent_events(repli_agent *agent, int64_t after, uint32_t limit,
+                                     repli_doc **ret_doc, const repli_event **ret_events,
+                                     size_t *ret_count, int64_t *ret_first, int64_t *ret_last,
+                                     repli_error *err);
+
 /* The agent itself. */
 
 /** REPLI_OK while the agent's own threads make progress, or those of the host that drive it,

@@ -57,6 +57,8 @@ REPLI_API const char *repli_phase_name(int32_t phase);
 /** "done", "failed", "timed_out", "cancelled", "interrupted"; NULL for a number that is no
  *  REPLI_ENDED_*. */
 REPLI_API const char *repli_ended_name(int32_t outcome);
+/** "status", "role", "membership", …; NULL for a number that is no REPLI_EVENT_*. */
+REPLI_API const char *repli_event_type_name(int32_t type);
 
 /* Time and identifiers. */
 
@@ -121,6 +123,11 @@ REPLI_API int32_t repli_action_summaries_from_json(const char *json, size_t size
                                                    repli_doc **ret_doc,
                                                    const repli_action_summary **ret_summaries,
                                                    size_t *ret_count, repli_error *err);
+
+/* Events. */
+
+REPLI_API int32_t repli_event_to_json(const repli_event *event, repli_buf *ret_json,
+                                      repli_error *err);
 
 /* Requests. */
 

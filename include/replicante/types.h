@@ -220,6 +220,44 @@ typedef struct repli_action {
     int32_t reserved;
 } repli_action;
 
+/** What an event tells of. More types may come: who does not know one skips it. */
+enum {
+    REPLI_EVENT_STATUS = 1,     /**< the node's status */
+    REPLI_EVENT_ROLE = 2,       /**< its role for the shard that is the subject */
+    REPLI_EVENT_MEMBERSHIP = 3, /**< subject "cluster": its id; "node": whether it is a member */
+    REPLI_EVENT_VERSION = 4,    /**< subject "store" or "agent": its software's version */
+    REPLI_EVENT_ACTION = 5,     /**< an action's phase */
+    REPLI_EVENT_AGENT = 6       /**< the agent itself: "started" or "stopped" */
+};
+
+/** It happened while no agent watched: found by the first observation after a start. */
+#define REPLI_EVENT_AWAY (1u << 0)
+
+/** A change, as the agent's log of events has it. */
+typedef struct repli_event {
+    uint32_t struct_size;
+    int32_t type;    /**< REPLI_EVENT_* */
+    int64_t number;  /**< from 1 on, without gaps, never given twice */
+    int64_t time_ns; /**< when it was written down, UTC since 1970 */
+    uint32_t flags;  /**< REPLI_EVENT_AWAY */
+    uint32_t reserved;
+    const char *node_id;
+    const char *subject;   /**< what changed, by type; NULL: there is just one, or count tells */
+    const char *old_value; /**< as on the wire, such as "Secondary"; NULL: was not there */
+    const char *new_value; /**< NULL: is not there any more */
+    const char *reason;    /**< why, for people; or NULL */
+    int64_t count;         /**< of shards that changed so, where there are too many; else 1 */
+    const char *cause;     /**< "observed", "action", "request" or "agent" */
+    const char *action_id; /**< the action itself, or the one that ran meanwhile; or NULL */
+    const char *action_kind;
+} repli_event;
+
+#define REPLI_EVENT_INIT                                                                           \
+    {                                                                                              \
+        (uint32_t)sizeof(repli_event), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 1, NULL, NULL, \
+            NULL                                                                                   \
+    }
+
 /** An entry of the list of queued or finished actions. */
 typedef struct repli_action_summary {
     uint32_t struct_size;

@@ -38,6 +38,7 @@ struct repli__executor {
     repli__executor_options options;
     repli__executor_stats stats;
     char kind[KIND_SIZE]; /* of the action that runs; empty: none does */
+    repli__executor_recent recent;
     int stops;
     int pauses;
     int stepping;
@@ -92,6 +93,17 @@ static void set_running(repli__executor *executor, const char *kind) {
     pthread_mutex_unlock(&executor->mutex);
 }
 
+/* Remember which action ran last, for whoever sees what came of it. */
+static void set_recent(repli__executor *executor, const repli_action *action, uint64_t ended_ns) {
+    pthread_mutex_lock(&executor->mutex);
+    if (action != NULL) {
+        snprintf(executor->recent.id, sizeof(executor->recent.id), "%s", action->id);
+        snprintf(executor->recent.kind, sizeof(executor->recent.kind), "%s", action->kind);
+    }
+    executor->recent.ended_ns = ended_ns;
+    pthread_mutex_unlock(&executor->mutex);
+}
+
 static void begin_action(repli__executor *executor, const repli__claim *claim) {
     const repli_action *action = claim->action;
     repli__run *run = &executor->run;
@@ -105,11 +117,13 @@ static void begin_action(repli__executor *executor, const repli__claim *claim) {
                       action->kind,
                       claim->interrupted ? "is resumed after an interruption" : "begins");
     set_running(executor, action->kind);
+    set_recent(executor, action, UINT64_MAX);
     executor->stage = STEP;
 }
 
 static void end_action(repli__executor *executor) {
     set_running(executor, NULL);
+    set_recent(executor, NULL, repli__mono_ns());
     repli__arena_dispose(&executor->run.payload_arena);
     repli_doc_free(executor->run.claim.doc);
     executor->stage = TAKE;
@@ -557,6 +571,12 @@ void repli__executor_set_options(repli__executor *executor,
 void repli__executor_running(repli__executor *executor, char *ret_kind, size_t size) {
     pthread_mutex_lock(&executor->mutex);
     snprintf(ret_kind, size, "%s", executor->kind);
+    pthread_mutex_unlock(&executor->mutex);
+}
+
+void repli__executor_recent_get(repli__executor *executor, repli__executor_recent *ret_recent) {
+    pthread_mutex_lock(&executor->mutex);
+    *ret_recent = executor->recent;
     pthread_mutex_unlock(&executor->mutex);
 }
 

@@ -31,6 +31,13 @@ typedef struct repli__executor_stats {
     uint64_t step_since_ns; /* monotonic start of the step in progress; 0: none */
 } repli__executor_stats;
 
+/* The action that ran last. */
+typedef struct repli__executor_recent {
+    char id[REPLI_UUID_SIZE]; /* empty: none did */
+    char kind[256];
+    uint64_t ended_ns; /* monotonic; UINT64_MAX: it runs */
+} repli__executor_recent;
+
 int32_t repli__executor_new(repli__store *store, const repli__registry *registry,
                             const repli_host *host, const repli__executor_options *options,
                             const repli__mem *mem, repli__log *log, repli__executor **ret_executor,
@@ -62,6 +69,7 @@ void repli__executor_on_watch(repli__executor *executor, void (*watch)(void *use
 uint64_t repli__executor_watch(repli__executor *executor);
 /* The kind of the action that runs now, copied; empty if none does. */
 void repli__executor_running(repli__executor *executor, char *ret_kind, size_t size);
+void repli__executor_recent_get(repli__executor *executor, repli__executor_recent *ret_recent);
 void repli__executor_stats_get(repli__executor *executor, repli__executor_stats *ret_stats);
 
 /* Serialises steps with whatever else must not run beside them, such as swapping the driver on

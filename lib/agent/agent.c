@@ -38,6 +38,15 @@ static void on_running(void *user_data, char *ret_kind, size_t size) {
     repli__executor_running(((repli_agent *)user_data)->executor, ret_kind, size);
 }
 
+static void on_seen(void *user_data, repli_snapshot *snapshot, uint64_t since_ns) {
+    repli_agent *agent = user_data;
+    repli__executor_recent recent;
+    repli__executor_recent_get(agent->executor, &recent);
+    const int acted = recent.id[0] != '\0' && recent.ended_ns >= since_ns;
+    repli__journal_add(&agent->journal, snapshot, acted ? &recent : NULL);
+    repli__worker_tell(&agent->events);
+}
+
 /* Another version was found, or an action of the driver's ended. */
 static void on_news(void *user_data) {
     repli__observer_refresh(((repli_agent *)user_data)->observer);
@@ -58,6 +67,10 @@ static uint64_t run_driver(void *user_data) {
 
 static uint64_t run_chores(void *user_data) {
     return repli__chores_run(&((repli_agent *)user_data)->chores);
+}
+
+static uint64_t run_events(void *user_data) {
+    return repli__journal_run(&((repli_agent *)user_data)->journal);
 }
 
 /* Making an agent, part by part. */
@@ -179,6 +192,7 @@ static int32_t make_observer(repli_agent *agent, repli__port *port, repli_error 
                   .detect = on_detect,
                   .record = on_record,
                   .running = on_running,
+                  .seen = on_seen,
                   .user_data = agent},
     };
     return repli__observer_new(&options, &agent->observer, err);
@@ -190,6 +204,8 @@ static int32_t make_workers(repli_agent *agent, repli_error *err) {
         code = repli__worker_init(&agent->driver, "repli-driver", run_driver, agent, err);
     if (code == REPLI_OK)
         code = repli__worker_init(&agent->chore, "repli-chores", run_chores, agent, err);
+    if (code == REPLI_OK)
+        code = repli__worker_init(&agent->events, "repli-events", run_events, agent, err);
     return code;
 }
 
@@ -206,6 +222,7 @@ static int32_t make_drive(repli_agent *agent, repli_error *err) {
     repli__drive_add(agent->drive, repli__executor_worker(agent->executor), lent);
     repli__drive_add(agent->drive, &agent->driver, lent);
     repli__drive_add(agent->drive, &agent->chore, 0);
+    repli__drive_add(agent->drive, &agent->events, 0);
     return REPLI_OK;
 }
 
@@ -218,6 +235,7 @@ static int32_t make_parts(repli_agent *agent, repli_error *err) {
     repli__chores_init(&agent->chores, agent->store, &agent->facts, &agent->log, agent->config);
     agent->chores.found = on_news;
     agent->chores.user_data = agent;
+    repli__journal_init(&agent->journal, agent->store, &agent->mem, &agent->log);
 
     repli__port *observes = NULL;
     repli__port *acts = NULL;
@@ -251,6 +269,11 @@ int32_t repli_agent_new(const repli_config *config, repli_agent **ret_agent, rep
     repli__log_set(&agent->log, config->log_level, config->log, config->log_data);
     repli__facts_init(&agent->facts);
     code = repli__config_copy(config, &agent->config, err);
+    if (code == REPLI_OK) {
+        agent->node_id = repli__strdup(&agent->mem, repli__config_text(config, REPLI__KEY_NODE_ID));
+        if (agent->node_id == NULL)
+            code = repli__error_nomem(err, "agent", "making an agent");
+    }
     if (code == REPLI_OK)
         code = make_parts(agent, err);
     if (code != REPLI_OK) {

@@ -13,6 +13,7 @@
 #include "agent/config.h"
 #include "agent/drive.h"
 #include "agent/facts.h"
+#include "agent/journal.h"
 #include "agent/observer.h"
 #include "agent/probe.h"
 #include "agent/shop.h"
@@ -29,18 +30,21 @@ enum {
     REPLI__OP_ACTION,
     REPLI__OP_QUEUE,
     REPLI__OP_FINISHED,
+    REPLI__OP_EVENTS,
     REPLI__OP_COUNT
 };
 
 /*
- * Who runs what: the loop ticks the observer and watches over steps of actions; the driver's worker makes the calls that observe; the
- * chores' writes facts down, looks for versions and deletes old actions; the executor's steps
- * actions, and the store's commits what nobody waits for. Each has a thread, or the host drives it.
+ * Who runs what: the loop ticks the observer and watches over steps of actions; the driver's worker
+ * makes the calls that observe; the chores' writes facts down, looks for versions and deletes old
+ * actions; the events' writes down what observations find; the executor's steps actions, and the
+ * store's commits what nobody waits for. Each has a thread, or the host drives it.
  */
 struct repli_agent {
     repli__mem mem;
     pid_t pid; /* of the process that made it */
     repli__log log;
+    char *node_id;
 
     pthread_mutex_t mutex; /* one change of life or configuration at a time; guards both */
     repli_config *config;
@@ -55,10 +59,12 @@ struct repli_agent {
     repli__executor *executor;
     repli__observer *observer;
     repli__chores chores;
+    repli__journal journal;
 
     repli__worker loop;
     repli__worker driver;
     repli__worker chore;
+    repli__worker events;
     repli__drive *drive; /* NULL: the workers have threads */
 
     /* Threads that did not return from the driver in time. What they use is never freed: the

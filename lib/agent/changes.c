@@ -21,15 +21,6 @@ void repli__changes_status(repli__log *log, const repli_snapshot *before,
                       cause(action, "; while running "), action);
 }
 
-static void log_role(repli__log *log, const repli_shard *old, const repli_shard *new,
-                     const char *action) {
-    const char *id = old != NULL ? old->id : new->id;
-    repli__log_printf(log, REPLI_LOG_INFO, "agent", "shard \"%s\": %s -> %s%s%s", id,
-                      old != NULL ? repli_role_name(old->role) : "absent",
-                      new != NULL ? repli_role_name(new->role) : "absent",
-                      cause(action, "; while running "), action);
-}
-
 /* Shards in which others are looked up: mostly they are in the same order, and when they are not,
  * there may be many. */
 typedef struct lookup {
@@ -64,9 +55,9 @@ static int find(lookup *it, const char *id, const repli_shard **ret_shard) {
 }
 
 /* Those of new that are not in old or have another role there, or, if absent, those of old that are
- * not in new. Returns 0 when out of memory. */
-static int compare(repli__log *log, const repli__mem *mem, const repli_shards *these,
-                   const repli_shards *others, int absent, const char *action) {
+ * not in new. Returns 0 when out of memory, or when visit does. */
+static int compare(const repli__mem *mem, const repli_shards *these, const repli_shards *others,
+                   int absent, repli__changes_fn visit, void *user_data) {
     lookup look = {.in = others, .mem = mem};
     int goes_on = 1;
     for (size_t i = 0; goes_on && i < these->shard_count; i++) {
@@ -74,12 +65,33 @@ static int compare(repli__log *log, const repli__mem *mem, const repli_shards *t
         const repli_shard *other;
         goes_on = find(&look, shard->id, &other);
         if (goes_on && absent && other == NULL)
-            log_role(log, shard, NULL, action);
+            goes_on = visit(user_data, shard, NULL);
         else if (goes_on && !absent && (other == NULL || other->role != shard->role))
-            log_role(log, other, shard, action);
+            goes_on = visit(user_data, other, shard);
     }
     repli__shard_index_free(look.index, mem);
     return goes_on;
+}
+
+int repli__changes_each(const repli__mem *mem, const repli_shards *old, const repli_shards *new,
+                        repli__changes_fn visit, void *user_data) {
+    return compare(mem, new, old, 0, visit, user_data) &&
+           compare(mem, old, new, 1, visit, user_data);
+}
+
+typedef struct log_of_roles {
+    repli__log *log;
+    const char *action;
+} log_of_roles;
+
+static int log_role(void *user_data, const repli_shard *old, const repli_shard *new) {
+    const log_of_roles *self = user_data;
+    const char *id = old != NULL ? old->id : new->id;
+    repli__log_printf(self->log, REPLI_LOG_INFO, "agent", "shard \"%s\": %s -> %s%s%s", id,
+                      old != NULL ? repli_role_name(old->role) : "absent",
+                      new != NULL ? repli_role_name(new->role) : "absent",
+                      cause(self->action, "; while running "), self->action);
+    return 1;
 }
 
 void repli__changes_roles(repli__log *log, const repli__mem *mem, const repli_snapshot *before,
@@ -90,7 +102,8 @@ void repli__changes_roles(repli__log *log, const repli__mem *mem, const repli_sn
     const repli_shards *new = repli_snapshot_shards(after, NULL);
     if (old == NULL || new == NULL)
         return;
-    if (!compare(log, mem, new, old, 0, action) || !compare(log, mem, old, new, 1, action))
+    log_of_roles self = {log, action};
+    if (!repli__changes_each(mem, old, new, log_role, &self))
         repli__log_printf(log, REPLI_LOG_WARNING, "agent",
                           "out of memory: some roles of shards that changed are not logged");
 }

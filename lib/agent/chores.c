@@ -68,9 +68,26 @@ static uint64_t expire_due_ns(repli__chores *chores) {
     return due_ns > chores->expire_ns ? due_ns : chores->expire_ns;
 }
 
+static int64_t days_ago_ns(int64_t days) {
+    return days != 0 ? repli__wall_ns() - days * 24 * 3600 * REPLI__NS_PER_S : INT64_MIN;
+}
+
+/* Returns 0 as long as there are more. */
+static int purge_events(repli__chores *chores, const repli_config *config) {
+    const int64_t days = repli__config_integer(config, REPLI__KEY_EVENTS_CLEAN_AGE);
+    const int64_t most = repli__config_integer(config, REPLI__KEY_EVENTS_LIMIT);
+    int more = 0;
+    repli_error error = REPLI_ERROR_INIT;
+    if (repli__store_purge_events(chores->store, days_ago_ns(days), most, &more, &error) !=
+        REPLI_OK)
+        repli__log_printf(chores->log, REPLI_LOG_WARNING, "agent",
+                          "old events could not be deleted: %s", error.message);
+    return !more;
+}
+
 static void purge(repli__chores *chores, const repli_config *config) {
     const int64_t days = repli__config_integer(config, REPLI__KEY_ACTIONS_CLEAN_AGE);
-    const int64_t before_ns = repli__wall_ns() - days * 24 * 3600 * REPLI__NS_PER_S;
+    const int64_t before_ns = days_ago_ns(days);
     uint32_t deleted = 0;
     repli_error error = REPLI_ERROR_INIT;
     if (days != 0 &&
@@ -78,7 +95,7 @@ static void purge(repli__chores *chores, const repli_config *config) {
         repli__log_printf(chores->log, REPLI_LOG_WARNING, "agent",
                           "actions that finished long ago could not be deleted: %s", error.message);
     chores->purged += deleted;
-    if (deleted == PURGE_CHUNK)
+    if (deleted == PURGE_CHUNK || !purge_events(chores, config))
         return;
     if (chores->purged > 0)
         repli__log_printf(chores->log, REPLI_LOG_INFO, "agent",

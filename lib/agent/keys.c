@@ -52,6 +52,12 @@ static const repli_config_key address_member =
     STRING("address.member", NULL,
            "address at which members of the cluster reach the store; wins over what it says");
 
+static const repli_config_key events_clean_age =
+    INTEGER("events.clean_age", "14", 0, 36500,
+            "days after which an event is forgotten, if its action is not before; 0: never");
+static const repli_config_key events_limit = INTEGER(
+    "events.limit", "1000000", 1000, INT64_C(1000000000), "most events that are kept, the newest");
+
 static const repli_config_key observe_interval =
     INTEGER("observe.interval_ms", "1000", 1, HOUR_MS, "milliseconds between two observations");
 static const repli_config_key observe_timeout =
@@ -97,6 +103,8 @@ static const repli_config_key *const keys[REPLI__KEY_COUNT + 1] = {
     [REPLI__KEY_MAINTENANCE_ALLOWED] = &maintenance_allowed,
     [REPLI__KEY_ADDRESS_CLIENT] = &address_client,
     [REPLI__KEY_ADDRESS_MEMBER] = &address_member,
+    [REPLI__KEY_EVENTS_CLEAN_AGE] = &events_clean_age,
+    [REPLI__KEY_EVENTS_LIMIT] = &events_limit,
     [REPLI__KEY_OBSERVE_INTERVAL] = &observe_interval,
     [REPLI__KEY_OBSERVE_TIMEOUT] = &observe_timeout,
     [REPLI__KEY_OBSERVE_BACKOFF_MAX] = &observe_backoff_max,

@@ -60,6 +60,10 @@ static int32_t stop_parts(repli_agent *agent, uint64_t deadline_ns, repli_error 
     const int32_t code = join_callers(agent, deadline_ns, err);
     repli__worker_join(&agent->loop, UINT64_MAX);
     repli__worker_join(&agent->chore, UINT64_MAX);
+    /* After all that it is told of. */
+    repli__journal_end(&agent->journal);
+    repli__worker_quit(&agent->events);
+    repli__worker_join(&agent->events, UINT64_MAX);
     repli__store_stop(agent->store);
     return code;
 }
@@ -105,6 +109,8 @@ int32_t repli_agent_start(repli_agent *agent, repli_error *err) {
         code = repli__worker_start(&agent->driver, err);
     if (code == REPLI_OK)
         code = repli__worker_start(&agent->chore, err);
+    if (code == REPLI_OK)
+        code = repli__worker_start(&agent->events, err);
     if (code == REPLI_OK)
         code = repli__worker_start(&agent->loop, err);
     if (code == REPLI_OK) {
@@ -152,6 +158,10 @@ static void free_parts(repli_agent *agent) {
         repli__worker_dispose(&agent->chore);
     if (agent->chores.config != NULL)
         repli__chores_dispose(&agent->chores);
+    if (agent->events.work != NULL)
+        repli__worker_dispose(&agent->events);
+    if (agent->journal.store != NULL)
+        repli__journal_dispose(&agent->journal);
     repli__executor_free(agent->executor);
     if (!agent->executor_lost) {
         repli__registry_free(agent->registry);
@@ -163,6 +173,7 @@ static void free_parts(repli_agent *agent) {
     }
     repli__facts_dispose(&agent->facts);
     repli__config_unref(agent->config);
+    repli__free(&agent->mem, agent->node_id);
 }
 
 void repli_agent_free(repli_agent *agent) {

@@ -19,6 +19,7 @@ enum { SHARDS_LISTED = 1000 };
 static const char *const store_ops[REPLI__OP_COUNT] = {
     [REPLI__OP_INSERT] = "insert", [REPLI__OP_CANCEL] = "cancel",     [REPLI__OP_ACTION] = "action",
     [REPLI__OP_QUEUE] = "queue",   [REPLI__OP_FINISHED] = "finished",
+    [REPLI__OP_EVENTS] = "events",
 };
 
 static void counter(repli__prometheus *out, const char *name, const char *help, uint64_t value) {
@@ -70,6 +71,13 @@ static void write_store(repli__prometheus *out, repli_agent *agent) {
                                 stats.ended[i]);
     counter(out, "repliagent_store_changes", "Changes written to the database of actions.",
             stats.changes);
+
+    name = "repliagent_events";
+    repli__prometheus_metric(out, name, "counter", "Events written to the log, by type.");
+    for (int32_t type = 1; type < REPLI__EVENT_TYPES; type++)
+        repli__prometheus_count(out, name, LABELS({"type", repli_event_type_name(type)}),
+                                stats.events[type]);
+    gauge(out, "repliagent_event_last", "Number of the newest event.", (uint64_t)stats.last_event);
 
     name = "repliagent_store_ops_duration";
     repli__prometheus_metric(out, name, "histogram",

@@ -144,6 +144,9 @@ static void publish(repli__observer *observer, repli_snapshot *snapshot) {
         repli_snapshot_unref(observer->with_shards);
         observer->with_shards = repli_snapshot_ref(snapshot);
     }
+    if (observer->hooks.seen != NULL)
+        observer->hooks.seen(observer->hooks.user_data, snapshot,
+                             repli__snapshot_started_ns(before));
     repli_snapshot_unref(before);
 }
 

@@ -23,6 +23,9 @@ typedef struct repli__observer_hooks {
     /* The kind of the action that runs; empty if none does. */
     void (*running)(void *user_data, char *ret_kind, size_t size);
     void *user_data;
+    /* A new snapshot took the place of another, whose observation began at since_ns. May be NULL.
+     */
+    void (*seen)(void *user_data, repli_snapshot *snapshot, uint64_t since_ns);
 } repli__observer_hooks;
 
 typedef struct repli__observer_options {

@@ -55,6 +55,8 @@ static const resource resources[] = {
      repli__http_maintenance_get,
      repli__http_maintenance_put,
      repli__http_maintenance_delete},
+    {{"api", "unstable", "events"}, DATABASE, only_get, repli__http_events, NULL, NULL},
+    {{"events"}, DATABASE, only_get, repli__http_events, NULL, NULL},
     {{"metrics"}, 0, only_get, repli__http_metrics, NULL, NULL},
     {{"health", "live"}, HEALTH, only_get, repli__http_health_live, NULL, NULL},
     {{"health", "ready"}, HEALTH, only_get, repli__http_health_ready, NULL, NULL},

@@ -43,7 +43,7 @@ int repli__http_may_write(const repli__http_call *call, repli__http_asker asker)
 int32_t repli__http_maintenance_append(repli_agent *agent, repli_buf *json, int *ret_lasts,
                                        repli_error *err);
 
-/* By room: info.c, actions.c, maintenance.c, health.c, role.c, metrics.c. */
+/* By room: info.c, actions.c, maintenance.c, events.c, health.c, role.c, metrics.c. */
 int32_t repli__http_info_node(const repli__http_call *call, repli__http_asker asker,
                               repli_error *err);
 int32_t repli__http_info_store(const repli__http_call *call, repli__http_asker asker,
@@ -66,6 +66,7 @@ int32_t repli__http_maintenance_put(const repli__http_call *call, repli__http_as
                                     repli_error *err);
 int32_t repli__http_maintenance_delete(const repli__http_call *call, repli__http_asker asker,
                                        repli_error *err);
+int32_t repli__http_events(const repli__http_call *call, repli__http_asker asker, repli_error *err);
 int32_t repli__http_health_live(const repli__http_call *call, repli__http_asker asker,
                                 repli_error *err);
 int32_t repli__http_health_ready(const repli__http_call *call, repli__http_asker asker,

@@ -36,11 +36,18 @@ static const char *const ends[] = {
     [REPLI_ENDED_INTERRUPTED] = "interrupted",
 };
 
+static const char *const event_types[] = {
+    [REPLI_EVENT_STATUS] = "status",         [REPLI_EVENT_ROLE] = "role",
+    [REPLI_EVENT_MEMBERSHIP] = "membership", [REPLI_EVENT_VERSION] = "version",
+    [REPLI_EVENT_ACTION] = "action",         [REPLI_EVENT_AGENT] = "agent",
+};
+
 enum {
     STATUSES = sizeof(statuses) / sizeof(statuses[0]),
     ROLES = sizeof(roles) / sizeof(roles[0]),
     PHASES = sizeof(phases) / sizeof(phases[0]),
-    ENDS = sizeof(ends) / sizeof(ends[0])
+    ENDS = sizeof(ends) / sizeof(ends[0]),
+    EVENT_TYPES = sizeof(event_types) / sizeof(event_types[0])
 };
 
 /* Numbers begin at 1, so the first entry of each table is NULL. */
@@ -69,6 +76,10 @@ const char *repli_phase_name(int32_t phase) {
 
 const char *repli_ended_name(int32_t outcome) {
     return name_of(ends, ENDS, outcome);
+}
+
+const char *repli_event_type_name(int32_t type) {
+    return name_of(event_types, EVENT_TYPES, type);
 }
 
 int32_t repli__status_find(const char *name) {

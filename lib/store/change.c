@@ -79,6 +79,9 @@ static int write_insert(repli__store *store, const insert_change *insert, int32_
     code |= bind_time(statement, 11, request->deadline_ns);
     code |= bind_time(statement, 12, request->not_before_ns);
     code |= bind_time(statement, 13, held_ns);
+    code |= sqlite3_bind_int64(statement, 14, store->draft.next_event);
+    code |= sqlite3_bind_int64(statement, 15,
+                               phase == REPLI_PHASE_RUNNING ? store->draft.next_event + 1 : 0);
     return code == SQLITE_OK ? repli__sql_execute(statement) : code;
 }
 
@@ -100,8 +103,11 @@ static int apply_insert(repli__store *store, repli__change *change) {
         return code;
     if (sqlite3_changes(store->writer.db) == 0)
         return refuse_taken(insert);
-    if (phase == REPLI_PHASE_RUNNING)
+    repli__event_number(store, REPLI_EVENT_ACTION);
+    if (phase == REPLI_PHASE_RUNNING) {
+        repli__event_number(store, REPLI_EVENT_ACTION);
         draft->running = draft->next_seq;
+    }
     if (timed)
         repli__timed_note(draft, held_ns, request->deadline_ns);
     draft->next_seq++;
@@ -186,6 +192,7 @@ int repli__change_finish(repli__store *store, int64_t seq, int32_t phase, int32_
     code |= repli__sql_bind_text(statement, 5, error);
     code |= sqlite3_bind_int64(statement, 6, store->now_ns);
     code |= sqlite3_bind_int(statement, 7, outcome);
+    code |= sqlite3_bind_int64(statement, 8, repli__event_number(store, REPLI_EVENT_ACTION));
     if (code == SQLITE_OK)
         code = repli__sql_execute(statement);
     if (code == SQLITE_OK) {
@@ -392,19 +399,20 @@ typedef struct purge_change {
     int exhausted;
 } purge_change;
 
-static int find_expired(repli__store *store, const purge_change *purge, int64_t *ret_seq) {
-    sqlite3_stmt *expired = store->writes[REPLI__SQL_EXPIRED];
+/* In the order in which they ended, so that the log of events loses its beginning and no more. */
+static int find_expired(repli__store *store, const purge_change *purge, int64_t *ret_seq,
+                        int64_t *ret_event) {
+    sqlite3_stmt *oldest = store->writes[REPLI__SQL_EXPIRED];
     *ret_seq = 0;
-    const int code = sqlite3_bind_int64(expired, 1, purge->before_ns);
-    if (code != SQLITE_OK)
-        return code;
-    if (sqlite3_step(expired) == SQLITE_ROW)
-        *ret_seq = sqlite3_column_int64(expired, 0);
-    return sqlite3_reset(expired);
+    if (sqlite3_step(oldest) == SQLITE_ROW && sqlite3_column_int64(oldest, 1) < purge->before_ns) {
+        *ret_seq = sqlite3_column_int64(oldest, 0);
+        *ret_event = sqlite3_column_int64(oldest, 2);
+    }
+    return sqlite3_reset(oldest);
 }
 
 /* Delete one action, or a part of its history if that is long. */
-static int delete_some(repli__store *store, purge_change *purge, int64_t seq) {
+static int delete_some(repli__store *store, purge_change *purge, int64_t seq, int64_t event) {
     sqlite3_stmt *history = store->writes[REPLI__SQL_DELETE_HISTORY];
     int code = sqlite3_bind_int64(history, 1, seq);
     code |= sqlite3_bind_int(history, 2, PURGE_HISTORY);
@@ -416,6 +424,8 @@ static int delete_some(repli__store *store, purge_change *purge, int64_t seq) {
     code = sqlite3_bind_int64(action, 1, seq);
     if (code == SQLITE_OK)
         code = repli__sql_execute(action);
+    if (code == SQLITE_OK && event >= store->draft.first_event)
+        code = repli__event_forget(store, event + 1);
     if (code == SQLITE_OK)
         purge->deleted++;
     return code;
@@ -426,13 +436,14 @@ static int apply_purge(repli__store *store, repli__change *change) {
     const uint64_t until = repli__mono_ns() + PURGE_NS;
     while (purge->deleted < purge->limit && repli__mono_ns() < until) {
         int64_t seq;
-        int code = find_expired(store, purge, &seq);
+        int64_t event = 0;
+        int code = find_expired(store, purge, &seq, &event);
         if (code == SQLITE_OK && seq == 0) {
             purge->exhausted = 1;
             return SQLITE_OK;
         }
         if (code == SQLITE_OK)
-            code = delete_some(store, purge, seq);
+            code = delete_some(store, purge, seq, event);
         if (code != SQLITE_OK)
             return code;
     }

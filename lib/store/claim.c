@@ -112,6 +112,7 @@ static int write_claim(repli__store *store, const oldest *found) {
     int code = sqlite3_bind_int64(claim, 1, found->seq);
     code |= sqlite3_bind_int(claim, 2, found->phase);
     code |= sqlite3_bind_int64(claim, 3, store->now_ns);
+    code |= sqlite3_bind_int64(claim, 4, repli__event_number(store, REPLI_EVENT_ACTION));
     if (code == SQLITE_OK)
         code = repli__sql_execute(claim);
     if (code == SQLITE_OK)

@@ -56,6 +56,9 @@ typedef struct repli__state {
     uint64_t scheduled;
     uint64_t refused;
     uint64_t ended[REPLI__ENDED_COUNT]; /* by REPLI_ENDED_* */
+    int64_t next_event;
+    int64_t first_event; /* none before it can be read any more */
+    uint64_t events[REPLI__EVENT_TYPES]; /* since the start, by type */
 } repli__state;
 
 /* The record of the running action, on its way to the executor. Empty: to be read when taken. */
@@ -85,6 +88,13 @@ enum {
     REPLI__SQL_DELETE_HISTORY,
     REPLI__SQL_DELETE,
     REPLI__SQL_REMEMBER,
+    REPLI__SQL_SAID,
+    REPLI__SQL_SAY,
+    REPLI__SQL_UNSAY,
+    REPLI__SQL_NOTE,
+    REPLI__SQL_OLD_NOTES,
+    REPLI__SQL_OLD_ENDS,
+    REPLI__SQL_DELETE_NOTES,
     REPLI__SQL_WRITES
 };
 
@@ -96,6 +106,14 @@ enum {
     REPLI__SQL_FINISHED_PLACE,
     REPLI__SQL_FINISHED,
     REPLI__SQL_RECALL,
+    REPLI__SQL_FIRST_EVENT,
+    REPLI__SQL_NOTES,
+    REPLI__SQL_ENDS,
+    REPLI__SQL_NEXT_END,
+    REPLI__SQL_RUN,
+    REPLI__SQL_PROBE_NEW,
+    REPLI__SQL_NEWS,
+    REPLI__SQL_SUBJECTS,
     REPLI__SQL_READS
 };
 
@@ -177,6 +195,15 @@ int repli__change_mark(repli__store *store, int64_t seq, int mark);
 int repli__change_remember(repli__store *store, const char *name, const char *value);
 /* Write something small, to see whether that works. */
 int32_t repli__change_probe(repli__store *store);
+
+/* note.c */
+
+/* Give the next number to an event of a type, within a transaction. */
+int64_t repli__event_number(repli__store *store, int32_t type);
+/* Write down, within a transaction, that events before this one are gone. */
+int repli__event_forget(repli__store *store, int64_t first_event);
+/* Find out which number is next. Returns a code of SQLite. */
+int repli__event_load(repli__store *store);
 
 /* damage.c: what is damaged is read as far as that works, and not written any more. */
 

@@ -291,8 +291,8 @@ int32_t repli__store_queue(repli__store *store, repli_doc **ret_doc,
     return give_list(&list, code, ret_doc, ret_summaries, ret_count, err);
 }
 
-/* Where an action stands among the finished: its time and number. */
-static int32_t find_place(repli__store *store, const char *id, int64_t ret_place[2],
+/* Where an action stands among the finished, which are in the order of their ends. */
+static int32_t find_place(repli__store *store, const char *id, int64_t ret_place[3],
                           repli_error *err) {
     unsigned char bytes[REPLI__ID_SIZE];
     int step = SQLITE_DONE;
@@ -301,10 +301,8 @@ static int32_t find_place(repli__store *store, const char *id, int64_t ret_place
         step = sqlite3_bind_blob(place, 1, bytes, sizeof(bytes), SQLITE_STATIC);
         if (step == SQLITE_OK)
             step = sqlite3_step(place);
-        if (step == SQLITE_ROW) {
-            ret_place[0] = sqlite3_column_int64(place, 0);
-            ret_place[1] = sqlite3_column_int64(place, 1);
-        }
+        for (int i = 0; i < 3 && step == SQLITE_ROW; i++)
+            ret_place[i] = sqlite3_column_int64(place, i);
         sqlite3_reset(place);
     }
     if (step == SQLITE_DONE)
@@ -315,16 +313,16 @@ static int32_t find_place(repli__store *store, const char *id, int64_t ret_place
 
 static int32_t read_finished(repli__store *store, uint32_t limit, const char *before_id,
                              summaries *list, repli_error *err) {
-    int64_t place[2] = {INT64_MAX, INT64_MAX};
+    int64_t place[3] = {INT64_MAX, INT64_MAX, INT64_MAX};
     if (before_id != NULL) {
         const int32_t code = find_place(store, before_id, place, err);
         if (code != REPLI_OK)
             return code;
     }
     sqlite3_stmt *finished = store->reads[REPLI__SQL_FINISHED];
-    int bound = sqlite3_bind_int64(finished, 1, place[0]);
-    if (bound == SQLITE_OK)
-        bound = sqlite3_bind_int64(finished, 2, place[1]);
+    int bound = SQLITE_OK;
+    for (int i = 0; i < 3 && bound == SQLITE_OK; i++)
+        bound = sqlite3_bind_int64(finished, i + 1, place[i]);
     if (bound != SQLITE_OK)
         return read_error(store, bound, err);
     const extent within = {.limit = limit, .since_ns = repli__wall_ns() - DEFAULT_FINISHED_NS};
@@ -377,6 +375,8 @@ void repli__store_stats_get(repli__store *store, repli__store_stats *ret_stats) 
     ret_stats->scheduled = store->state.scheduled;
     ret_stats->refused = store->state.refused;
     memcpy(ret_stats->ended, store->state.ended, sizeof(ret_stats->ended));
+    ret_stats->last_event = store->state.next_event - 1;
+    memcpy(ret_stats->events, store->state.events, sizeof(ret_stats->events));
     if (repli__damage_seen(store))
         ret_stats->last_code = REPLI_ECORRUPT;
     pthread_mutex_unlock(&store->mutex);

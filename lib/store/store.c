@@ -229,6 +229,9 @@ static int32_t load_state(repli__store *store, repli_error *err) {
     store->state.unfinished = (uint64_t)unfinished;
     store->state.running = running;
     store->stepped = running;
+    code = repli__event_load(store);
+    if (code != SQLITE_OK)
+        return repli__sql_error(sql, code, "cannot read the database", err);
     repli__log_printf(store->log, REPLI_LOG_INFO, "store",
                       "opened %s: %" PRId64 " unfinished actions%s", store->path, unfinished,
                       running != 0 ? ", one of which was running" : "");

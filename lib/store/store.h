@@ -128,6 +128,48 @@ int32_t repli__store_remember(repli__store *store, const char *name, const char 
 int32_t repli__store_recall(repli__store *store, const char *name, char *ret_value, size_t size,
                             repli_error *err);
 
+/* Events: the log of changes. Those of actions are numbered with the changes above and stand in the
+ * actions' records; others are noted. */
+
+enum { REPLI__EVENT_TYPES = REPLI_EVENT_AGENT + 1, REPLI__EVENTS_MAX = 1000 };
+
+/* What is so from now on, as far as anybody can tell. */
+typedef struct repli__note {
+    int32_t type; /* REPLI_EVENT_*, but for actions */
+    uint32_t flags;
+    const char *subject;
+    const char *from;   /* only if the log says this now; NULL: whatever it says */
+    const char *value;  /* NULL: no longer there */
+    const char *reason; /* or NULL */
+} repli__note;
+
+/* Together in one transaction: those that differ from what the log says become events. */
+typedef struct repli__notes {
+    const repli__note *notes;
+    size_t count;
+    const char *action_id; /* that ran meanwhile; or NULL */
+    const char *action_kind;
+    size_t most;      /* of them, so many become events of their own, others are summed up */
+    size_t ret_count; /* how many did, or would have */
+} repli__notes;
+
+int32_t repli__store_note(repli__store *store, repli__notes *notes, repli_error *err);
+
+/* Events after a number, at most REPLI__EVENTS_MAX, without node_id. REPLI_ECONFLICT if that number
+ * was never given. */
+int32_t repli__store_events(repli__store *store, int64_t after, uint32_t limit, repli_doc **ret_doc,
+                            repli_event **ret_events, size_t *ret_count, int64_t *ret_first,
+                            repli_error *err);
+/* Subjects of a type in their order, after one of them: what the log says is there. At most limit.
+ */
+int32_t repli__store_subjects(repli__store *store, int32_t type, const char *after, uint32_t limit,
+                              repli_doc **ret_doc, const char ***ret_subjects, size_t *ret_count,
+                              repli_error *err);
+/* Forget events that are older than before_ns or not among the newest that many; a part of them at
+ * a time: *ret_more says whether there is another. */
+int32_t repli__store_purge_events(repli__store *store, int64_t before_ns, int64_t newest,
+                                  int *ret_more, repli_error *err);
+
 /* Questions. */
 
 int32_t repli__store_action(repli__store *store, const char *id, repli_doc **ret_doc,
@@ -152,6 +194,8 @@ typedef struct repli__store_stats {
     uint64_t scheduled;                 /* actions accepted since the start */
     uint64_t refused;                   /* for want of room */
     uint64_t ended[REPLI__ENDED_COUNT]; /* actions since the start, by REPLI_ENDED_* */
+    int64_t last_event;                 /* its number; 0: there was none */
+    uint64_t events[REPLI__EVENT_TYPES];
     uint64_t commit_since_ns;           /* monotonic begin of the commit in progress; 0: none */
     int32_t last_code;                  /* how the last commit ended that wrote something */
 } repli__store_stats;

@@ -13,6 +13,7 @@ int cmd_action(const struct options *options);
 int cmd_schedule(const struct options *options);
 int cmd_cancel(const struct options *options);
 int cmd_maintenance(const struct options *options);
+int cmd_events(const struct options *options);
 int cmd_watch(const struct options *options);
 int cmd_drivers(const struct options *options);
 int cmd_check(const struct options *options);

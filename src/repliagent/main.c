@@ -22,6 +22,7 @@ static const struct command commands[] = {
      ASKS | OPTIONS_WAIT, 1, 1, cmd_cancel},
     {"maintenance", "[on | off]", "hold actions up, or no more, or tell whether somebody does",
      ASKS | OPTIONS_MAINTENANCE, 0, 1, cmd_maintenance},
+    {"events", "", "what changed, oldest first", ASKS | OPTIONS_EVENTS, 0, 0, cmd_events},
     {"watch", "", "node, shards and queue, again and again", OPTIONS_CONNECTION | OPTIONS_WATCH, 0,
      0, cmd_watch},
     {"drivers", "[NAME]", "the drivers of this machine, and their settings",

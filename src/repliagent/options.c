@@ -38,6 +38,8 @@ enum {
     OPT_TIMEOUT,
     OPT_INTERVAL,
     OPT_COUNT,
+    OPT_AFTER,
+    OPT_FOLLOW,
     OPT_DRIVER_DIR,
     OPT_DRIVER,
     OPT_TAP,
@@ -70,7 +72,8 @@ static const struct spec {
     {"print-config", OPT_PRINT_CONFIG, OPTIONS_RUN, NULL,
      "check, and print all settings but secrets"},
     {"finished", OPT_FINISHED, OPTIONS_FINISHED, NULL, "finished actions, newest first"},
-    {"limit", OPT_LIMIT, OPTIONS_FINISHED, "N", "at most so many finished actions"},
+    {"limit", OPT_LIMIT, OPTIONS_FINISHED | OPTIONS_EVENTS, "N",
+     "at most so many finished actions, or events"},
     {"before", OPT_BEFORE, OPTIONS_FINISHED, "ID", "only those finished before this one"},
     {"id", OPT_ID, OPTIONS_SCHEDULE, "UUID", "id of the new action"},
     {"requester", OPT_REQUESTER, OPTIONS_SCHEDULE, "NAME", "record that NAME asked for it"},
@@ -87,6 +90,8 @@ static const struct spec {
     {"force", OPT_FORCE, OPTIONS_MAINTENANCE, NULL, "even if somebody else holds them up"},
     {"interval", OPT_INTERVAL, OPTIONS_WATCH, "SECONDS", "time between two looks (2)"},
     {"count", OPT_COUNT, OPTIONS_WATCH, "N", "end after so many looks"},
+    {"after", OPT_AFTER, OPTIONS_EVENTS, "NUMBER", "events after this one (the newest)"},
+    {"follow", OPT_FOLLOW, OPTIONS_EVENTS, NULL, "show new events as they come"},
     {"driver-dir", OPT_DRIVER_DIR, OPTIONS_DRIVERS | OPTIONS_DRIVER_DIR, "DIRECTORY",
      "where the drivers are"},
     {"driver", OPT_DRIVER, OPTIONS_CHECK, "DRIVER", "name of the driver, or path of its file"},
@@ -149,14 +154,19 @@ static void print_help(const struct command *commands, const struct command *com
     }
 }
 
-static int parse_count(const char *name, const char *text, int64_t *ret_count) {
+static int parse_number(const char *name, const char *text, int64_t min, int64_t max,
+                        int64_t *ret_number) {
     char *end;
     errno = 0;
-    const long long count = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || count < 1 || count > UINT32_MAX)
-        return options_misused("--%s %s: expected a whole number from 1", name, text);
-    *ret_count = count;
+    const long long number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number < min || number > max)
+        return options_misused("--%s %s: expected a whole number from %d", name, text, (int)min);
+    *ret_number = number;
     return EXITS_OK;
+}
+
+static int parse_count(const char *name, const char *text, int64_t *ret_count) {
+    return parse_number(name, text, 1, UINT32_MAX, ret_count);
 }
 
 static int parse_seconds(const char *name, const char *text, int64_t *ret_ms) {
@@ -238,6 +248,8 @@ static int take(struct options *options, int value, char *text) {
     case OPT_FORCE: options->force = 1; break;
     case OPT_INTERVAL: return parse_seconds("interval", text, &options->interval_ms);
     case OPT_COUNT: return parse_count("count", text, &options->count);
+    case OPT_AFTER: return parse_number("after", text, 0, INT64_MAX - 1, &options->after);
+    case OPT_FOLLOW: options->follow = 1; break;
     case OPT_DRIVER_DIR: options->driver_dir = text; break;
     case OPT_DRIVER: options->driver = text; break;
     case OPT_TAP: options->tap = 1; break;
@@ -316,6 +328,7 @@ const struct command *options_parse(int argc, char **argv, const struct command 
     ret_options->timeout_ms = -1;
     ret_options->deadline_ns = ret_options->not_before_ns = REPLI_TIME_NONE;
     ret_options->interval_ms = 2000;
+    ret_options->after = -1;
     struct seen seen = {0};
     *ret_status = scan(argc, argv, ret_options, &seen);
     if (*ret_status != EXITS_OK)

@@ -33,6 +33,9 @@ struct options {
     /* watch */
     int64_t interval_ms;
     int64_t count; /* 0: until interrupted */
+    /* events */
+    int64_t after; /* -1: not given */
+    int follow;
     /* drivers, check */
     const char *driver_dir;
     /* check */
@@ -63,6 +66,7 @@ struct command {
 #define OPTIONS_DRIVERS (1u << 7)
 #define OPTIONS_FRESH (1u << 8)
 #define OPTIONS_WAIT (1u << 12)
+#define OPTIONS_EVENTS (1u << 9)
 #define OPTIONS_DRIVER_DIR (1u << 20)
 #define OPTIONS_CHECK (1u << 21)
 #define OPTIONS_MAINTENANCE (1u << 9)

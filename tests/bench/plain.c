@@ -54,6 +54,7 @@ static sqlite3_stmt *prepare(const plain *it, const char *sql) {
 void plain_open(plain *it, const char *path) {
     plain_remove(path);
     it->seq = 0;
+    it->event = 0;
     need(it,
          sqlite3_open_v2(path, &it->db,
                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
@@ -100,6 +101,8 @@ static void insert_id(plain *it, const unsigned char id[REPLI__ID_SIZE], int32_t
     sqlite3_bind_text(it->insert, 8, "AGENT_API", -1, SQLITE_STATIC);
     sqlite3_bind_null(it->insert, 9);
     sqlite3_bind_text(it->insert, 10, plain_args, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(it->insert, 11, ++it->event);
+    sqlite3_bind_int64(it->insert, 12, phase == REPLI_PHASE_RUNNING ? ++it->event : 0);
     execute(it, it->insert);
 }
 
@@ -119,6 +122,7 @@ void plain_claim(plain *it, int64_t seq) {
     sqlite3_bind_int64(it->claim, 1, seq);
     sqlite3_bind_int(it->claim, 2, REPLI_PHASE_RUNNING);
     sqlite3_bind_int64(it->claim, 3, repli__wall_ns());
+    sqlite3_bind_int64(it->claim, 4, ++it->event);
     execute(it, it->claim);
 }
 
@@ -129,6 +133,7 @@ void plain_finish(plain *it, int64_t seq) {
     sqlite3_bind_null(it->finish, 4);
     sqlite3_bind_null(it->finish, 5);
     sqlite3_bind_int64(it->finish, 6, repli__wall_ns());
+    sqlite3_bind_int64(it->finish, 7, ++it->event);
     execute(it, it->finish);
 }
 

@@ -13,6 +13,7 @@ typedef struct plain {
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *insert, *claim, *finish;
     int64_t seq; /* of the record inserted last */
+    int64_t event; /* the number given last */
 } plain;
 
 extern char plain_args[];

@@ -594,6 +594,41 @@ int32_t fail_repli_agent_finished_REPLI_ENOMEM(world *w, repli_error *err) {
     WITHOUT_MEMORY(list(own.agent, 1, NULL, err));
 }
 
+static int32_t read_log(repli_agent *agent, int64_t after, repli_error *err) {
+    repli_doc *doc = UNSET;
+    const repli_event *events = UNSET;
+    size_t count = 77777;
+    int64_t first = 77777;
+    int64_t last = 77777;
+    const int32_t code =
+        repli_agent_events(agent, after, 2, &doc, &events, &count, &first, &last, err);
+    if (code != REPLI_OK) {
+        REQUIRE(doc == UNSET && events == UNSET && count == 77777 && first == 77777);
+        return code;
+    }
+    const int good = count == 2 && first == 1 && last > 2 && events[0].number == after + 1 &&
+                     events[1].number == after + 2 && events[0].node_id[0] != '\0';
+    repli_doc_free(doc);
+    REQUIRE(good);
+    return code;
+}
+
+int32_t call_repli_agent_events(world *w, repli_error *err) {
+    return read_log(w->host.agent, 0, err);
+}
+
+int32_t fail_repli_agent_events_REPLI_EINVALID(world *w, repli_error *err) {
+    return read_log(w->host.agent, -1, err);
+}
+
+int32_t fail_repli_agent_events_REPLI_ECONFLICT(world *w, repli_error *err) {
+    return read_log(w->host.agent, INT64_MAX, err);
+}
+
+int32_t fail_repli_agent_events_REPLI_ENOMEM(world *w, repli_error *err) {
+    WITHOUT_MEMORY(read_log(own.agent, 0, err));
+}
+
 static int32_t count_kind(void *user_data, const repli_action_kind *kind) {
     *(int *)user_data += kind->kind != NULL;
     return 0;

@@ -181,6 +181,33 @@ int32_t fail_repli_action_summaries_from_json_REPLI_EINVALID(world *w, repli_err
     return code;
 }
 
+static int32_t write_event(int32_t type, const repli_allocator *allocator, repli_error *err) {
+    repli_event event = REPLI_EVENT_INIT;
+    event.type = type;
+    event.number = 1;
+    repli_buf text = {.allocator = allocator};
+    const int32_t code = repli_event_to_json(&event, &text, err);
+    const int good = text.data != NULL && strncmp(text.data, "{\"number\":1,", 12) == 0;
+    REQUIRE(code == REPLI_OK ? good : is_as_it_was(&text));
+    repli_buf_dispose(&text);
+    return code;
+}
+
+int32_t call_repli_event_to_json(world *w, repli_error *err) {
+    (void)w;
+    return write_event(REPLI_EVENT_AGENT, NULL, err);
+}
+
+int32_t fail_repli_event_to_json_REPLI_EINVALID(world *w, repli_error *err) {
+    (void)w;
+    return write_event(0, NULL, err);
+}
+
+int32_t fail_repli_event_to_json_REPLI_ENOMEM(world *w, repli_error *err) {
+    (void)w;
+    return write_event(REPLI_EVENT_AGENT, no_memory(), err);
+}
+
 int32_t call_repli_error_to_json(world *w, repli_error *err) {
     (void)w;
     repli_error error = REPLI_ERROR_INIT;
@@ -279,6 +306,13 @@ int32_t call_repli_ended_name(world *w, repli_error *err) {
     (void)w, (void)err;
     REQUIRE(strcmp(repli_ended_name(REPLI_ENDED_TIMED_OUT), "timed_out") == 0);
     REQUIRE(repli_ended_name(0) == NULL);
+    return REPLI_OK;
+}
+
+int32_t call_repli_event_type_name(world *w, repli_error *err) {
+    (void)w, (void)err;
+    REQUIRE(strcmp(repli_event_type_name(REPLI_EVENT_ROLE), "role") == 0);
+    REQUIRE(repli_event_type_name(0) == NULL);
     return REPLI_OK;
 }
 

@@ -263,6 +263,21 @@ static void verify_finished(world *w) {
     verify_list(w, 1, -1, 2);
 }
 
+static int32_t read_log(world *w, repli_error *err) {
+    const repli_event *events = w->record;
+    const int32_t code =
+        repli_agent_events(w->agent, 0, 0, &w->doc, &events, &w->count, NULL, NULL, err);
+    w->record = events;
+    return code;
+}
+
+static void verify_log(world *w) {
+    const repli_event *events = w->record;
+    ck_assert_uint_ge(w->count, 9); /* of three actions */
+    for (size_t i = 0; i < w->count; i++)
+        ck_assert_int_eq(events[i].number, (int64_t)i + 1);
+}
+
 static int32_t count_kind(void *user_data, const repli_action_kind *kind) {
     (void)kind;
     ++*(size_t *)user_data;
@@ -379,6 +394,11 @@ const operation agent_operations[] = {
      .prepare = world_running,
      .act = list_finished,
      .verify = verify_finished},
+    {.name = "read the log of events",
+     .functions = "repli_agent_events",
+     .prepare = world_running,
+     .act = read_log,
+     .verify = verify_log},
     {.name = "list kinds of actions",
      .functions = "repli_agent_action_kinds",
      .prepare = world_agent,

@@ -70,6 +70,28 @@ static void verify_summaries(world *w) {
     verify_text(w);
 }
 
+static const repli_event an_event = {.struct_size = sizeof(an_event),
+                                     .type = REPLI_EVENT_ROLE,
+                                     .number = 46,
+                                     .time_ns = INT64_C(1767323045678000000),
+                                     .flags = REPLI_EVENT_AWAY,
+                                     .node_id = "pg-2",
+                                     .subject = "a \"shard\"",
+                                     .old_value = "Secondary",
+                                     .new_value = "Primary",
+                                     .count = 1,
+                                     .cause = "action",
+                                     .action_id = "5f0c3a52-6d0e-4b0b-9a36-0d9f3f7f2c11",
+                                     .action_kind = "postgresql.org/promote"};
+
+static void prepare_event(world *w) {
+    w->json = golden_read_compact("event.json");
+}
+
+static int32_t write_event(world *w, repli_error *err) {
+    return repli_event_to_json(&an_event, &w->text, err);
+}
+
 static void prepare_error(world *w) {
     w->json = golden_read_compact("error-cause.json");
 }
@@ -134,6 +156,7 @@ static int32_t use_words(world *w, repli_error *err) {
     EXPECT(w, strcmp(repli_role_name(REPLI_ROLE_PRIMARY), "Primary") == 0);
     EXPECT(w, strcmp(repli_phase_name(REPLI_PHASE_NEW), "NEW") == 0);
     EXPECT(w, strcmp(repli_ended_name(REPLI_ENDED_DONE), "done") == 0);
+    EXPECT(w, strcmp(repli_event_type_name(REPLI_EVENT_ROLE), "role") == 0);
     EXPECT(w, strcmp(repli_error_name(REPLI_EIO), "io") == 0);
     EXPECT(w, repli_scoped_name_reserved("agent.replicante.io/x"));
     EXPECT(w, strcmp(repli_version(), REPLI_VERSION_STRING) == 0);
@@ -183,6 +206,11 @@ const operation model_operations[] = {
      .prepare = prepare_summaries,
      .act = write_summaries,
      .verify = verify_text},
+    {.name = "write an event",
+     .functions = "repli_event_to_json",
+     .prepare = prepare_event,
+     .act = write_event,
+     .verify = verify_text},
     {.name = "read an error",
      .functions = "repli_error_from_json",
      .prepare = prepare_error,
@@ -213,6 +241,9 @@ const operation model_operations[] = {
     {.name = "use words",
      .functions = "repli_status_name repli_role_name repli_phase_name repli_ended_name "
                   "repli_error_name repli_scoped_name_reserved repli_version repli_version_number "
+     .functions = "repli_status_name repli_role_name repli_phase_name repli_event_type_name "
+                  "repli_error_name "
+                  "repli_scoped_name_reserved repli_version repli_version_number "
                   "repli_error_clear",
      .act = use_words},
     {.name = "clean up",

@@ -26,7 +26,9 @@
  * - the file has all steps of an action, in order, and nothing of another action between them;
  * - the actions of a client are in the order in which they were acknowledged;
  * - a line is repeated at most once for a kill, and then it is the first one after the restart;
- * - an action that is DONE never runs again, and its history says DONE once.
+ * - an action that is DONE never runs again, and its history says DONE once;
+ * - the log of events has each number from 1 on once, and of each action that it is NEW, RUNNING
+ * and DONE, in this order and once.
  *
  * KILL_SEED repeats a run as far as chance allows, KILL_ROUNDS makes it longer or shorter.
  */
@@ -296,6 +298,69 @@ static void check_records(CURL *curl) {
     }
 }
 
+/* The log. */
+
+struct log {
+    long long last;
+    unsigned char *phases[CLIENTS]; /* 1 to 3: NEW, RUNNING, DONE */
+};
+
+static void take_event(struct log *log, const char *event) {
+    static const char *const words[] = {"\"old\":null,\"new\":\"NEW\"",
+                                        "\"old\":\"NEW\",\"new\":\"RUNNING\"",
+                                        "\"old\":\"RUNNING\",\"new\":\"DONE\""};
+    long long number;
+    unsigned own, client, action;
+    ck_assert_msg(sscanf(event, "{\"number\":%lld", &number) == 1, "odd event: %s", event);
+    ck_assert_msg(number == log->last + 1, "event %lld follows %lld", number, log->last);
+    log->last = number;
+    if (strstr(event, "\"type\":\"action\"") == NULL)
+        return;
+    const char *subject = strstr(event, "\"subject\":\"");
+    ck_assert_msg(subject != NULL && sscanf(subject, "\"subject\":\"%8x-0000-4000-8000-%4x%8x",
+                                            &own, &client, &action) == 3,
+                  "odd event: %s", event);
+    ck_assert(own == seed && client < CLIENTS);
+    ck_assert_int_le((int)action, atomic_load(&clients[client].acknowledged));
+    const unsigned char phase = log->phases[client][action]++;
+    ck_assert_msg(phase < 3 && strstr(event, words[phase]) != NULL, "out of order: %s", event);
+}
+
+/* A page of the log; 0 if it is empty. */
+static int take_page(struct log *log) {
+    struct program_output output;
+    char after[24];
+    snprintf(after, sizeof(after), "%lld", log->last);
+    program_run(&output, (const char *[]){"events", "--json", "-a", agent.address, "--after", after,
+                                          "--limit", "1000", NULL});
+    ck_assert_msg(output.status == 0, "%s", output.err);
+    const long long before = log->last;
+    for (char *event = strstr(output.out, "{\"number\":"); event != NULL;) {
+        char *next = strstr(event + 1, "{\"number\":");
+        if (next != NULL)
+            next[-1] = '\0';
+        take_event(log, event);
+        event = next;
+    }
+    program_output_free(&output);
+    return log->last > before;
+}
+
+static void check_log(void) {
+    struct log log = {0};
+    for (int client = 0; client < CLIENTS; client++)
+        log.phases[client] = calloc((size_t)atomic_load(&clients[client].acknowledged) + 1, 1);
+    while (take_page(&log))
+        continue;
+    for (int client = 0; client < CLIENTS; client++) {
+        for (int action = 0; action < atomic_load(&clients[client].acknowledged); action++)
+            ck_assert_msg(log.phases[client][action] == 3, "%d-%d has %d events", client, action,
+                          log.phases[client][action]);
+        free(log.phases[client]);
+    }
+    printf("%lld events\n", log.last);
+}
+
 static unsigned number_from(const char *variable, unsigned otherwise) {
     const char *text = getenv(variable);
     return text != NULL ? (unsigned)strtoul(text, NULL, 0) : otherwise;
@@ -321,6 +386,7 @@ START_TEST(nothing_is_lost_and_nothing_runs_twice) {
     drain();
     const int repeated_steps = check_file();
     check_records(curl);
+    check_log();
     for (int i = 0; i < CLIENTS; i++) {
         total += atomic_load(&clients[i].acknowledged);
         repeated += clients[i].repeated;
