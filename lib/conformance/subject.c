@@ -1,6 +1,5 @@
 #include "conformance/subject.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,41 +12,6 @@
 
 /* What a busy machine may add to a deadline before somebody is to blame. */
 enum { TOLERANCE_MS = 500, CLOSED_MS = 2000 };
-
-static int runs_out(struct subject_memory *memory) {
-    return atomic_fetch_add(&memory->requests, 1) + 1 == atomic_load(&memory->fail_at);
-}
-
-/* What is no text, and no number that anyone expects: whoever reads memory that was never written
- * to, or is released, is seen to do so. */
-static void spoil(void *ptr, size_t size) {
-    memset(ptr, 0xFF, size);
-}
-
-static void *take(size_t size, void *user_data) {
-    struct subject_memory *memory = user_data;
-    void *ptr = runs_out(memory) ? NULL : malloc(size > 0 ? size : 1);
-    if (ptr != NULL) {
-        spoil(ptr, size);
-        atomic_fetch_add(&memory->live, 1);
-    }
-    return ptr;
-}
-
-static void *change(void *ptr, size_t size, void *user_data) {
-    if (ptr == NULL)
-        return take(size, user_data);
-    return runs_out(user_data) ? NULL : realloc(ptr, size > 0 ? size : 1);
-}
-
-static void give_back(void *ptr, void *user_data) {
-    struct subject_memory *memory = user_data;
-    if (ptr == NULL)
-        return;
-    spoil(ptr, malloc_usable_size(ptr));
-    atomic_fetch_sub(&memory->live, 1);
-    free(ptr);
-}
 
 /* The emit functions of the library, with notes taken. Each is refused without being asked when its
  * turn has come. */
@@ -134,11 +98,7 @@ int32_t subject_init(struct subject *s, struct bench *bench, repli_error *err) {
     *s = (struct subject){.bench = bench,
                           .descriptors = surroundings_descriptors(),
                           .threads = surroundings_threads()};
-    s->memory.allocator = (repli_allocator){.struct_size = sizeof(repli_allocator),
-                                            .malloc_fn = take,
-                                            .realloc_fn = change,
-                                            .free_fn = give_back,
-                                            .user_data = &s->memory};
+    memory_init(&s->memory, bench->board);
     repli__driver_table table;
     const int32_t code = subject_load(bench, &table, err);
     if (code != REPLI_OK)
@@ -187,6 +147,9 @@ static void judge_closed(const struct subject *s) {
     if (pieces > 0)
         board_fail(board, RULE_PROCESS_CLOSED, "%zu pieces of host->alloc were not released %s",
                    pieces, board->circumstances);
+    if (surroundings_descriptors() < s->descriptors)
+        board_fail(board, RULE_PROCESS_CLOSED, "%zu descriptors were closed that are not its own",
+                   s->descriptors - surroundings_descriptors());
     if (surroundings_descriptors() > s->descriptors)
         board_fail(board, RULE_PROCESS_CLOSED, "%zu descriptors are still open %s",
                    surroundings_descriptors() - s->descriptors, board->circumstances);

@@ -5,23 +5,16 @@
 
 #include "agent/status.h"
 #include "conformance/bench.h"
+#include "conformance/memory.h"
 #include "driver/host.h"
 #include "driver/instance.h"
 #include "driver/op.h"
 #include "driver/sink.h"
 
-/* Memory of an instance: counted, and gone when it is told to be. */
-struct subject_memory {
-    repli_allocator allocator;
-    atomic_size_t live;     /* pieces */
-    atomic_size_t requests; /* so far */
-    atomic_size_t fail_at;  /* number of the request that fails; 0: none */
-};
-
 /* A driver with an instance open, called without anything between it and whoever looks. */
 struct subject {
     struct bench *bench;
-    struct subject_memory memory;
+    struct memory memory;
     repli__host host;
     repli_driver driver;
     int has_actions;

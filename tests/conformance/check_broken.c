@@ -83,7 +83,9 @@ static const struct fault {
     {"open_crashes", "process.survives"},
     {"crashes_when_stopped", "status.stopped process.survives"},
     {"exits_when_refused", "process.survives"},
-    {"releases_twice", "process.survives process.quiet"},
+    {"close_waits", "process.survives"},
+    {"releases_twice", "process.survives"},
+    {"writes_behind", "process.survives"},
     {"uses_after_release", "emit.accepted identity.cluster"},
     {"prints_errors", "process.quiet"},
     {"prints", "process.quiet"},
@@ -96,6 +98,7 @@ static const struct fault {
     {"inherited", "process.cloexec"},
     {"leaves_child", "process.children"},
     {"leaves_thread", "open.repeated process.closed"},
+    {"closes_input", "process.closed"},
     {"leaves_memory", "open.repeated process.closed"},
 };
 

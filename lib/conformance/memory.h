@@ -1,0 +1,22 @@
+#ifndef CONFORMANCE_MEMORY_H
+#define CONFORMANCE_MEMORY_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include <replicante/alloc.h>
+
+#include "conformance/board.h"
+
+/* Memory of an instance: counted, gone when it is told to be, and guarded. */
+struct memory {
+    repli_allocator allocator;
+    struct board *board;
+    atomic_size_t live;     /* pieces */
+    atomic_size_t requests; /* so far */
+    atomic_size_t fail_at;  /* number of the request that fails; 0: none */
+};
+
+void memory_init(struct memory *memory, struct board *board);
+
+#endif
