@@ -182,6 +182,9 @@ static const char *difference(const struct look *before, const struct look *now)
 static void expect_same(struct subject *s, const struct order *order, const struct look *before) {
     const uint64_t until = repli__deadline_ns(s->bench->options->settle_ms);
     const char *what;
+    if (board_failed(s->bench->board, RULE_IDENTITY_CALLS) ||
+        board_failed(s->bench->board, RULE_SHARDS_STABLE))
+        return; /* looks differ whatever is done */
     do {
         struct look now;
         look_take(s, s->bench->options->deadline_ms, &now);
