@@ -1,5 +1,6 @@
 /* run.sh timeout: 600 */
 #include <check.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,16 @@ static const struct fault {
     {"leaks_descriptors", "open.repeated leaks.descriptors process.closed"},
     {"leaks_when_stopped", "process.closed"},
     {"leaks_threads", "open.repeated leaks.memory leaks.threads process.closed"},
+    {"action_of_replicante", "actions.names"},
+    {"action_undescribed", "actions.described"},
+    {"actions_come_and_go", "actions.stable"},
+    {"describes_by_asking", "actions.stable"},
+    {"validates_nothing", "actions.validate"},
+    {"validates_by_asking", "actions.validate"},
+    {"action_fails", "actions.run"},
+    {"action_once", "actions.repeatable"},
+    {"action_again", "actions.repeatable"},
+    {"action_interrupted", "actions.interrupted"},
     {"open_crashes", "process.survives"},
     {"crashes_when_stopped", "status.stopped process.survives"},
     {"exits_when_refused", "process.survives"},
@@ -176,10 +187,19 @@ START_TEST(every_rule_is_applied) {
 }
 END_TEST
 
+START_TEST(every_driver_is_tried) {
+    glob_t files;
+    ck_assert_int_eq(glob("tests/conformance/drivers/*.c", 0, NULL, &files), 0);
+    ck_assert_uint_eq(files.gl_pathc, FAULTS);
+    globfree(&files);
+}
+END_TEST
+
 int main(void) {
     const int count = count_of_trials();
     run_all(count);
     TCase *tcase = tcase_create("drivers");
+    tcase_add_test(tcase, every_driver_is_tried);
     tcase_add_test(tcase, every_rule_is_applied);
     tcase_add_loop_test(tcase, what_is_broken_is_found, 0, count);
     Suite *suite = suite_create("broken drivers");
