@@ -1,7 +1,5 @@
 #include <string.h>
 
-#include <replicante/model.h>
-
 #include "base/thread.h"
 #include "conformance/gauge.h"
 #include "conformance/track.h"
@@ -83,7 +81,8 @@ void scene_many(struct bench *bench) {
 struct observer {
     struct subject *subject;
     pthread_t thread;
-    int32_t status; /* the worst that was seen */
+    int up;         /* each time */
+    char text[200]; /* what it was told last, while that was good */
 };
 
 static void *observe(void *argument) {
@@ -91,8 +90,10 @@ static void *observe(void *argument) {
     for (int i = 0; i < LOOKS_OF_EACH; i++) {
         struct look look;
         look_take(observer->subject, observer->subject->bench->options->deadline_ms, &look);
-        if (observer->status == 0 || !track_is_up(look.status))
-            observer->status = look.status;
+        if (observer->up) {
+            observer->up = track_is_up(look.status);
+            track_status(&look, observer->text, sizeof(observer->text));
+        }
         look_free(&look);
     }
     return NULL;
@@ -103,16 +104,16 @@ static void observe_at_once(struct subject *s) {
     struct observer observers[OBSERVERS];
     int started = 0;
     for (; started < OBSERVERS; started++) {
-        observers[started] = (struct observer){.subject = s};
+        observers[started] = (struct observer){.subject = s, .up = 1};
         if (repli__thread_start(&observers[started].thread, "check", observe, &observers[started],
                                 NULL) != REPLI_OK)
             break;
     }
     for (int i = 0; i < started; i++) {
         pthread_join(observers[i].thread, NULL);
-        if (!track_is_up(observers[i].status))
+        if (!observers[i].up)
             board_fail(board, RULE_CALLS_CONCURRENT, "of %d threads one was told %s", started,
-                       repli_status_name(observers[i].status));
+                       observers[i].text);
     }
     board_pass(board, RULE_CALLS_CONCURRENT, "%d threads, %d observations each", started,
                (int)LOOKS_OF_EACH);
