@@ -45,7 +45,6 @@ static void write_config(const struct trial *trial, const char *path) {
                                    "check:\n"
                                    "  calls: 3000\n"
                                    "  settle: 5\n"
-                                   "  deadline: 500\n"
                                    "  wrong_credentials: [\"password=wrong\"]\n"
                                    "  actions: ['tiny.example/put {\"key\": \"one\"}']\n",
                                    program_build_path("tests/conformance/drivers"), trial->driver,
