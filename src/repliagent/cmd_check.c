@@ -155,7 +155,8 @@ static int report(const struct options *options, const struct conformance *confo
     else if (options->tap)
         report_tap(conformance, options->strict, stdout);
     else
-        report_table(conformance, stdout, terminal_colour(STDOUT_FILENO));
+        report_table(conformance, isatty(STDOUT_FILENO) ? terminal_columns(STDOUT_FILENO) : 0,
+                     stdout, terminal_colour(STDOUT_FILENO));
     return sum.failed_musts + (options->strict ? sum.failed_shoulds : 0) > 0 ? EXITS_NEGATIVE
                                                                              : EXITS_OK;
 }

@@ -1,10 +1,12 @@
 #include "report.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
 #include "table.h"
+#include "terminal.h"
 #include "text.h"
 
 static const char *level_name(int level) {
@@ -28,7 +30,20 @@ struct report_sum report_sum(const struct conformance *conformance) {
     return sum;
 }
 
-static void add_row(struct table *table, const struct conformance_result *result) {
+/* What is left of a line for the last column. */
+static size_t evidence_width(const struct conformance *conformance, size_t width) {
+    enum { SHORTEST = 20, LEVEL = 6, RESULT = 6, GAPS = 6 };
+    size_t longest = 0;
+    for (size_t i = 0; i < conformance_count(); i++) {
+        const size_t size = strlen(conformance_result(conformance, i).id);
+        longest = size > longest ? size : longest;
+    }
+    const size_t before = longest + LEVEL + RESULT + GAPS;
+    return width > before + SHORTEST ? width - before : SHORTEST;
+}
+
+/* width: of the evidence; 0: as wide as it is. */
+static void add_row(struct table *table, const struct conformance_result *result, size_t width) {
     static const char *const words[] = {[CONFORMANCE_NOT_APPLICABLE] = "n/a",
                                         [CONFORMANCE_PASS] = "pass",
                                         [CONFORMANCE_FAIL] = "FAIL"};
@@ -39,17 +54,22 @@ static void add_row(struct table *table, const struct conformance_result *result
     table_add(table, TABLE_PLAIN, "%s", result->id);
     table_add(table, TABLE_PLAIN, "%s", level_name(result->level));
     table_add(table, style, "%s", words[result->verdict]);
+    char *evidence = text_printf("%s", result->evidence);
+    if (width > 0)
+        terminal_cut(evidence, width);
     table_add(table, result->verdict == CONFORMANCE_NOT_APPLICABLE ? TABLE_DIM : TABLE_PLAIN, "%s",
-              result->evidence);
+              evidence);
+    free(evidence);
 }
 
-void report_table(const struct conformance *conformance, FILE *to, int colour) {
+void report_table(const struct conformance *conformance, size_t width, FILE *to, int colour) {
     static const char *const head[] = {"RULE", "LEVEL", "RESULT", "EVIDENCE", NULL};
+    const size_t left = width > 0 ? evidence_width(conformance, width) : 0;
     struct table *table = table_new("llll");
     table_head(table, head);
     for (size_t i = 0; i < conformance_count(); i++) {
         const struct conformance_result result = conformance_result(conformance, i);
-        add_row(table, &result);
+        add_row(table, &result, left);
     }
     table_print(table, to, colour);
     const struct report_sum sum = report_sum(conformance);

@@ -46,5 +46,13 @@ report_good() {
 # says RULE RESULT: that row of the table came out like that.
 says() { awk -v rule="$1" -v result="$2" '$1 == rule && $3 == result { found = 1 } END { exit !found }' "$tmp/report"; }
 
+# shown PAGE N: the Nth answer on that page of section 7 has the rules and results of the report.
+shown() {
+    awk -v n="$2" '/^RULE +LEVEL/ { block++ } /^\.Ed/ { ended = block }
+        block == n && ended < n && $2 ~ /^(MUST|SHOULD|MAY)$/ { print $1, $2, $3 }' \
+        "$TOP/man/man7/$1.7" >"$tmp/shown"
+    awk '$2 ~ /^(MUST|SHOULD|MAY)$/ { print $1, $2, $3 }' "$tmp/report" | diff -u "$tmp/shown" -
+}
+
 # exits STATUS: the kit ended with it.
 exits() { [ "$status" = "$1" ] || { cat "$tmp/report" "$tmp/errors"; false; }; }

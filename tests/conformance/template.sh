@@ -14,6 +14,11 @@ check 'nothing is written to standard error' test ! -s "$tmp/errors"
 check 'no rule is broken' sh -c "! grep FAIL '$tmp/report'"
 check 'most rules are applicable' test "$(awk '$3 == "pass"' "$tmp/report" | wc -l)" -ge 45
 check 'the store is as it was' test -e "$store/cluster"
+check 'the answer is as replicante-driver(7) shows it' shown replicante-driver 1
+awk '$2 ~ /^(MUST|SHOULD|MAY)$/ { print $1, $2 }' "$tmp/report" >"$tmp/rules"
+sed -n 's/^\.It Cm \([a-z, .-]*\) No \([A-Z]*\).*/\1 \2/p' "$TOP/man/man7/replicante-conformance.7" |
+    awk '{ for (i = 1; i < NF; i++) if ($i != ",") print $i, $NF }' >"$tmp/documented"
+check 'replicante-conformance(7) has the rules' same "$tmp/rules" "$tmp/documented"
 rules=$(awk '$2 ~ /^(MUST|SHOULD|MAY)$/' "$tmp/report" | wc -l)
 
 kit --json

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The driver keeps every rule, beside a primary and beside a standby. replicante-postgresql(7) shows
-# the answers.
+# one of the answers.
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"
@@ -54,6 +54,7 @@ config 1 10000 'agent.replicante.io/cluster.init {}' \
     'agent.replicante.io/cluster.remove {"node": "other"}' 'postgresql.org/restart {}'
 kit --strict
 check 'beside the primary' report_good calls.concurrent shards.lag-replica
+check 'replicante-postgresql(7) shows that' shown replicante-postgresql 1
 config 2 1000 "agent.replicante.io/cluster.join {\"source\": \"127.0.0.1:$PORT1\"}" \
     'postgresql.org/restart {}' 'postgresql.org/promote {}'
 kit --strict

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The driver keeps every rule, beside a primary and a replica, with replication and in cluster mode.
-# replicante-redis(7) shows the answers.
+# replicante-redis(7) shows two of the answers.
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"
@@ -43,6 +43,7 @@ config 1 10000 'agent.replicante.io/cluster.init {}' \
     "agent.replicante.io/cluster.add {\"address\": \"127.0.0.1:$PORT2\"}"
 kit --strict
 check 'beside the primary' report_good calls.concurrent shards.lag-replica
+check 'replicante-redis(7) shows that' shown replicante-redis 1
 config 2 1000 "agent.replicante.io/cluster.join {\"source\": \"127.0.0.1:$PORT1\"}" \
     'redis.io/promote {"force": true}'
 kit --strict
@@ -59,5 +60,6 @@ config 4 10000 'agent.replicante.io/cluster.init {}' \
     "agent.replicante.io/cluster.add {\"address\": \"127.0.0.1:$PORT1\"}"
 kit --strict
 check 'beside a primary in cluster mode' report_good calls.concurrent shards.lag-replica
+check 'replicante-redis(7) shows that' shown replicante-redis 2
 
 summary
