@@ -51,7 +51,7 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(call sources,$(1)))
 # Only with HTTP is there a program.
 PARTS := $(if $(filter-out no,$(REPLI_HTTP)),http $(if $(filter-out no,$(REPLI_PROGRAM)),program))
 
-CORE_OBJ := $(call objects,lib/base lib/model lib/driver lib/store lib/action lib/agent)
+CORE_OBJ := $(call objects,lib/base lib/model lib/driver lib/store lib/event lib/action lib/agent)
 HTTP_OBJ := $(if $(filter http,$(PARTS)),$(call objects,lib/http))
 PROG_OBJ := $(if $(filter program,$(PARTS)),$(call objects,src/repliagent))
 KIT_OBJ  := $(if $(PROG_OBJ),$(call objects,lib/conformance))

@@ -329,6 +329,26 @@ REPLI_API int32_t repli_agent_events(repli_agent *agent, int64_t after, uint32_t
                                      size_t *ret_count, int64_t *ret_first, int64_t *ret_last,
                                      repli_error *err);
 
+typedef struct repli_subscription repli_subscription;
+/** Receives an event, borrowed for the call. Runs on a thread of the agent that does nothing else, or
+ *  in dispatch: one that takes long holds up those who subscribed as well, or the host. Must not free
+ *  or stop the agent. */
+typedef void (*repli_event_fn)(void *user_data, const repli_event *event);
+/** For after: only what happens from now on. */
+#define REPLI_EVENTS_NEW (-1)
+/**
+ * Be told of each event after a number, in their order, one at a time, from the start of the agent
+ * until it is stopped. Those that are on disk already come first. What was told is not told again
+ * but to who asks for it: whoever must not miss anything over restarts keeps the number. At any
+ * time, also within a callback. REPLI_ECONFLICT as for repli_agent_events().
+ */
+REPLI_API int32_t repli_agent_subscribe(repli_agent *agent, int64_t after, repli_event_fn told,
+                                        void *user_data, repli_subscription **ret_subscription,
+                                        repli_error *err);
+/** told is not called any more, nor in the middle of a call unless it is the caller. Before the
+ *  agent is freed; NULL is fine. */
+REPLI_API void repli_agent_unsubscribe(repli_agent *agent, repli_subscription *subscription);
+
 /* The agent itself. */
 
 /** REPLI_OK while the agent's own threads make progress, or those of the host that drive it,

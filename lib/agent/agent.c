@@ -73,6 +73,17 @@ static uint64_t run_events(void *user_data) {
     return repli__journal_run(&((repli_agent *)user_data)->journal);
 }
 
+static uint64_t run_teller(void *user_data) {
+    return repli__feed_run(&((repli_agent *)user_data)->feed);
+}
+
+/* Called by the store, on whichever thread commits. */
+static void on_events(void *user_data) {
+    repli_agent *agent = user_data;
+    if (atomic_load(&agent->feed.wanted))
+        repli__worker_tell(&agent->teller);
+}
+
 /* Making an agent, part by part. */
 
 static int32_t check_config(const repli_config *config, repli_error *err) {
@@ -206,6 +217,8 @@ static int32_t make_workers(repli_agent *agent, repli_error *err) {
         code = repli__worker_init(&agent->chore, "repli-chores", run_chores, agent, err);
     if (code == REPLI_OK)
         code = repli__worker_init(&agent->events, "repli-events", run_events, agent, err);
+    if (code == REPLI_OK)
+        code = repli__worker_init(&agent->teller, "repli-teller", run_teller, agent, err);
     return code;
 }
 
@@ -223,6 +236,7 @@ static int32_t make_drive(repli_agent *agent, repli_error *err) {
     repli__drive_add(agent->drive, &agent->driver, lent);
     repli__drive_add(agent->drive, &agent->chore, 0);
     repli__drive_add(agent->drive, &agent->events, 0);
+    repli__drive_add(agent->drive, &agent->teller, 0);
     return REPLI_OK;
 }
 
@@ -236,6 +250,8 @@ static int32_t make_parts(repli_agent *agent, repli_error *err) {
     agent->chores.found = on_news;
     agent->chores.user_data = agent;
     repli__journal_init(&agent->journal, agent->store, &agent->mem, &agent->log);
+    repli__feed_init(&agent->feed, agent->store, agent->node_id, &agent->mem, &agent->log);
+    repli__store_on_events(agent->store, on_events, agent);
 
     repli__port *observes = NULL;
     repli__port *acts = NULL;

@@ -19,6 +19,7 @@
 #include "agent/shop.h"
 #include "base/worker.h"
 #include "base/log.h"
+#include "event/feed.h"
 #include "store/store.h"
 
 enum repli__life { REPLI__LIFE_NEW, REPLI__LIFE_RUNNING, REPLI__LIFE_STOPPED };
@@ -37,8 +38,8 @@ enum {
 /*
  * Who runs what: the loop ticks the observer and watches over steps of actions; the driver's worker
  * makes the calls that observe; the chores' writes facts down, looks for versions and deletes old
- * actions; the events' writes down what observations find; the executor's steps actions, and the
- * store's commits what nobody waits for. Each has a thread, or the host drives it.
+ * actions; the events' writes down what observations find, and the teller's tells those who subscribed; the
+ * executor's steps actions, and the store's commits what nobody waits for. Each has a thread, or the host drives it.
  */
 struct repli_agent {
     repli__mem mem;
@@ -60,11 +61,13 @@ struct repli_agent {
     repli__observer *observer;
     repli__chores chores;
     repli__journal journal;
+    repli__feed feed;
 
     repli__worker loop;
     repli__worker driver;
     repli__worker chore;
     repli__worker events;
+    repli__worker teller;
     repli__drive *drive; /* NULL: the workers have threads */
 
     /* Threads that did not return from the driver in time. What they use is never freed: the

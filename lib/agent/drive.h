@@ -13,7 +13,7 @@
  * told, a timerfd, armed whenever dispatch returns, and what sources wait for.
  */
 
-enum { REPLI__CREW_MAX = 6 };
+enum { REPLI__CREW_MAX = 7 };
 
 /* Workers that the same threads run. */
 typedef struct repli__crew {

@@ -60,6 +60,9 @@ static int32_t stop_parts(repli_agent *agent, uint64_t deadline_ns, repli_error 
     const int32_t code = join_callers(agent, deadline_ns, err);
     repli__worker_join(&agent->loop, UINT64_MAX);
     repli__worker_join(&agent->chore, UINT64_MAX);
+    repli__feed_end(&agent->feed);
+    repli__worker_quit(&agent->teller);
+    repli__worker_join(&agent->teller, UINT64_MAX);
     /* After all that it is told of. */
     repli__journal_end(&agent->journal);
     repli__worker_quit(&agent->events);
@@ -112,6 +115,8 @@ int32_t repli_agent_start(repli_agent *agent, repli_error *err) {
     if (code == REPLI_OK)
         code = repli__worker_start(&agent->events, err);
     if (code == REPLI_OK)
+        code = repli__worker_start(&agent->teller, err);
+    if (code == REPLI_OK)
         code = repli__worker_start(&agent->loop, err);
     if (code == REPLI_OK) {
         repli__observer_start(agent->observer);
@@ -160,8 +165,12 @@ static void free_parts(repli_agent *agent) {
         repli__chores_dispose(&agent->chores);
     if (agent->events.work != NULL)
         repli__worker_dispose(&agent->events);
-    if (agent->journal.store != NULL)
+    if (agent->teller.work != NULL)
+        repli__worker_dispose(&agent->teller);
+    if (agent->journal.store != NULL) {
         repli__journal_dispose(&agent->journal);
+        repli__feed_dispose(&agent->feed);
+    }
     repli__executor_free(agent->executor);
     if (!agent->executor_lost) {
         repli__registry_free(agent->registry);

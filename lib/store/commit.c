@@ -112,6 +112,11 @@ static void publish(repli__store *store, int32_t code, int wrote, uint64_t count
         repli__claim_announce(store);
     else if (store->state.asked != before.asked && store->state.claimed)
         repli__claim_tell(store);
+    if (store->told != NULL && before.next_event != store->state.next_event) {
+        pthread_mutex_unlock(&store->mutex);
+        store->told(store->told_data);
+        pthread_mutex_lock(&store->mutex);
+    }
 }
 
 /* Called with the mutex held, by whoever leads. */

@@ -145,6 +145,8 @@ struct repli__store {
     void *claimed_data;
     repli__store_passes_fn passes; /* set before the start */
     void *passes_data;
+    void (*told)(void *user_data); /* of new events; NULL: nobody */
+    void *told_data;
 
     pthread_mutex_t mutex; /* guards what follows */
     int busy;

@@ -9,25 +9,16 @@
  * part of the state, so that a transaction that fails gives its numbers back.
  */
 
-static const char first_key[] = "events.first";
-
 int64_t repli__event_number(repli__store *store, int32_t type) {
     store->draft.events[type]++;
     return store->draft.next_event++;
 }
 
-static int remember(repli__store *store, const char *name, int64_t value) {
-    char text[24];
-    snprintf(text, sizeof(text), "%" PRId64, value);
-    sqlite3_stmt *statement = store->writes[REPLI__SQL_REMEMBER];
-    int code = repli__sql_bind_text(statement, 1, name);
-    code |= repli__sql_bind_text(statement, 2, text);
-    return code == SQLITE_OK ? repli__sql_execute(statement) : code;
-}
-
 int repli__event_forget(repli__store *store, int64_t first_event) {
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRId64, first_event);
     store->draft.first_event = first_event;
-    return remember(store, first_key, first_event);
+    return repli__change_remember(store, "events.first", text);
 }
 
 /* What was purged had numbers, too: the first that is left says how far those went. */
@@ -57,6 +48,11 @@ int repli__event_load(repli__store *store) {
             state->next_event = number + 1;
     }
     return code;
+}
+
+void repli__store_on_events(repli__store *store, void (*told)(void *user_data), void *user_data) {
+    store->told = told;
+    store->told_data = user_data;
 }
 
 /* Notes. */

@@ -153,6 +153,10 @@ typedef struct repli__notes {
     size_t ret_count; /* how many did, or would have */
 } repli__notes;
 
+/* Before the start: be told (on the committing thread; must not block nor call the store) that there
+ * are new ones. */
+void repli__store_on_events(repli__store *store, void (*told)(void *user_data), void *user_data);
+
 int32_t repli__store_note(repli__store *store, repli__notes *notes, repli_error *err);
 
 /* Events after a number, at most REPLI__EVENTS_MAX, without node_id. REPLI_ECONFLICT if that number

@@ -18,8 +18,9 @@ only lib/base base
 only lib/model base model
 only lib/driver base model driver
 only lib/store base model store
-only lib/action base model driver store action
-only lib/agent base model driver store action agent
+only lib/event base model driver store event
+only lib/action base model driver store event action
+only lib/agent base model driver store event action agent
 only lib/conformance base model driver agent conformance
 [ ! -d lib/http ] || only lib/http base http
 only lib/alldata base alldata alldata/gossip

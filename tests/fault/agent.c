@@ -278,6 +278,18 @@ static void verify_log(world *w) {
         ck_assert_int_eq(events[i].number, (int64_t)i + 1);
 }
 
+static void hear(void *user_data, const repli_event *event) {
+    (void)user_data, (void)event;
+}
+
+static int32_t subscribe(world *w, repli_error *err) {
+    repli_subscription *subscription = NULL;
+    const int32_t code = repli_agent_subscribe(w->agent, 0, hear, NULL, &subscription, err);
+    if (code == REPLI_OK)
+        repli_agent_unsubscribe(w->agent, subscription);
+    return code;
+}
+
 static int32_t count_kind(void *user_data, const repli_action_kind *kind) {
     (void)kind;
     ++*(size_t *)user_data;
@@ -399,6 +411,10 @@ const operation agent_operations[] = {
      .prepare = world_running,
      .act = read_log,
      .verify = verify_log},
+    {.name = "subscribe to events",
+     .functions = "repli_agent_subscribe repli_agent_unsubscribe",
+     .prepare = world_running,
+     .act = subscribe},
     {.name = "list kinds of actions",
      .functions = "repli_agent_action_kinds",
      .prepare = world_agent,
