@@ -41,6 +41,7 @@ static _Noreturn void be_watched(struct watch *watch, const sigset_t *mask) {
     const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     setpgid(0, 0); /* what a terminal sends is for the other process */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* of what is left behind, it becomes the parent */
     if (null == -1 || dup2(null, STDIN_FILENO) == -1 || dup2(watch->output, STDOUT_FILENO) == -1 ||
         dup2(watch->output, STDERR_FILENO) == -1)
         _exit(1);

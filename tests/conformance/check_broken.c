@@ -108,6 +108,7 @@ static const struct fault {
     {"sets_directory", "process.settings"},
     {"inherited", "process.cloexec"},
     {"leaves_child", "process.children"},
+    {"leaves_grandchild", "process.children"},
     {"leaves_thread", "open.repeated process.closed"},
     {"closes_input", "process.closed"},
     {"leaves_memory", "open.repeated process.closed"},
