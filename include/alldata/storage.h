@@ -87,16 +87,17 @@ typedef struct alldata_storage_module {
      * the interval is closed and opened again before the next call. */
     int32_t (*put)(void *interval, const alldata_record *const *records, size_t count,
                    uint32_t flags, repli_error *err);
-    /** All that was put is on disk when it returns. */
+    /** All that was put is on disk when it returns. At any time, also beside a put. */
     int32_t (*sync)(void *interval, repli_error *err);
     /** The event of a key. REPLI_ENOTFOUND: there is none. */
     int32_t (*get)(void *interval, const char *key, size_t key_size, alldata_take_fn take,
                    void *user_data, repli_error *err);
     /** The last key in the order of bytes. REPLI_ENOTFOUND: there is none. */
     int32_t (*newest)(void *interval, alldata_take_fn take, void *user_data, repli_error *err);
-    /** Read in the order of keys, beginning with the first that is not before from. */
-    int32_t (*cursor_open)(void *interval, const char *from, size_t from_size, void **ret_cursor,
-                           repli_error *err);
+    /** Read in the order of keys, beginning with the first that is not before from. flags:
+     *  ALLDATA_SCAN_VERIFY. */
+    int32_t (*cursor_open)(void *interval, const char *from, size_t from_size, uint32_t flags,
+                           void **ret_cursor, repli_error *err);
     /** The next record, which lives until the next call. REPLI_EDONE: there are no more. */
     int32_t (*cursor_next)(void *cursor, alldata_record *ret_record, repli_error *err);
     void (*cursor_close)(void *cursor);
@@ -215,9 +216,12 @@ REPLI_API void alldata_storage_stats_get(alldata_storage *storage, alldata_stora
 /** A reader of events in the order of their keys. */
 typedef struct alldata_scan alldata_scan;
 
+/** Checksums of what is read are compared, which takes about half as long again. */
+#define ALLDATA_SCAN_VERIFY (1u << 0)
+
 typedef struct alldata_scan_options {
     uint32_t struct_size;
-    uint32_t reserved;
+    uint32_t flags;       /**< ALLDATA_SCAN_VERIFY */
     const char *from;     /**< first key, or the beginning of one; NULL: from the first */
     const char *until;    /**< the key, or beginning of one, before which it ends; NULL: the last */
     const char *prefix;   /**< only keys that begin so, such as "20261121T"; NULL: all */

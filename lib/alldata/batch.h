@@ -30,6 +30,8 @@ typedef struct alldata__batch {
     /* The keys by their hash: the number of the batch above, the place in it below. */
     uint64_t places[2 * ALLDATA__BATCH];
     uint64_t number;
+    char last_text[16]; /* second of the last key that was read */
+    int64_t last_second;
 } alldata__batch;
 
 alldata__batch *alldata__batch_new(const repli__mem *mem);

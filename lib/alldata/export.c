@@ -146,6 +146,7 @@ int32_t alldata_storage_export(alldata_storage *storage, const char *interval, c
         return repli__error(err, REPLI_EINVALID, ALLDATA__ORIGIN,
                             "an interval and the path of a file are needed");
     options.interval = interval;
+    options.flags = ALLDATA_SCAN_VERIFY;
     int32_t code = alldata_scan_new(storage, &options, &scan, err);
     if (code != REPLI_OK)
         return code;

@@ -9,6 +9,8 @@
 #include <alldata/storage.h>
 
 #include "alldata/batch.h"
+#include "alldata/owner.h"
+#include "alldata/recent.h"
 #include "alldata/window.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -30,8 +32,7 @@ typedef struct alldata__interval {
     /* Of whoever opens it, and then of the one who leads. */
     int broken; /* a put failed: to be opened anew */
     repli_error why;
-    size_t newest_size;
-    char newest[64]; /* no key is behind it */
+    alldata__recent *recent;
 } alldata__interval;
 
 /* One call of put or sync, while it waits. */
@@ -50,7 +51,7 @@ typedef struct alldata__request {
 struct alldata_storage {
     repli__mem mem;
     repli__log log;
-    pid_t pid;
+    alldata__owner owner;
     const alldata_storage_module *module;
     void *self; /* the module's */
     char *location;
@@ -97,6 +98,8 @@ int32_t alldata__storage_starts(alldata_storage *storage, int64_t **ret_starts, 
 int32_t alldata__interval_pin(alldata_storage *storage, int64_t start, alldata__interval **ret,
                               repli_error *err);
 void alldata__interval_unpin(alldata_storage *storage, alldata__interval *interval);
+/* Give its memory back, whatever is open. */
+void alldata__interval_free(const alldata_storage *storage, alldata__interval *interval);
 /* See that it is open. flags: ALLDATA_INTERVAL_CREATE. */
 int32_t alldata__interval_open(alldata_storage *storage, alldata__interval *interval,
                                uint32_t flags, repli_error *err);

@@ -15,21 +15,38 @@ static alldata__interval *find(alldata_storage *storage, int64_t start) {
     return interval;
 }
 
+static alldata__interval *make(const alldata_storage *storage, int64_t start) {
+    alldata__interval *interval = repli__calloc(&storage->mem, 1, sizeof(*interval));
+    alldata__recent *recent = alldata__recent_new(&storage->mem);
+    if (interval == NULL || recent == NULL) {
+        repli__free(&storage->mem, recent);
+        repli__free(&storage->mem, interval);
+        return NULL;
+    }
+    interval->recent = recent;
+    interval->start = start;
+    interval->why = (repli_error)REPLI_ERROR_INIT;
+    alldata__interval_name(start, interval->name);
+    atomic_init(&interval->handle, NULL);
+    atomic_init(&interval->dirty, 0);
+    return interval;
+}
+
+void alldata__interval_free(const alldata_storage *storage, alldata__interval *interval) {
+    repli__free(&storage->mem, interval->recent);
+    repli__free(&storage->mem, interval);
+}
+
 int32_t alldata__interval_pin(alldata_storage *storage, int64_t start, alldata__interval **ret,
                               repli_error *err) {
     pthread_mutex_lock(&storage->mutex);
     alldata__interval *interval = find(storage, start);
     if (interval == NULL) {
-        interval = repli__calloc(&storage->mem, 1, sizeof(*interval));
+        interval = make(storage, start);
         if (interval == NULL) {
             pthread_mutex_unlock(&storage->mutex);
             return repli__error_nomem(err, ALLDATA__ORIGIN, "opening an interval");
         }
-        interval->start = start;
-        interval->why = (repli_error)REPLI_ERROR_INIT;
-        alldata__interval_name(start, interval->name);
-        atomic_init(&interval->handle, NULL);
-        atomic_init(&interval->dirty, 0);
         interval->next = storage->intervals;
         storage->intervals = interval;
     }
@@ -69,15 +86,13 @@ void alldata__interval_unpin(alldata_storage *storage, alldata__interval *interv
     pthread_mutex_unlock(&storage->mutex);
     if (last) {
         close_handle(storage, interval);
-        repli__free(&storage->mem, interval);
+        alldata__interval_free(storage, interval);
     }
     pthread_mutex_unlock(&storage->opening);
 }
 
 static int32_t take_newest(void *user_data, const char *text, size_t size) {
-    alldata__interval *interval = user_data;
-    interval->newest_size = size < sizeof(interval->newest) ? size : sizeof(interval->newest);
-    memcpy(interval->newest, text, interval->newest_size);
+    alldata__recent_reset(user_data, text, size);
     return 0;
 }
 
@@ -89,9 +104,9 @@ static int32_t open_handle(alldata_storage *storage, alldata__interval *interval
         storage->module->interval_open(storage->self, interval->name, flags, &handle, err);
     if (code != REPLI_OK)
         return code;
-    interval->newest_size = 0;
+    alldata__recent_reset(interval->recent, NULL, 0);
     repli_error error = REPLI_ERROR_INIT; /* an empty one is none to tell of */
-    code = storage->module->newest(handle, take_newest, interval, &error);
+    code = storage->module->newest(handle, take_newest, interval->recent, &error);
     if (code != REPLI_OK && code != REPLI_ENOTFOUND) {
         storage->module->interval_close(handle);
         return repli__error_copy(err, &error);

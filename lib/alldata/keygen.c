@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "alldata/key.h"
+#include "alldata/owner.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -19,7 +19,7 @@ enum { MAX_AHEAD_MS = 300000 };
 
 struct alldata_keygen {
     repli__mem mem;
-    pid_t pid;
+    alldata__owner owner;
     alldata_clock_fn clock;
     void *clock_data;
     uint64_t max_ahead; /* ticks */
@@ -102,11 +102,11 @@ int32_t alldata_keygen_new(const alldata_keygen_options *options, const repli_al
     const uint64_t ticks_per_ms = (uint64_t)ALLDATA__TICKS_PER_S / 1000;
     *keygen = (alldata_keygen){
         .mem = mem,
-        .pid = getpid(),
         .clock = own.clock != NULL ? own.clock : system_clock,
         .clock_data = own.clock_data,
         .max_ahead = ahead_ms < INT64_MAX / ticks_per_ms ? ahead_ms * ticks_per_ms : INT64_MAX,
     };
+    alldata__owner_init(&keygen->owner);
     atomic_init(&keygen->node, own.node);
     atomic_init(&keygen->last, last);
     *ret_keygen = keygen;
@@ -117,6 +117,7 @@ void alldata_keygen_free(alldata_keygen *keygen) {
     if (keygen == NULL)
         return;
     const repli__mem mem = keygen->mem;
+    alldata__owner_dispose(&keygen->owner);
     repli__free(&mem, keygen);
 }
 
@@ -135,11 +136,9 @@ static int32_t too_far_ahead(uint64_t tick, uint64_t now, uint64_t allowed, int3
 
 int32_t alldata_keygen_next(alldata_keygen *keygen, char ret_key[ALLDATA_KEY_SIZE],
                             repli_error *err) {
-    if (getpid() != keygen->pid)
-        return repli__error(err, REPLI_EFORK, ORIGIN,
-                            "this generator of keys belongs to process %ld, of which this one is a "
-                            "fork; a child makes one of its own",
-                            (long)keygen->pid);
+    const int32_t code = alldata__owner_check(&keygen->owner, ORIGIN, err);
+    if (code != REPLI_OK)
+        return code;
     const int64_t now_ns = keygen->clock(keygen->clock_data);
     const uint64_t now = now_ns > 0 ? (uint64_t)(now_ns / ALLDATA__TICK_NS) : 0;
     uint64_t last = atomic_load_explicit(&keygen->last, memory_order_relaxed);

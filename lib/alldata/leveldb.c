@@ -46,6 +46,7 @@ static void close_leveldb(void *argument) {
     alldata__leveldb *self = argument;
     leveldb_writeoptions_destroy(self->durable);
     leveldb_writeoptions_destroy(self->lazy);
+    leveldb_readoptions_destroy(self->verify);
     leveldb_readoptions_destroy(self->scan);
     leveldb_readoptions_destroy(self->get);
     leveldb_options_destroy(self->options);
@@ -97,8 +98,10 @@ static void make_options(alldata__leveldb *self) {
     self->get = leveldb_readoptions_create();
     leveldb_readoptions_set_verify_checksums(self->get, 1);
     self->scan = leveldb_readoptions_create();
-    leveldb_readoptions_set_verify_checksums(self->scan, !self->skips_damage);
     leveldb_readoptions_set_fill_cache(self->scan, 0);
+    self->verify = leveldb_readoptions_create();
+    leveldb_readoptions_set_verify_checksums(self->verify, 1);
+    leveldb_readoptions_set_fill_cache(self->verify, 0);
     self->lazy = leveldb_writeoptions_create();
     self->durable = leveldb_writeoptions_create();
     leveldb_writeoptions_set_sync(self->durable, 1);
@@ -289,14 +292,17 @@ static int32_t newest(void *argument, alldata_take_fn take, void *user_data, rep
     return code;
 }
 
-static int32_t open_cursor(void *argument, const char *from, size_t from_size, void **ret_cursor,
-                           repli_error *err) {
+static int32_t open_cursor(void *argument, const char *from, size_t from_size, uint32_t flags,
+                           void **ret_cursor, repli_error *err) {
     const database *owner = argument;
     cursor *self = repli__alloc(&owner->owner->mem, sizeof(*self));
     if (self == NULL)
         return repli__error_nomem(err, ALLDATA__LEVELDB, "reading an interval");
-    *self = (cursor){.owner = owner,
-                     .iterator = leveldb_create_iterator(owner->db, owner->owner->scan)};
+    const alldata__leveldb *module = owner->owner;
+    *self = (cursor){
+        .owner = owner,
+        .iterator = leveldb_create_iterator(
+            owner->db, (flags & ALLDATA_SCAN_VERIFY) != 0 ? module->verify : module->scan)};
     if (from_size > 0)
         leveldb_iter_seek(self->iterator, from, from_size);
     else

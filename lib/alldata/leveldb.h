@@ -23,6 +23,7 @@ typedef struct alldata__leveldb {
     leveldb_filterpolicy_t *filter;
     leveldb_readoptions_t *get;
     leveldb_readoptions_t *scan;
+    leveldb_readoptions_t *verify;
     leveldb_writeoptions_t *lazy;
     leveldb_writeoptions_t *durable;
 } alldata__leveldb;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "alldata/key.h"
+#include "alldata/moment.h"
 #include "base/error.h"
 #include "base/sized.h"
 
@@ -95,14 +95,6 @@ static int32_t compare(void *user_data, const char *event, size_t size) {
     return 0;
 }
 
-/* Time goes on, and keys with it: one behind all others is new, and need not be looked for. */
-static int is_newest(const alldata__interval *interval, const char *key) {
-    const size_t size =
-        interval->newest_size < ALLDATA_KEY_LENGTH ? interval->newest_size : ALLDATA_KEY_LENGTH;
-    const int order = memcmp(key, interval->newest, size);
-    return order > 0 || (order == 0 && interval->newest_size < ALLDATA_KEY_LENGTH);
-}
-
 static int32_t look_for(alldata_storage *storage, const alldata__batch *batch, comparison *ret,
                         repli_error *err) {
     const alldata_record *record = ret->record;
@@ -125,11 +117,7 @@ static int32_t conflict(const alldata_record *record, repli_error *err) {
 static int32_t add(alldata_storage *storage, alldata__request *list, alldata__request *request,
                    alldata_record *record, repli_error *err) {
     alldata__batch *batch = storage->batch;
-    alldata__interval *interval = batch->interval;
-    if (is_newest(interval, record->key)) {
-        memcpy(interval->newest, record->key, ALLDATA_KEY_LENGTH);
-        interval->newest_size = ALLDATA_KEY_LENGTH;
-    } else {
+    if (!alldata__recent_add(batch->interval->recent, record->key)) {
         comparison it = {.record = record};
         repli_error error = REPLI_ERROR_INIT;
         if (look_for(storage, batch, &it, &error) != REPLI_OK) {
@@ -152,21 +140,36 @@ static int32_t add(alldata_storage *storage, alldata__request *list, alldata__re
     return REPLI_OK;
 }
 
-static int32_t check(const alldata_record *record, int64_t *ret_second, repli_error *err) {
-    int64_t tick;
+/* The second of a key, which most share with the one before. Returns 0 if this is no key. */
+static int read_key(alldata__batch *batch, const alldata_record *record, int64_t *ret_second) {
+    const char *key = record->key;
+    if (key == NULL || record->key_size != ALLDATA_KEY_LENGTH ||
+        alldata__digits_read(key + ALLDATA__SECOND_LENGTH,
+                             ALLDATA_KEY_LENGTH - ALLDATA__SECOND_LENGTH) < 0)
+        return 0;
+    if (memcmp(key, batch->last_text, ALLDATA__SECOND_LENGTH) != 0) {
+        int64_t second;
+        if (!alldata__moment_read(key, &second))
+            return 0;
+        memcpy(batch->last_text, key, ALLDATA__SECOND_LENGTH);
+        batch->last_second = second;
+    }
+    *ret_second = batch->last_second;
+    return 1;
+}
+
+static int32_t check(alldata__batch *batch, const alldata_record *record, int64_t *ret_second,
+                     repli_error *err) {
     if (repli__sized(record) < sizeof(*record))
         return repli__error(err, REPLI_EINVALID, ALLDATA__ORIGIN,
                             "struct_size of a record is %u, not %zu: initialise it with "
                             "ALLDATA_RECORD_INIT",
                             (unsigned)repli__sized(record), sizeof(*record));
-    if (record->key == NULL || !alldata__key_read(record->key, record->key_size, &tick))
+    if (!read_key(batch, record, ret_second))
         return alldata_key_validate(record->key, record->key_size, err);
     if (record->event == NULL || record->event_size == 0)
         return repli__error(err, REPLI_EINVALID, ALLDATA__ORIGIN,
-                            "the event of the key %.27s is "
-                            "empty",
-                            record->key);
-    *ret_second = tick / ALLDATA__TICKS_PER_S - (tick % ALLDATA__TICKS_PER_S < 0);
+                            "the event of the key %.27s is empty", record->key);
     return REPLI_OK;
 }
 
@@ -174,7 +177,7 @@ static int32_t accept(alldata_storage *storage, alldata__request *list, alldata_
                       alldata_record *record, repli_error *err) {
     alldata__batch *batch = storage->batch;
     int64_t second = 0;
-    int32_t code = check(record, &second, err);
+    int32_t code = check(batch, record, &second, err);
     if (code != REPLI_OK) {
         storage->counts.refused++;
         return code;

@@ -24,8 +24,11 @@ struct alldata_scan {
     alldata_storage *storage;
     int64_t *starts; /* of intervals to be read, in order */
     size_t count, at;
-    part *parts;   /* that have begun, each with its next record */
-    part *current; /* whose record was returned; NULL: none */
+    char next_name[ALLDATA_INTERVAL_SIZE]; /* of the next of them */
+    uint32_t flags;
+    part *parts;       /* that have begun, each with its next record */
+    part *current;     /* whose record was returned; NULL: none */
+    repli_error error; /* of a cursor, where its end is none */
     size_t from_size, until_size;
     char from[BOUND_SIZE];
     char until[BOUND_SIZE];
@@ -52,15 +55,15 @@ static void end_part(alldata_scan *scan, part *which) {
 
 /* Take the part's next record; it ends if there is none. */
 static int32_t advance(alldata_scan *scan, part *which, repli_error *err) {
-    repli_error error = REPLI_ERROR_INIT;
-    which->record = (alldata_record)ALLDATA_RECORD_INIT;
-    const int32_t code = scan->storage->module->cursor_next(which->cursor, &which->record, &error);
+    const int32_t code =
+        scan->storage->module->cursor_next(which->cursor, &which->record, &scan->error);
     if (code == REPLI_OK &&
         (scan->until_size == 0 ||
          compare(which->record.key, which->record.key_size, scan->until, scan->until_size) < 0))
         return REPLI_OK;
     end_part(scan, which);
-    return code == REPLI_OK || code == REPLI_EDONE ? REPLI_OK : repli__error_copy(err, &error);
+    return code == REPLI_OK || code == REPLI_EDONE ? REPLI_OK
+                                                   : repli__error_copy(err, &scan->error);
 }
 
 static int32_t begin_part(alldata_scan *scan, int64_t start, repli_error *err) {
@@ -78,10 +81,11 @@ static int32_t begin_part(alldata_scan *scan, int64_t start, repli_error *err) {
         repli__free(&storage->mem, it);
         return code;
     }
+    it->record = (alldata_record)ALLDATA_RECORD_INIT;
     it->next = scan->parts;
     scan->parts = it;
     code = storage->module->cursor_open(atomic_load(&it->interval->handle), scan->from,
-                                        scan->from_size, &it->cursor, err);
+                                        scan->from_size, scan->flags, &it->cursor, err);
     if (code != REPLI_OK) {
         end_part(scan, it);
         return code;
@@ -98,13 +102,17 @@ static part *least_part(const alldata_scan *scan) {
     return least;
 }
 
+static void name_next(alldata_scan *scan) {
+    if (scan->at < scan->count)
+        alldata__interval_name(scan->starts[scan->at], scan->next_name);
+}
+
 /* Begin every interval that could have a key up to the least of those that have begun. */
 static int32_t begin_parts(alldata_scan *scan, repli_error *err) {
     int32_t code = REPLI_OK;
     while (code == REPLI_OK && scan->at < scan->count) {
-        char name[ALLDATA_INTERVAL_SIZE];
+        const char *name = scan->next_name;
         const part *least = least_part(scan);
-        alldata__interval_name(scan->starts[scan->at], name);
         if (least != NULL &&
             compare(least->record.key, least->record.key_size, name, ALLDATA_INTERVAL_SIZE - 1) < 0)
             break;
@@ -112,6 +120,7 @@ static int32_t begin_parts(alldata_scan *scan, repli_error *err) {
             compare(name, ALLDATA_INTERVAL_SIZE - 1, scan->until, scan->until_size) >= 0)
             break;
         code = begin_part(scan, scan->starts[scan->at++], err);
+        name_next(scan);
     }
     return code;
 }
@@ -240,6 +249,7 @@ int32_t alldata_scan_new(alldata_storage *storage, const alldata_scan_options *o
     if (scan == NULL)
         return repli__error_nomem(err, ALLDATA__ORIGIN, "reading events");
     scan->storage = storage;
+    scan->error = (repli_error)REPLI_ERROR_INIT;
     options = options != NULL ? options : &all;
     code = alldata__storage_starts(storage, &scan->starts, &scan->count, err);
     if (code == REPLI_OK)
@@ -250,7 +260,9 @@ int32_t alldata_scan_new(alldata_storage *storage, const alldata_scan_options *o
         alldata_scan_free(scan);
         return code;
     }
+    scan->flags = options->flags;
     skip_early(scan);
+    name_next(scan);
     *ret_scan = scan;
     return REPLI_OK;
 }

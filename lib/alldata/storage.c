@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -13,12 +12,7 @@
 enum { LOOK_MS = 10000 };
 
 int32_t alldata__storage_check(const alldata_storage *storage, repli_error *err) {
-    if (getpid() == storage->pid)
-        return REPLI_OK;
-    return repli__error(err, REPLI_EFORK, ALLDATA__ORIGIN,
-                        "this storage belongs to process %ld, of which this one is a fork; a child "
-                        "opens one of its own",
-                        (long)storage->pid);
+    return alldata__owner_check(&storage->owner, ALLDATA__ORIGIN, err);
 }
 
 static int64_t system_clock(void *user_data) {
@@ -209,7 +203,7 @@ int32_t alldata_storage_new(const alldata_storage_options *options,
     if (storage == NULL)
         return repli__error_nomem(err, ALLDATA__ORIGIN, "opening a storage");
     storage->mem = mem;
-    storage->pid = getpid();
+    alldata__owner_init(&storage->owner);
     repli__log_init(&storage->log);
     pthread_mutex_init(&storage->opening, NULL);
     pthread_mutex_init(&storage->mutex, NULL);
@@ -246,13 +240,13 @@ static void close_parts(alldata_storage *storage) {
 void alldata_storage_free(alldata_storage *storage) {
     if (storage == NULL)
         return;
-    if (getpid() == storage->pid)
+    if (alldata__owner_is_self(&storage->owner))
         close_parts(storage);
     const repli__mem mem = storage->mem;
     while (storage->intervals != NULL) {
         alldata__interval *interval = storage->intervals;
         storage->intervals = interval->next;
-        repli__free(&mem, interval);
+        alldata__interval_free(storage, interval);
     }
     for (size_t i = 0; i < storage->setting_count; i++) {
         repli__free(&mem, (char *)storage->settings[i].name);
@@ -264,6 +258,7 @@ void alldata_storage_free(alldata_storage *storage) {
     pthread_mutex_destroy(&storage->mutex);
     pthread_mutex_destroy(&storage->opening);
     repli__log_dispose(&storage->log);
+    alldata__owner_dispose(&storage->owner);
     repli__free(&mem, storage);
 }
 

@@ -2,7 +2,7 @@
 # that does the same, and is given a directory to work in. Other .c files are linked into each.
 # BENCH_QUICK=1 has fewer rounds and a tenth of the records; BENCH=store runs only bench_store.
 
-bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(filter-out $(if $(HTTP),,%/bench_http.c),$(wildcard tests/bench/bench_*.c))))
+bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(filter-out $(if $(HTTP),,%/bench_http.c) $(if $(ALLDATA),,%/bench_alldata.c),$(wildcard tests/bench/bench_*.c))))
 bench_scripts  := $(sort $(wildcard tests/bench/bench_*.sh))
 bench_helpers  := $(filter-out $(B)/obj/tests/bench/bench_%,$(call objects,tests/bench))
 
@@ -10,7 +10,7 @@ $(B)/obj/tests/bench/%.o: ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFL
 $(bench_programs): $(B)/tests/%: $(B)/obj/tests/%.o $(bench_helpers) $(internal)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(link) -o $@ $^ $(TEST_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
+	$(Q)$(link) -o $@ $^ $(TEST_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(if $(ALLDATA),$(ALLDATA_LIBS)) -ldl $(LDLIBS)
 
 bench_chosen   := $(or $(foreach name,$(BENCH),%/bench_$(name) %/bench_$(name).sh),%)
 
