@@ -260,11 +260,12 @@ static int32_t get(void *argument, const char *key, size_t key_size, alldata_tak
 typedef struct cursor {
     const database *owner;
     leveldb_iterator_t *iterator;
+    int verifies;
     int moves; /* the next call has to go on first */
 } cursor;
 
-static int32_t end_of(const database *self, const leveldb_iterator_t *iterator, int32_t code,
-                      repli_error *err) {
+static int32_t state_of(const database *self, const leveldb_iterator_t *iterator,
+                        repli_error *err) {
     char *marker = make_marker();
     char *text = marker;
     if (marker == NULL)
@@ -273,6 +274,14 @@ static int32_t end_of(const database *self, const leveldb_iterator_t *iterator, 
     if (text != marker)
         return alldata__leveldb_error(err, text, "read the interval", self->path);
     free(marker);
+    return REPLI_OK;
+}
+
+static int32_t end_of(const database *self, const leveldb_iterator_t *iterator, int32_t code,
+                      repli_error *err) {
+    const int32_t state = state_of(self, iterator, err);
+    if (state != REPLI_OK)
+        return state;
     return repli__error(err, code, ALLDATA__LEVELDB, "there is nothing more in %.300s", self->path);
 }
 
@@ -298,11 +307,12 @@ static int32_t open_cursor(void *argument, const char *from, size_t from_size, u
     cursor *self = repli__alloc(&owner->owner->mem, sizeof(*self));
     if (self == NULL)
         return repli__error_nomem(err, ALLDATA__LEVELDB, "reading an interval");
+    const int verifies = (flags & ALLDATA_SCAN_VERIFY) != 0;
     const alldata__leveldb *module = owner->owner;
     *self = (cursor){
         .owner = owner,
-        .iterator = leveldb_create_iterator(
-            owner->db, (flags & ALLDATA_SCAN_VERIFY) != 0 ? module->verify : module->scan)};
+        .iterator = leveldb_create_iterator(owner->db, verifies ? module->verify : module->scan),
+        .verifies = verifies};
     if (from_size > 0)
         leveldb_iter_seek(self->iterator, from, from_size);
     else
@@ -318,6 +328,12 @@ static int32_t next(void *argument, alldata_record *ret_record, repli_error *err
     self->moves = leveldb_iter_valid(self->iterator);
     if (!self->moves)
         return end_of(self->owner, self->iterator, REPLI_EDONE, err);
+    /* LevelDB goes on behind a block that is damaged, and tells of it when it is asked. */
+    char *text = NULL;
+    if (self->verifies)
+        leveldb_iter_get_error(self->iterator, &text);
+    if (text != NULL)
+        return alldata__leveldb_error(err, text, "read the interval", self->owner->path);
     ret_record->key = leveldb_iter_key(self->iterator, &ret_record->key_size);
     ret_record->event = leveldb_iter_value(self->iterator, &ret_record->event_size);
     return REPLI_OK;
