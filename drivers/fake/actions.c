@@ -177,3 +177,35 @@ int32_t fake_action_step(void *self, repli_op *op, const repli_step *step, repli
                                    "not a kind of the fake driver", step->action->kind);
     return actions[at].step(&c);
 }
+
+int32_t fake_action_plan(void *self, repli_op *op, const char *kind, const char *args_json,
+                         size_t args_size, repli_sink *sink, repli_error *err) {
+    const fake *instance = self;
+    const repli_host *host = instance->host;
+    char path[PATH_MAX] = "";
+    char command[PATH_MAX + 64];
+    int64_t ms = 0;
+    repli_plan_step step = REPLI_PLAN_STEP_INIT;
+    if (strcmp(kind, "fake.test/fail") == 0)
+        return host->error(host, err, REPLI_ECONFLICT, NULL, "the fake action would fail", NULL);
+    if (strcmp(kind, "fake.test/slow") == 0) {
+        host->json_integer(host, args_json, args_size, "ms", &ms, NULL);
+        const int32_t code = fake_sleep(instance, op, ms, err);
+        step.summary = "take its time";
+        return code == REPLI_OK ? host->emit_plan_step(sink, &step) : code;
+    }
+    if (strcmp(kind, "fake.test/append") != 0)
+        return host->error(host, err, REPLI_ENOTSUP, NULL, "nobody knows what that does", kind);
+    host->json_string(host, args_json, args_size, "file", path, sizeof(path), NULL);
+    snprintf(command, sizeof(command), "echo ID STEP >> %s", path);
+    step.summary = "append a line to a file";
+    step.command = command;
+    int32_t code = host->emit_plan_step(sink, &step);
+    step = (repli_plan_step)REPLI_PLAN_STEP_INIT;
+    step.summary = "forget about it";
+    step.waits_for = "the next one";
+    step.flags = REPLI_PLAN_DESTRUCTIVE;
+    if (code == REPLI_OK)
+        code = host->emit_plan_step(sink, &step);
+    return code;
+}

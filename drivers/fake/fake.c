@@ -289,6 +289,7 @@ static const repli_driver driver = {
     .actions_describe = fake_actions_describe,
     .action_validate = fake_action_validate,
     .action_step = fake_action_step,
+    .action_plan = fake_action_plan,
 };
 
 REPLI_DRIVER_EXPORT const repli_driver *repli_driver_fake_entry(uint32_t host_abi);

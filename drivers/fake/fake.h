@@ -19,4 +19,8 @@ int32_t fake_action_validate(void *self, const char *kind, const char *args_json
 int32_t fake_action_step(void *self, repli_op *op, const repli_step *step, repli_sink *sink,
                          repli_error *err);
 
+/* Of "fake.test/append" and "/slow"; "/fail" refuses as it would, and the others cannot tell. */
+int32_t fake_action_plan(void *self, repli_op *op, const char *kind, const char *args_json,
+                         size_t args_size, repli_sink *sink, repli_error *err);
+
 #endif

@@ -232,6 +232,24 @@ static int32_t write_cluster(const instance *self, const char *id, repli_error *
     return code;
 }
 
+/* What is left to be done, which doing it and telling it in advance both ask: the id to be written,
+ * or "" if it is there already. */
+static int32_t decide(const instance *self, const char *args, char write[ID_SIZE],
+                      repli_error *err) {
+    const repli_host *host = self->host;
+    char present[ID_SIZE];
+    int32_t code = host->json_string(host, args, strlen(args), "cluster_id", write, ID_SIZE, err);
+    if (code == REPLI_OK)
+        code = read_cluster(self, present, err);
+    if (code != REPLI_OK || present[0] == '\0')
+        return code;
+    if (strcmp(present, write) != 0)
+        return host->error(host, err, REPLI_ECONFLICT, NULL,
+                           "this node is in another cluster already", present);
+    write[0] = '\0';
+    return REPLI_OK;
+}
+
 /*
  * One step, and this action has only one. Look first, then act: after a crash the library cannot
  * know whether the step had happened, and asks for it again.
@@ -240,24 +258,33 @@ static int32_t action_step(void *opened, repli_op *op, const repli_step *step, r
                            repli_error *err) {
     (void)op;
     const instance *self = opened;
-    const repli_host *host = self->host;
-    const char *args = step->action->args_json;
-    char wanted[ID_SIZE];
-    char present[ID_SIZE];
-    int32_t code =
-        host->json_string(host, args, strlen(args), "cluster_id", wanted, sizeof(wanted), err);
-    if (code == REPLI_OK)
-        code = read_cluster(self, present, err);
-    if (code == REPLI_OK && present[0] == '\0')
-        code = write_cluster(self, wanted, err);
-    else if (code == REPLI_OK && strcmp(present, wanted) != 0)
-        code = host->error(host, err, REPLI_ECONFLICT, NULL,
-                           "this node is in another cluster already", present);
+    char write[ID_SIZE];
+    int32_t code = decide(self, step->action->args_json, write, err);
+    if (code == REPLI_OK && write[0] != '\0')
+        code = write_cluster(self, write, err);
     if (code != REPLI_OK)
         return code; /* fails the action */
     repli_outcome outcome = REPLI_OUTCOME_INIT;
     outcome.phase = REPLI_PHASE_DONE;
-    return host->emit_outcome(sink, &outcome);
+    return self->host->emit_outcome(sink, &outcome);
+}
+
+/* What that would do now. Optional: without it a dry run is refused. */
+static int32_t action_plan(void *opened, repli_op *op, const char *kind, const char *args_json,
+                           size_t args_size, repli_sink *sink, repli_error *err) {
+    (void)op;
+    (void)kind;
+    (void)args_size;
+    const instance *self = opened;
+    char write[ID_SIZE];
+    const int32_t code = decide(self, args_json, write, err);
+    if (code != REPLI_OK || write[0] == '\0')
+        return code;
+    char summary[PATH_SIZE + ID_SIZE + 64];
+    snprintf(summary, sizeof(summary), "write \"%s\" into %s", write, self->cluster);
+    repli_plan_step step = REPLI_PLAN_STEP_INIT;
+    step.summary = summary;
+    return self->host->emit_plan_step(sink, &step);
 }
 
 static const repli_driver driver = {
@@ -276,6 +303,7 @@ static const repli_driver driver = {
     .actions_describe = actions_describe,
     .action_validate = action_validate,
     .action_step = action_step,
+    .action_plan = action_plan,
 };
 
 /* The one name that is exported: repli_driver_NAME_entry in a file called driver_NAME.so. */

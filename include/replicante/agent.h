@@ -99,8 +99,8 @@ typedef struct repli_external_action {
     uint32_t reserved;
     const char *name;    /**< the kind is external.agent.replicante.io/NAME */
     const char *summary; /**< one line for people; NULL: the library makes one */
-    /** Does the work, or starts it and returns at once. NULL-terminated; [0] is a path, or looked up
-     *  in PATH. No shell. Gets the record of the action as JSON on standard input. */
+    /** Does the work, or starts it and returns at once. NULL-terminated; [0] is a path, or looked
+     * up in PATH. No shell. Gets the record of the action as JSON on standard input. */
     const char *const *action;
     /** Run once action has ended well, again and again until it tells how the work ended; gets the
      *  same. Prints {"status": "running" | "finished" | "failed", "error": "..."} and exits with 0.
@@ -264,10 +264,37 @@ REPLI_API int32_t repli_agent_schedule_async(repli_agent *agent, const repli_req
                                              repli_scheduled_fn scheduled, void *user_data,
                                              repli_error *err);
 
+/** What an action would do now. */
+typedef struct repli_plan {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *kind;
+    const repli_plan_step *steps; /**< in their order */
+    size_t step_count;            /**< 0: nothing is to be done */
+    const char *json;             /**< the same, as the JSON that clients get */
+    size_t json_size;             /**< bytes */
+} repli_plan;
+
+/** How a plan ended: code, and either the plan or the error, both borrowed for the call. Runs on a
+ *  thread of the agent, or in dispatch, or within the call that stops; must not block, and not free
+ *  or stop the agent. */
+typedef void (*repli_planned_fn)(void *user_data, int32_t code, const repli_plan *plan,
+                                 const repli_error *error);
+
 /**
- * Cancel an action that waits: it becomes FAILED, REPLI_ENDED_CANCELLED. Ask one that runs to end at
- * a safe point, if its kind has one (REPLI_KIND_CANCEL_*): it may carry on. REPLI_ENOTFOUND: no such
- * id; REPLI_ECONFLICT: it is finished, or runs and is of another kind.
+ * Find out what an action would do if it began now, without doing it. Nothing is recorded; of the
+ * request only kind and args_json matter. The driver is asked between two steps of what runs, and
+ * looks at the store. The error is what the action would fail with, or REPLI_ENOTSUP if whoever
+ * does such actions cannot tell. If this returns an error, planned is never called; otherwise it is
+ * called exactly once, at the latest when the agent stops.
+ */
+REPLI_API int32_t repli_agent_plan(repli_agent *agent, const repli_request *request,
+                                   repli_planned_fn planned, void *user_data, repli_error *err);
+
+/**
+ * Cancel an action that waits: it becomes FAILED, REPLI_ENDED_CANCELLED. Ask one that runs to end
+ * at a safe point, if its kind has one (REPLI_KIND_CANCEL_*): it may carry on. REPLI_ENOTFOUND: no
+ * such id; REPLI_ECONFLICT: it is finished, or runs and is of another kind.
  */
 REPLI_API int32_t repli_agent_cancel(repli_agent *agent, const char *id, repli_error *err);
 

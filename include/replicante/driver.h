@@ -146,6 +146,21 @@ typedef struct repli_outcome {
 #define REPLI_OUTCOME_INIT                                                                         \
     { (uint32_t)sizeof(repli_outcome), REPLI_PHASE_RUNNING, NULL, NULL, NULL, -1 }
 
+/** What this does cannot be taken back: data, or a role, may be lost. */
+#define REPLI_PLAN_DESTRUCTIVE (1u << 0)
+
+/** Something that an action would do now; see action_plan(). */
+typedef struct repli_plan_step {
+    uint32_t struct_size;
+    uint32_t flags;        /**< REPLI_PLAN_* */
+    const char *summary;   /**< one line for people: "promote this standby" */
+    const char *command;   /**< how: a command or a statement without secrets; or NULL */
+    const char *waits_for; /**< what would then be waited for: "the end of recovery"; or NULL */
+} repli_plan_step;
+
+#define REPLI_PLAN_STEP_INIT                                                                       \
+    { (uint32_t)sizeof(repli_plan_step), 0, NULL, NULL, NULL }
+
 /* Processes. */
 
 /** A command to run: no shell, a process group of its own, no descriptors but 0, 1 and 2. */
@@ -279,6 +294,9 @@ struct repli_host {
     /** 0 or 1. */
     int32_t (*json_boolean)(const repli_host *host, const char *json, size_t size, const char *path,
                             int32_t *ret_value, repli_error *err);
+
+    /** action_plan: a step, of at most 1,024, in the order in which they would be done. */
+    int32_t (*emit_plan_step)(repli_sink *sink, const repli_plan_step *step);
     /* The table grows here. */
 };
 
@@ -327,6 +345,12 @@ typedef struct repli_driver {
                            repli_error *err);
     /** Make the call in progress return soon. Any thread; best effort; needs REPLI_CAP_CANCEL. */
     void (*cancel)(void *self, repli_op *op);
+    /** Emit what an action would do if it began now, without doing any of it: it looks at the store
+     *  as action_step() does, and returns the error for which that would refuse. No step: there is
+     *  nothing to be done. Needs the three about actions; the arguments have been checked by
+     *  action_validate(). */
+    int32_t (*action_plan)(void *self, repli_op *op, const char *kind, const char *args_json,
+                           size_t args_size, repli_sink *sink, repli_error *err);
     /* The table grows here. */
 } repli_driver;
 

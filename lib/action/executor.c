@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "action/plan.h"
 #include "action/run.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -44,6 +45,7 @@ struct repli__executor {
     int stepping;
     uint64_t step_deadline_ns;             /* of the step in progress */
     enum { IN_TIME, TOLD, STUCK } overrun; /* how far that was noticed */
+    repli__plans plans;                    /* to be answered */
 
     pthread_mutex_t op_mutex; /* keeps op while it is being cancelled */
     repli_op *op;             /* the step in progress, or NULL */
@@ -165,9 +167,8 @@ static uint64_t deadline_of(const repli__run *run) {
                : repli__mono_of(wall_ns);
 }
 
-/* Returns 0 if there may be no step now; else it is in progress. */
-static int begin_step(repli__executor *executor, repli_op *op) {
-    const uint64_t end_ns = deadline_of(&executor->run);
+/* Returns 0 if there may be no step now; else it is in progress, and to end by end_ns. */
+static int begin_step(repli__executor *executor, repli_op *op, uint64_t end_ns) {
     pthread_mutex_lock(&executor->mutex);
     const int may = executor->pauses == 0 && !executor->stops;
     if (may) {
@@ -188,22 +189,29 @@ static int begin_step(repli__executor *executor, repli_op *op) {
     return may;
 }
 
-static void end_step(repli__executor *executor, const repli_op *op) {
+/* Returns how long it took. */
+static uint64_t leave_step(repli__executor *executor) {
     pthread_mutex_lock(&executor->op_mutex);
     executor->op = NULL;
     pthread_mutex_unlock(&executor->op_mutex);
-    const repli_action *action = executor->run.claim.action;
-    const uint64_t now = repli__mono_ns();
     pthread_mutex_lock(&executor->mutex);
-    const uint64_t took_ns = now - executor->stats.step_since_ns;
-    const int overran = now > op->deadline_ns;
-    executor->stats.steps++;
-    executor->stats.overruns += overran != 0;
-    executor->stats.busy_ns += took_ns;
+    const uint64_t took_ns = repli__mono_ns() - executor->stats.step_since_ns;
     executor->stats.step_since_ns = 0;
     executor->stats.stuck = 0;
     executor->stepping = 0;
     pthread_cond_broadcast(&executor->idle);
+    pthread_mutex_unlock(&executor->mutex);
+    return took_ns;
+}
+
+static void end_step(repli__executor *executor, const repli_op *op) {
+    const repli_action *action = executor->run.claim.action;
+    const uint64_t took_ns = leave_step(executor);
+    const int overran = repli__mono_ns() > op->deadline_ns;
+    pthread_mutex_lock(&executor->mutex);
+    executor->stats.steps++;
+    executor->stats.overruns += overran != 0;
+    executor->stats.busy_ns += took_ns;
     pthread_mutex_unlock(&executor->mutex);
     if (overran)
         repli__log_printf(executor->log, REPLI_LOG_WARNING, "agent",
@@ -245,7 +253,7 @@ static enum after_step do_step(repli__executor *executor) {
         .struct_size = sizeof(step), .flags = run->flags, .number = run->steps, .action = &action};
     repli_op op = {.running_action = action.kind};
     atomic_init(&op.cancelled, 0);
-    if (!begin_step(executor, &op))
+    if (!begin_step(executor, &op, deadline_of(run)))
         return NOTHING;
     repli_error error = REPLI_ERROR_INIT;
     int32_t code =
@@ -404,6 +412,55 @@ static void give_up(repli__executor *executor) {
         end_action(executor);
 }
 
+/* Plans. */
+
+/* Not 0 if a question was answered. */
+static int answer_plan(repli__executor *executor) {
+    repli_op op = {.running_action =
+                       executor->stage != TAKE ? executor->run.claim.action->kind : NULL};
+    atomic_init(&op.cancelled, 0);
+    pthread_mutex_lock(&executor->mutex);
+    const int asked = executor->plans.first != NULL;
+    pthread_mutex_unlock(&executor->mutex);
+    if (!asked || !begin_step(executor, &op, UINT64_MAX))
+        return 0;
+    pthread_mutex_lock(&executor->mutex);
+    repli__plan_question *question = repli__plans_take(&executor->plans);
+    pthread_mutex_unlock(&executor->mutex);
+    if (question != NULL)
+        repli__plan_answer(question, executor->host, &op);
+    leave_step(executor);
+    return 1;
+}
+
+int32_t repli__executor_plan(repli__executor *executor, const repli__handler *handler,
+                             const char *args_json, repli_planned_fn planned, void *user_data,
+                             repli_error *err) {
+    repli__plan_question *question =
+        repli__plan_question_new(&executor->mem, handler, args_json, planned, user_data);
+    if (question == NULL)
+        return repli__error_nomem(err, "agent", "asking what an action would do");
+    pthread_mutex_lock(&executor->mutex);
+    const int closed = executor->plans.closed || executor->stops;
+    if (!closed)
+        repli__plans_add(&executor->plans, question);
+    pthread_mutex_unlock(&executor->mutex);
+    if (closed) {
+        repli__free(&executor->mem, question);
+        return repli__error(err, REPLI_ESTATE, "agent", "the agent is stopped");
+    }
+    repli__worker_tell(&executor->worker);
+    return REPLI_OK;
+}
+
+static void refuse_plans(repli__executor *executor) {
+    pthread_mutex_lock(&executor->mutex);
+    repli__plan_question *first = executor->plans.first;
+    executor->plans = (repli__plans){.closed = 1};
+    pthread_mutex_unlock(&executor->mutex);
+    repli__plans_refuse(first);
+}
+
 /* At most one step, and its outcome. */
 static uint64_t work(void *user_data) {
     repli__executor *executor = user_data;
@@ -411,6 +468,8 @@ static uint64_t work(void *user_data) {
         give_up(executor);
         return UINT64_MAX;
     }
+    if (answer_plan(executor))
+        return 0;
     uint64_t next_ns = pause_left(executor);
     if (next_ns != 0)
         return next_ns;
@@ -506,7 +565,9 @@ int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repl
     pthread_mutex_unlock(&executor->mutex);
     repli__worker_quit(&executor->worker);
     cancel_step(executor, UINT64_MAX);
-    if (!repli__worker_join(&executor->worker, deadline))
+    const int ended = repli__worker_join(&executor->worker, deadline);
+    refuse_plans(executor);
+    if (!ended)
         return repli__error(err, REPLI_ETIMEOUT, "agent",
                             "the step of the running action did not return when it was cancelled; "
                             "its thread is given up");

@@ -70,6 +70,11 @@ uint64_t repli__executor_watch(repli__executor *executor);
 /* The kind of the action that runs now, copied; empty if none does. */
 void repli__executor_running(repli__executor *executor, char *ret_kind, size_t size);
 void repli__executor_recent_get(repli__executor *executor, repli__executor_recent *ret_recent);
+/* Answer between two steps what an action would do, by a handler that has a plan. See
+ * repli_agent_plan(). REPLI_ESTATE: it is stopped. */
+int32_t repli__executor_plan(repli__executor *executor, const repli__handler *handler,
+                             const char *args_json, repli_planned_fn planned, void *user_data,
+                             repli_error *err);
 void repli__executor_stats_get(repli__executor *executor, repli__executor_stats *ret_stats);
 
 /* Serialises steps with whatever else must not run beside them, such as swapping the driver on

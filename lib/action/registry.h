@@ -9,11 +9,18 @@
  * then on read only, so any thread may look. */
 typedef struct repli__registry repli__registry;
 
+/* Emit what an action would do now; see repli_driver's action_plan. Runs on the agent's executor.
+ */
+typedef int32_t (*repli__action_plan_fn)(void *user_data, const repli_host *host, repli_op *op,
+                                         const char *kind, const char *args_json, size_t args_size,
+                                         repli_sink *sink, repli_error *err);
+
 typedef struct repli__handler {
     repli_action_kind kind;
     repli_action_validate_fn validate; /* or NULL */
     repli_action_step_fn step;
     void *user_data;
+    repli__action_plan_fn plan; /* or NULL */
 } repli__handler;
 
 /* Who registers decides which names are allowed. */

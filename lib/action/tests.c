@@ -88,23 +88,71 @@ static int32_t step_loop(void *user_data, const repli_host *host, repli_op *op,
     return host->emit_outcome(sink, &outcome);
 }
 
+/* What they would do takes no looking at anything. */
+static int32_t plan_one(const repli_host *host, repli_sink *sink, const char *summary) {
+    repli_plan_step step = REPLI_PLAN_STEP_INIT;
+    step.summary = summary;
+    return host->emit_plan_step(sink, &step);
+}
+
+static int32_t plan_success(void *user_data, const repli_host *host, repli_op *op, const char *kind,
+                            const char *args_json, size_t args_size, repli_sink *sink,
+                            repli_error *err) {
+    (void)user_data;
+    (void)op;
+    (void)kind;
+    (void)args_json;
+    (void)args_size;
+    (void)err;
+    return plan_one(host, sink, "succeed");
+}
+
+static int32_t plan_fail(void *user_data, const repli_host *host, repli_op *op, const char *kind,
+                         const char *args_json, size_t args_size, repli_sink *sink,
+                         repli_error *err) {
+    (void)user_data;
+    (void)op;
+    (void)kind;
+    (void)args_json;
+    (void)args_size;
+    (void)err;
+    return plan_one(host, sink, "fail");
+}
+
+static int32_t plan_loop(void *user_data, const repli_host *host, repli_op *op, const char *kind,
+                         const char *args_json, size_t args_size, repli_sink *sink,
+                         repli_error *err) {
+    (void)user_data;
+    (void)op;
+    (void)kind;
+    (void)err;
+    int64_t target;
+    char summary[60];
+    read_member(args_json, args_size, "target", LOOP_TARGET, &target);
+    snprintf(summary, sizeof(summary), "count to %" PRId64 ", a step at a time", target);
+    return plan_one(host, sink, summary);
+}
+
 int32_t repli__registry_add_tests(repli__registry *registry, repli_error *err) {
     static const repli__handler handlers[] = {
         {.kind = {.struct_size = sizeof(repli_action_kind),
                   .kind = "agent.replicante.io/test.success",
                   .summary = "Succeed at once"},
-         .step = step_success},
+         .step = step_success,
+         .plan = plan_success},
         {.kind = {.struct_size = sizeof(repli_action_kind),
                   .kind = "agent.replicante.io/test.fail",
                   .summary = "Fail at once"},
-         .step = step_fail},
+         .step = step_fail,
+         .plan = plan_fail},
         {.kind = {.struct_size = sizeof(repli_action_kind),
                   .flags = REPLI_KIND_CANCEL_BETWEEN_STEPS,
                   .kind = "agent.replicante.io/test.loop",
                   .summary = "Count the steps up to a target, one at a time",
                   .arguments = "{\"target\": N}, 10 by default"},
          .validate = validate_loop,
-         .step = step_loop},
+         .step = step_loop,
+         .plan = plan_loop},
     };
     for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
         const int32_t code = repli__registry_add(registry, REPLI__OWNER_LIBRARY, &handlers[i], err);

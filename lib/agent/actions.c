@@ -84,8 +84,9 @@ static int32_t prepare(repli_agent *agent, repli_request *request, char ret_id[R
     return check_args(handler, request, err);
 }
 
-static int32_t accept(repli_agent *agent, const repli_request *request, repli_request *ret_local,
-                      char ret_id[REPLI_UUID_SIZE], repli_error *err) {
+int32_t repli__agent_accept(repli_agent *agent, const repli_request *request,
+                            repli_request *ret_local, char ret_id[REPLI_UUID_SIZE],
+                            repli_error *err) {
     int32_t code = repli__agent_check(agent, err);
     if (code != REPLI_OK)
         return code;
@@ -106,7 +107,7 @@ int32_t repli_agent_schedule(repli_agent *agent, const repli_request *request,
                              char ret_id[REPLI_UUID_SIZE], repli_error *err) {
     repli_request local;
     char id[REPLI_UUID_SIZE];
-    int32_t code = accept(agent, request, &local, id, err);
+    int32_t code = repli__agent_accept(agent, request, &local, id, err);
     if (code != REPLI_OK)
         return code;
     const uint64_t start_ns = repli__mono_ns();
@@ -147,7 +148,7 @@ int32_t repli_agent_schedule_async(repli_agent *agent, const repli_request *requ
     if (scheduled == NULL)
         return repli__error(err, REPLI_EINVALID, "agent",
                             "nobody is to be told: scheduled is NULL");
-    int32_t code = accept(agent, request, &local, id, err);
+    int32_t code = repli__agent_accept(agent, request, &local, id, err);
     if (code != REPLI_OK)
         return code;
     if (atomic_load(&agent->life) != REPLI__LIFE_RUNNING)

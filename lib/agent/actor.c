@@ -68,6 +68,19 @@ static int32_t do_step(void *user_data, const repli_host *host, repli_op *op,
     return code;
 }
 
+static int32_t plan(void *user_data, const repli_host *host, repli_op *op, const char *kind,
+                    const char *args_json, size_t args_size, repli_sink *sink, repli_error *err) {
+    (void)host;
+    repli__actor *actor = user_data;
+    repli__port *port = present_port(actor);
+    set_stepping(actor, port);
+    const int32_t code =
+        repli__instance_action_plan(port->instance, op, kind, args_json, args_size, sink, err);
+    set_stepping(actor, NULL);
+    repli__port_unref(port);
+    return code;
+}
+
 void repli__actor_cancel(void *user_data, repli_op *op) {
     repli__actor *actor = user_data;
     pthread_mutex_lock(&actor->mutex);
@@ -81,8 +94,11 @@ void repli__actor_cancel(void *user_data, repli_op *op) {
 static int32_t add_kinds(repli__actor *actor, repli__registry *registry, const repli_sink *sink,
                          repli_error *err) {
     for (size_t i = 0; i < sink->kind_count; i++) {
-        const repli__handler handler = {
-            .kind = sink->kinds[i], .validate = validate, .step = do_step, .user_data = actor};
+        const repli__handler handler = {.kind = sink->kinds[i],
+                                        .validate = validate,
+                                        .step = do_step,
+                                        .user_data = actor,
+                                        .plan = plan};
         const int32_t code = repli__registry_add(registry, REPLI__OWNER_DRIVER, &handler, err);
         if (code != REPLI_OK)
             return code;

@@ -88,6 +88,11 @@ struct repli_agent {
 /* REPLI_EFORK in a child of the process that made the agent. */
 int32_t repli__agent_check(const repli_agent *agent, repli_error *err);
 
+/* Check a request and complete it into *ret_local, whose texts are borrowed; ret_id holds its id. */
+int32_t repli__agent_accept(repli_agent *agent, const repli_request *request,
+                            repli_request *ret_local, char ret_id[REPLI_UUID_SIZE],
+                            repli_error *err);
+
 /* The driver's instances that a configuration asks for: one to observe and one to act, or one and
  * the same if the driver is concurrent. */
 int32_t repli__agent_open_ports(repli_agent *agent, const repli_config *config,

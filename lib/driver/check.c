@@ -52,6 +52,17 @@ static int32_t no_action_step(void *self, repli_op *op, const repli_step *step, 
     return repli__error(err, REPLI_ENOTSUP, ORIGIN, "this driver offers no actions");
 }
 
+static int32_t no_action_plan(void *self, repli_op *op, const char *kind, const char *args_json,
+                              size_t args_size, repli_sink *sink, repli_error *err) {
+    (void)self;
+    (void)op;
+    (void)args_json;
+    (void)args_size;
+    (void)sink;
+    return repli__error(err, REPLI_ENOTSUP, ORIGIN,
+                        "this driver cannot tell the steps of %s in advance", kind);
+}
+
 static void no_cancel(void *self, repli_op *op) {
     (void)self;
     (void)op;
@@ -147,6 +158,11 @@ static int32_t check_actions(const repli_driver *driver, int *ret_has_actions, r
                             "they come together or not at all",
                             driver->name, describe ? "" : " actions_describe",
                             validate ? "" : " action_validate", step ? "" : " action_step");
+    if (driver->action_plan != NULL && !describe)
+        return repli__error(err, REPLI_EABI, ORIGIN,
+                            "driver %s has the method action_plan but none of the others for "
+                            "actions",
+                            driver->name);
     *ret_has_actions = describe;
     return REPLI_OK;
 }
@@ -170,6 +186,8 @@ static void fill_stubs(repli_driver *driver) {
         driver->action_validate = no_action_validate;
         driver->action_step = no_action_step;
     }
+    if (driver->action_plan == NULL)
+        driver->action_plan = no_action_plan;
     if (driver->cancel == NULL)
         driver->cancel = no_cancel;
 }

@@ -163,6 +163,15 @@ int32_t repli__instance_action_step(repli__instance *instance, repli_op *op, con
     return finish(instance, "action_step", sink, code, &error, err);
 }
 
+int32_t repli__instance_action_plan(repli__instance *instance, repli_op *op, const char *kind,
+                                    const char *args_json, size_t args_size, repli_sink *sink,
+                                    repli_error *err) {
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code =
+        instance->driver.action_plan(instance->self, op, kind, args_json, args_size, sink, &error);
+    return finish(instance, "action_plan", sink, code, &error, err);
+}
+
 void repli__instance_cancel(repli__instance *instance, repli_op *op) {
     atomic_store(&op->cancelled, 1);
     instance->driver.cancel(instance->self, op);

@@ -57,6 +57,9 @@ int32_t repli__instance_action_validate(repli__instance *instance, const char *k
                                         const char *args_json, size_t args_size, repli_error *err);
 int32_t repli__instance_action_step(repli__instance *instance, repli_op *op, const repli_step *step,
                                     repli_sink *sink, repli_error *err);
+int32_t repli__instance_action_plan(repli__instance *instance, repli_op *op, const char *kind,
+                                    const char *args_json, size_t args_size, repli_sink *sink,
+                                    repli_error *err);
 /* Any thread: mark op as cancelled, and tell the driver if it can be told. */
 void repli__instance_cancel(repli__instance *instance, repli_op *op);
 

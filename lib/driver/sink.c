@@ -32,6 +32,7 @@ void repli__sink_dispose(repli_sink *sink) {
     repli__free(mem, sink->attributes);
     repli__free(mem, sink->shards);
     repli__free(mem, sink->kinds);
+    repli__free(mem, sink->plan);
     repli__shard_index_free(sink->index, mem);
     repli__arena_dispose(&sink->arena);
     repli__sink_init(sink, sink->takes, mem);
@@ -58,6 +59,7 @@ static const char *method_name(int32_t takes) {
     case REPLI__SINK_STORE: return "store_info";
     case REPLI__SINK_SHARDS: return "shards";
     case REPLI__SINK_KINDS: return "actions_describe";
+    case REPLI__SINK_PLAN: return "action_plan";
     default: return "action_step";
     }
 }
@@ -375,6 +377,28 @@ static int32_t emit_outcome(repli_sink *sink, const repli_outcome *outcome) {
     return REPLI_OK;
 }
 
+static int32_t emit_plan_step(repli_sink *sink, const repli_plan_step *step) {
+    int32_t code = enter(sink, "emit_plan_step", REPLI__SINK_PLAN, REPLI__SINK_PLAN);
+    repli_plan_step record;
+    if (code == REPLI_OK)
+        code = take_record(sink, "emit_plan_step", &record, sizeof(record), step,
+                           REPLI__SIZE_TO(repli_plan_step, waits_for));
+    if (code == REPLI_OK)
+        code = reserve(sink, "emit_plan_step", (void **)&sink->plan, &sink->plan_capacity,
+                       sink->plan_count, sizeof(record), REPLI__SINK_MAX_PLAN_STEPS);
+    if (code == REPLI_OK)
+        code = keep_prose(sink, record.summary, &record.summary);
+    if (code == REPLI_OK)
+        code = keep_prose(sink, record.command, &record.command);
+    if (code == REPLI_OK)
+        code = keep_prose(sink, record.waits_for, &record.waits_for);
+    if (code == REPLI_OK && record.summary == NULL)
+        code = refuse(sink, REPLI_EINVALID, "emit_plan_step was given a step without a summary");
+    if (code == REPLI_OK)
+        sink->plan[sink->plan_count++] = record;
+    return code;
+}
+
 void repli__host_add_sink(repli_host *table) {
     table->emit_status = emit_status;
     table->emit_version = emit_version;
@@ -384,6 +408,7 @@ void repli__host_add_sink(repli_host *table) {
     table->emit_shard = emit_shard;
     table->emit_action_kind = emit_action_kind;
     table->emit_outcome = emit_outcome;
+    table->emit_plan_step = emit_plan_step;
 }
 
 void repli__sink_take_shards(repli_sink *sink, repli_shard **ret_shards, size_t *ret_count,

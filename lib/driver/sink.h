@@ -12,6 +12,7 @@ enum {
     REPLI__SINK_SHARDS,
     REPLI__SINK_KINDS,
     REPLI__SINK_STEP,
+    REPLI__SINK_PLAN,
     REPLI__SINK_CLOSED /* its call has returned */
 };
 
@@ -21,6 +22,7 @@ enum {
 #define REPLI__SINK_MAX_ATTRIBUTES 1024u
 #define REPLI__SINK_MAX_SHARDS (4u << 20)
 #define REPLI__SINK_MAX_KINDS 256u
+#define REPLI__SINK_MAX_PLAN_STEPS 1024u
 /* Bytes of a text for people, such as a reason: longer ones are cut, not refused. */
 #define REPLI__SINK_MAX_PROSE 1000u
 
@@ -48,7 +50,9 @@ struct repli_sink {
     size_t shard_count, shard_capacity;
     repli_action_kind *kinds;
     size_t kind_count, kind_capacity;
-    repli_outcome outcome;     /* phase 0: none emitted */
+    repli_outcome outcome; /* phase 0: none emitted */
+    repli_plan_step *plan; /* in the order of emission */
+    size_t plan_count, plan_capacity;
     repli__shard_index *index; /* finds repeated shard ids */
 };
 

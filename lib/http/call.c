@@ -49,6 +49,7 @@ static const resource resources[] = {
      repli__http_actions_finished,
      NULL,
      NULL},
+    {{"api", "unstable", "plan"}, 0, only_post, NULL, repli__http_plan, NULL},
     {{"api", "unstable", "maintenance"},
      DATABASE | PUTS,
      get_put_delete,

@@ -43,7 +43,7 @@ int repli__http_may_write(const repli__http_call *call, repli__http_asker asker)
 int32_t repli__http_maintenance_append(repli_agent *agent, repli_buf *json, int *ret_lasts,
                                        repli_error *err);
 
-/* By room: info.c, actions.c, maintenance.c, events.c, health.c, role.c, metrics.c. */
+/* By room: info.c, actions.c, plan.c, maintenance.c, events.c, health.c, role.c, metrics.c. */
 int32_t repli__http_info_node(const repli__http_call *call, repli__http_asker asker,
                               repli_error *err);
 int32_t repli__http_info_store(const repli__http_call *call, repli__http_asker asker,
@@ -58,6 +58,7 @@ int32_t repli__http_action_get(const repli__http_call *call, repli__http_asker a
                                repli_error *err);
 int32_t repli__http_action_schedule(const repli__http_call *call, repli__http_asker asker,
                                     repli_error *err);
+int32_t repli__http_plan(const repli__http_call *call, repli__http_asker asker, repli_error *err);
 int32_t repli__http_action_cancel(const repli__http_call *call, repli__http_asker asker,
                                   repli_error *err);
 int32_t repli__http_maintenance_get(const repli__http_call *call, repli__http_asker asker,

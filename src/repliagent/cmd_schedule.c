@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -10,6 +11,8 @@
 #include "client.h"
 #include "commands.h"
 #include "exits.h"
+#include "table.h"
+#include "terminal.h"
 #include "text.h"
 #include "wait.h"
 
@@ -116,6 +119,55 @@ static int schedule(struct client *client, const struct options *options, const 
     return status;
 }
 
+/* Dry run. */
+
+static const char *text_in(const json_t *step, const char *name) {
+    const char *text = json_string_value(json_object_get(step, name));
+    return text != NULL ? text : "";
+}
+
+static void add_line(struct table *table, int style, const char *before, const char *text) {
+    if (*text == '\0')
+        return;
+    table_add(table, TABLE_PLAIN, "%s", "");
+    table_add(table, style, "%s%s", before, text);
+}
+
+static void show_steps(const json_t *steps) {
+    struct table *table = table_new("rl");
+    size_t index;
+    const json_t *step;
+    json_array_foreach(steps, index, step) {
+        const int destructive = json_is_true(json_object_get(step, "destructive"));
+        table_add(table, TABLE_DIM, "%zu", index + 1);
+        table_add(table, destructive ? TABLE_BAD : TABLE_PLAIN, "%s%s", text_in(step, "summary"),
+                  destructive ? " (DESTRUCTIVE)" : "");
+        add_line(table, TABLE_DIM, "$ ", text_in(step, "command"));
+        add_line(table, TABLE_DIM, "then wait for ", text_in(step, "waits_for"));
+    }
+    table_print(table, stdout, terminal_colour(STDOUT_FILENO));
+}
+
+static int plan(struct client *client, const struct options *options, const char *request) {
+    struct reply reply;
+    int status = client_ask(client, "POST", "/plan", request, &reply);
+    json_t *answer = status == EXITS_OK ? json_loadb(reply.body, reply.size, 0, NULL) : NULL;
+    const json_t *steps = json_object_get(answer, "steps");
+    if (status != EXITS_OK)
+        client_complain(client, status);
+    else if (!json_is_array(steps))
+        status = client_nonsense(client, "it has no steps");
+    else if (options->json)
+        printf("%s\n", reply.body);
+    else if (json_array_size(steps) == 0)
+        puts("nothing to do");
+    else
+        show_steps(steps);
+    json_decref(answer);
+    client_reply_free(&reply);
+    return status;
+}
+
 static int send_request(const struct options *options, const char *arguments) {
     repli_buf request = REPLI_BUF_INIT;
     struct client *client = NULL;
@@ -124,13 +176,16 @@ static int send_request(const struct options *options, const char *arguments) {
     if (status == EXITS_OK)
         status = client_open(options, &client);
     if (status == EXITS_OK)
-        status = schedule(client, options, id, request.data);
+        status = options->dry_run ? plan(client, options, request.data)
+                                  : schedule(client, options, id, request.data);
     client_close(client);
     repli_buf_dispose(&request);
     return status;
 }
 
 int cmd_schedule(const struct options *options) {
+    if (options->dry_run && options->wait)
+        return options_misused("--dry-run does nothing that could be waited for");
     if (options->argument_count < 2)
         return send_request(options, NULL);
     char *arguments = read_arguments(options->arguments[1]);

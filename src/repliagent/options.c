@@ -44,6 +44,7 @@ enum {
     OPT_DRIVER,
     OPT_TAP,
     OPT_STRICT,
+    OPT_DRY_RUN,
     OPT_OWNER,
     OPT_REASON,
     OPT_FOR,
@@ -78,6 +79,7 @@ static const struct spec {
     {"id", OPT_ID, OPTIONS_SCHEDULE, "UUID", "id of the new action"},
     {"requester", OPT_REQUESTER, OPTIONS_SCHEDULE, "NAME", "record that NAME asked for it"},
     {"metadata", OPT_METADATA, OPTIONS_SCHEDULE, "NAME=VALUE", "keep this with the action"},
+    {"dry-run", OPT_DRY_RUN, OPTIONS_SCHEDULE, NULL, "tell the steps without doing them"},
     {"deadline", OPT_DEADLINE, OPTIONS_SCHEDULE, "WHEN",
      "let it end by then, done or not: a time, or +30s, +5m, +2h"},
     {"not-before", OPT_NOT_BEFORE, OPTIONS_SCHEDULE, "WHEN", "do not begin before then"},
@@ -241,6 +243,7 @@ static int take(struct options *options, int value, char *text) {
     case OPT_NOT_BEFORE: return parse_when("not-before", text, &options->not_before_ns);
     case OPT_WAIT: options->wait = 1; break;
     case OPT_TIMEOUT: return parse_seconds("timeout", text, &options->timeout_ms);
+    case OPT_DRY_RUN: options->dry_run = 1; break;
     case OPT_OWNER: options->owner = text; break;
     case OPT_REASON: options->reason = text; break;
     case OPT_FOR: options->span = text; break;

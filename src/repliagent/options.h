@@ -24,6 +24,7 @@ struct options {
     repli_header *metadata;
     size_t metadata_count;
     int64_t deadline_ns, not_before_ns; /* or REPLI_TIME_NONE */
+    int dry_run;
     /* schedule, cancel */
     int wait;
     int64_t timeout_ms; /* -1: for ever */

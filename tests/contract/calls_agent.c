@@ -440,6 +440,55 @@ int32_t fail_repli_agent_schedule_async_REPLI_ESTATE(world *w, repli_error *err)
     DONE_WITH(own, schedule_async(own.agent, "agent.replicante.io/test.success", &to, err));
 }
 
+static void take_plan(void *user_data, int32_t code, const repli_plan *plan,
+                      const repli_error *error) {
+    told *to = user_data;
+    const int good = code == REPLI_OK ? plan->step_count == 1 && plan->steps[0].summary != NULL &&
+                                            strlen(plan->json) == plan->json_size
+                                      : plan == NULL && error->code == code;
+    to->code = good ? code : REPLI_EPROTOCOL;
+    atomic_fetch_add(&to->count, 1);
+}
+
+static int32_t plan(repli_agent *agent, const char *kind, told *to, repli_error *err) {
+    char kind_text[64];
+    snprintf(kind_text, sizeof(kind_text), "%s", kind);
+    repli_request request = REPLI_REQUEST_INIT;
+    request.kind = kind_text;
+    const int32_t code = repli_agent_plan(agent, &request, to != NULL ? take_plan : NULL, to, err);
+    SCRIBBLE(kind_text);
+    SCRIBBLE(request);
+    return code;
+}
+
+int32_t call_repli_agent_plan(world *w, repli_error *err) {
+    told to = {.code = REPLI_OK};
+    const int32_t code = plan(w->host.agent, "agent.replicante.io/test.success", &to, err);
+    for (int i = 0; code == REPLI_OK && i < PARTY_TURNS && atomic_load(&to.count) == 0; i++)
+        pause_ms(5);
+    REQUIRE(atomic_load(&to.count) == (code == REPLI_OK));
+    REQUIRE(code != REPLI_OK || to.code == REPLI_OK);
+    return code;
+}
+
+int32_t fail_repli_agent_plan_REPLI_ENOTFOUND(world *w, repli_error *err) {
+    told to = {.code = REPLI_OK};
+    const int32_t code = plan(w->host.agent, "example.com/no", &to, err);
+    REQUIRE(atomic_load(&to.count) == 0);
+    return code;
+}
+
+int32_t fail_repli_agent_plan_REPLI_EINVALID(world *w, repli_error *err) {
+    return plan(w->host.agent, "agent.replicante.io/test.success", NULL, err);
+}
+
+int32_t fail_repli_agent_plan_REPLI_ESTATE(world *w, repli_error *err) {
+    (void)w;
+    MAKE(own);
+    told to = {.code = REPLI_OK};
+    DONE_WITH(own, plan(own.agent, "agent.replicante.io/test.success", &to, err));
+}
+
 int32_t call_repli_agent_cancel(world *w, repli_error *err) {
     char id[REPLI_UUID_SIZE] = "01a1fd55-b8c4-7256-9b52-39a2eb510ac3";
     if (!w->forked)

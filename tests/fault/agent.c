@@ -185,6 +185,35 @@ static int32_t schedule_later(world *w, repli_error *err) {
     return got.code;
 }
 
+static void planned(void *user_data, int32_t code, const repli_plan *plan,
+                    const repli_error *error) {
+    outcome *got = user_data;
+    got->code = code;
+    if (plan != NULL)
+        got->id[0] = plan->step_count == 1 ? 'y' : 'n';
+    if (error != NULL)
+        got->error = *error;
+    atomic_fetch_add(&got->told, 1);
+}
+
+static int32_t plan(world *w, repli_error *err) {
+    const repli_request request = own_request();
+    outcome got = {.error = REPLI_ERROR_INIT};
+    const int32_t code = repli_agent_plan(w->agent, &request, planned, &got, err);
+    if (code != REPLI_OK) {
+        EXPECT(w, atomic_load(&got.told) == 0);
+        return code;
+    }
+    const int64_t end = now_ms() + PATIENCE_MS;
+    while (atomic_load(&got.told) == 0 && now_ms() < end)
+        pause_ms(1);
+    EXPECT(w, atomic_load(&got.told) == 1);
+    EXPECT(w, got.code != REPLI_OK || got.id[0] == 'y');
+    if (got.code != REPLI_OK)
+        *err = got.error;
+    return got.code;
+}
+
 static int32_t cancel(world *w, repli_error *err) {
     return repli_agent_cancel(w->agent, w->known[1], err);
 }
@@ -377,6 +406,7 @@ const operation agent_operations[] = {
      .prepare = world_running,
      .act = schedule_later,
      .verify = verify_scheduled},
+    {.name = "plan", .functions = "repli_agent_plan", .prepare = world_running, .act = plan},
     {.name = "cancel",
      .functions = "repli_agent_cancel",
      .prepare = world_agent,

@@ -227,6 +227,29 @@ START_TEST(one_action) {
 }
 END_TEST
 
+START_TEST(a_dry_run_does_nothing) {
+    static const char args[] = "{\"file\": \"/nowhere/x\", \"id\": \"y\"}";
+    ck_assert_int_eq(ASK("schedule", "--dry-run", "fake.test/append", args), 0);
+    ck_assert_str_eq(output.out, "1  append a line to a file\n"
+                                 "   $ echo ID STEP >> /nowhere/x\n"
+                                 "2  forget about it (DESTRUCTIVE)\n"
+                                 "   then wait for the next one\n");
+    ck_assert_int_eq(ASK("schedule", "--dry-run", "--json", "fake.test/append", args), 0);
+    json_t *plan = out_json();
+    ck_assert_str_eq(text_at(plan, "kind"), "fake.test/append");
+    ck_assert_uint_eq(json_array_size(json_object_get(plan, "steps")), 2);
+    json_decref(plan);
+    ck_assert_int_eq(ASK("schedule", "--dry-run", "fake.test/fail"), 4);
+    expect_in(output.err, "(409): the fake action would fail");
+    ck_assert_int_eq(ASK("schedule", "--dry-run", "fake.test/echo"), 4);
+    expect_in(output.err, "(400): nobody knows what that does");
+    ck_assert_int_eq(ASK("schedule", "--dry-run", "fake.test/append", "{}"), 4);
+    ck_assert_int_eq(ASK("schedule", "--dry-run", "--wait", "fake.test/append", args), 2);
+    ck_assert_int_eq(ASK("actions", "--finished"), 0);
+    ck_assert_ptr_null(strstr(output.out, "fake.test"));
+}
+END_TEST
+
 START_TEST(maintenance_holds_actions_up) {
     ck_assert_int_eq(ASK("maintenance"), 0);
     ck_assert_str_eq(output.out, "off\n");
@@ -596,6 +619,7 @@ int main(void) {
     tcase_add_test(asking, wait_no_longer_than_told);
     tcase_add_test(asking, wait_over_a_restart_of_the_agent);
     tcase_add_test(asking, one_action);
+    tcase_add_test(asking, a_dry_run_does_nothing);
     tcase_add_test(asking, maintenance_holds_actions_up);
     tcase_add_test(asking, arguments_from_elsewhere);
     tcase_add_test(asking, lists);

@@ -155,6 +155,25 @@ START_TEST(a_cluster_is_made_once) {
 }
 END_TEST
 
+static int32_t plan_init(const char *args) {
+    repli__sink_dispose(&sink);
+    repli__sink_init(&sink, REPLI__SINK_PLAN, NULL);
+    return repli__instance_action_plan(instance, &op, INIT, args, strlen(args), &sink, &err);
+}
+
+START_TEST(a_plan_does_nothing) {
+    static const char args[] = "{\"cluster_id\":\"c1\"}";
+    ck_assert_int_eq(plan_init(args), REPLI_OK);
+    ck_assert_uint_eq(sink.plan_count, 1);
+    ck_assert_ptr_nonnull(strstr(sink.plan[0].summary, "write \"c1\" into "));
+    ck_assert_int_eq(ask_store(), REPLI_ENOTFOUND);
+    ck_assert_int_eq(init_cluster(args), REPLI_OK);
+    ck_assert_int_eq(plan_init(args), REPLI_OK);
+    ck_assert_uint_eq(sink.plan_count, 0);
+    ck_assert_int_eq(plan_init("{\"cluster_id\":\"c2\"}"), REPLI_ECONFLICT);
+}
+END_TEST
+
 START_TEST(arguments) {
     static const char *const bad[] = {"null", "{}", "{\"cluster_id\":\"\"}", "{\"cluster_id\":1}",
                                       "{\"cluster_id\":\"a\\nb\"}"};
@@ -179,6 +198,7 @@ int main(void) {
     tcase_add_test(tcase, a_node_without_a_cluster);
     tcase_add_test(tcase, a_node_of_a_cluster);
     tcase_add_test(tcase, a_cluster_is_made_once);
+    tcase_add_test(tcase, a_plan_does_nothing);
     tcase_add_test(tcase, arguments);
     Suite *suite = suite_create("template");
     suite_add_tcase(suite, tcase);
