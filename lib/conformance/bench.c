@@ -11,8 +11,9 @@ int bench_can(const struct bench *bench, int command) {
 }
 
 const char *bench_command_name(int command) {
-    static const char *const names[CONFORMANCE_COMMAND_COUNT] = {
-        "check.stop", "check.start", "check.hang", "check.resume", "check.write"};
+    static const char *const names[CONFORMANCE_COMMAND_COUNT] = {"check.stop",  "check.start",
+                                                                 "check.hang",  "check.resume",
+                                                                 "check.write", "version.command"};
     return names[command];
 }
 

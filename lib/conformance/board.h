@@ -42,6 +42,7 @@ struct board {
     atomic_uint_fast64_t latest_ns; /* the most that a call was late */
     atomic_int finished;            /* the scene got to its end */
     int watched;                    /* connections were seen, if there were any */
+    char command_output[200]; /* of the last command */
     char command_error[BOARD_EVIDENCE_SIZE];
 
     struct board_identity identity;

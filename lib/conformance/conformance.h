@@ -16,13 +16,14 @@
 enum { CONFORMANCE_MUST = 1, CONFORMANCE_SHOULD, CONFORMANCE_MAY };
 enum { CONFORMANCE_NOT_APPLICABLE = 1, CONFORMANCE_PASS, CONFORMANCE_FAIL };
 
-/* What may be done to the store from outside; each is undone by the next but for the last. */
+/* What may be done to the store from outside. */
 enum {
     CONFORMANCE_STOP,
     CONFORMANCE_START,
     CONFORMANCE_HANG,
     CONFORMANCE_RESUME,
     CONFORMANCE_WRITE,
+    CONFORMANCE_VERSION, /* prints the store's version, for an agent */
     CONFORMANCE_COMMAND_COUNT
 };
 
@@ -35,7 +36,7 @@ struct conformance_options {
     const char *const *commands[CONFORMANCE_COMMAND_COUNT];
     const char *const *own_addresses; /* host:port, beside those in the driver's configuration */
     const char *const *actions;       /* "KIND ARGUMENTS" */
-    const char *version_by;           /* how the agent knows the version of a stopped store; NULL */
+    const char *version_text; /* holds the store's version, for an agent; may be NULL */
     int64_t calls;                    /* in the search for leaks */
     int64_t deadline_ms;              /* of each call */
     int64_t settle_ms;                /* for the store, and the commands, to do what they must */

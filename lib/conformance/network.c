@@ -138,8 +138,11 @@ static void note(struct network *network, const struct seccomp_notif *notice) {
         size = sizeof(address);
     const struct iovec here = {&address, size};
     const struct iovec there = {(void *)(uintptr_t)from, size}; /* NOLINT: of another process */
-    if (process_vm_readv((pid_t)notice->pid, &here, 1, &there, 1, 0) < (ssize_t)sizeof(sa_family_t))
+    if (process_vm_readv((pid_t)notice->pid, &here, 1, &there, 1, 0) <
+        (ssize_t)sizeof(sa_family_t)) {
+        network->blind = network->blind || errno == EPERM;
         return;
+    }
     struct network_contact contact;
     describe(&address, size, &contact);
     memcpy(contact.method, network->board->method, sizeof(contact.method));

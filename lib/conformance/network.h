@@ -23,6 +23,7 @@ struct network_contact {
 struct network {
     struct board *board;
     int listener; /* -1: nothing is seen */
+    int blind;    /* something was seen, but not where it led */
     int wake[2];
     pthread_t thread;
     struct network_contact contacts[NETWORK_MAX];

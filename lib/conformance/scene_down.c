@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "conformance/track.h"
+#include "model/doc.h"
 
 /* Something is done to the store: it is written to, hangs, is stopped and started, or refuses the
  * credentials. */
@@ -155,6 +156,30 @@ static void judge_stale(struct subject *s) {
     look_free(&look);
 }
 
+static int version_by_command(struct bench *bench, char *number, size_t size) {
+    return bench_can(bench, CONFORMANCE_VERSION) &&
+           bench_command(bench, CONFORMANCE_VERSION) == 0 &&
+           repli__semver_find(bench->board->command_output, number, size, NULL) == REPLI_OK;
+}
+
+/* The driver does not know it: an agent then tries what the configuration has. */
+static void judge_version_by_agent(struct bench *bench) {
+    struct board *board = bench->board;
+    const char *text = bench->options->version_text;
+    char number[64];
+    if (version_by_command(bench, number, sizeof(number)))
+        board_pass(board, RULE_VERSION_STOPPED, "%s, by version.command", number);
+    else if (text != NULL && repli__semver_find(text, number, sizeof(number), NULL) == REPLI_OK)
+        board_pass(board, RULE_VERSION_STOPPED, "%s, by the configuration", number);
+    else if (text != NULL || bench_can(bench, CONFORMANCE_VERSION))
+        board_fail(board, RULE_VERSION_STOPPED,
+                   "neither the driver knows it, nor do the settings below version tell one");
+    else
+        board_fail(board, RULE_VERSION_STOPPED,
+                   "the driver does not know it, and the configuration has no version.command, "
+                   "version.file or version.fixed");
+}
+
 /* As an agent that is started while the store is down. */
 static void open_stopped(struct bench *bench) {
     struct board *board = bench->board;
@@ -167,13 +192,8 @@ static void open_stopped(struct bench *bench) {
     const repli_store_version *version = &look.answers[REPLI__ASK_NODE].sink.version;
     if (version->number != NULL)
         board_pass(board, RULE_VERSION_STOPPED, "%.200s, by the driver", version->number);
-    else if (bench->options->version_by != NULL)
-        board_pass(board, RULE_VERSION_STOPPED, "by the agent: the configuration has %s",
-                   bench->options->version_by);
     else
-        board_fail(board, RULE_VERSION_STOPPED,
-                   "neither the driver knows it, nor does the configuration have version.command, "
-                   "version.file or version.fixed");
+        judge_version_by_agent(bench);
     look_free(&look);
     subject_close(&s);
 }

@@ -32,6 +32,7 @@ struct watch {
     int undo;   /* command that brings the store back; -1: none */
     int killed; /* it was, since a call did not return */
     int ends;   /* a signal asks this process to end */
+    int broken; /* a command does not do what it should */
     char method[24];
     struct network network;
 };
@@ -58,30 +59,27 @@ static _Noreturn void be_watched(struct watch *watch, const sigset_t *mask) {
 
 /* Run a command of the configuration. 1 if it did what it should. */
 static char run_command(struct watch *watch, int command) {
-    static const int undone_by[CONFORMANCE_COMMAND_COUNT] = {[CONFORMANCE_STOP] = CONFORMANCE_START,
-                                                             [CONFORMANCE_START] = -1,
-                                                             [CONFORMANCE_HANG] =
-                                                                 CONFORMANCE_RESUME,
-                                                             [CONFORMANCE_RESUME] = -1,
-                                                             [CONFORMANCE_WRITE] = -2};
     const struct conformance_options *options = watch->bench->options;
     struct board *board = watch->bench->board;
     const repli_command run = {.struct_size = sizeof(run), .argv = options->commands[command]};
-    char output[200];
     int32_t exit_code = 0;
     repli_error err = REPLI_ERROR_INIT;
-    if (undone_by[command] >= -1)
-        watch->undo = undone_by[command];
-    const int32_t code = repli__process_run(&run, repli__deadline_ns(options->settle_ms), NULL,
-                                            output, sizeof(output), &exit_code, &err);
+    if (command == CONFORMANCE_STOP || command == CONFORMANCE_HANG)
+        watch->undo = command == CONFORMANCE_STOP ? CONFORMANCE_START : CONFORMANCE_RESUME;
+    else if (command == watch->undo)
+        watch->undo = -1;
+    const int32_t code =
+        repli__process_run(&run, repli__deadline_ns(options->settle_ms), NULL,
+                           board->command_output, sizeof(board->command_output), &exit_code, &err);
     if (code == REPLI_OK && exit_code == 0)
         return 1;
     if (code != REPLI_OK)
         snprintf(board->command_error, sizeof(board->command_error), "%s failed: %.400s",
                  bench_command_name(command), err.message);
     else
-        snprintf(board->command_error, sizeof(board->command_error),
-                 "%s ended with status %d: %.200s", bench_command_name(command), exit_code, output);
+        snprintf(board->command_error, sizeof(board->command_error), "%s ended with status %d: %s",
+                 bench_command_name(command), exit_code, board->command_output);
+    watch->broken = watch->broken || command != CONFORMANCE_VERSION;
     return 0;
 }
 
@@ -218,11 +216,18 @@ static int32_t start(struct watch *watch, const sigset_t *mask, repli_error *err
     return code;
 }
 
+/* Without commands that work nothing can be said. The first that did not is to blame. */
 static int32_t bring_back(struct watch *watch, repli_error *err) {
-    if (watch->undo < 0 || run_command(watch, watch->undo))
-        return watch->ends ? repli__error(err, REPLI_ECANCELLED, "check", "told to end") : REPLI_OK;
-    return repli__error(err, REPLI_EIO, "check", "the store was left as it is: %s",
-                        watch->bench->board->command_error);
+    char why[BOARD_EVIDENCE_SIZE];
+    const int broken = watch->broken;
+    memcpy(why, watch->bench->board->command_error, sizeof(why));
+    const int back = watch->undo < 0 || run_command(watch, watch->undo);
+    if (broken)
+        return repli__error(err, REPLI_EIO, "check", "%s", why);
+    if (!back)
+        return repli__error(err, REPLI_EIO, "check", "the store was left as it is: %s",
+                            watch->bench->board->command_error);
+    return watch->ends ? repli__error(err, REPLI_ECANCELLED, "check", "told to end") : REPLI_OK;
 }
 
 int32_t watch_scene(struct bench *bench, const struct scene *scene, const struct own *own,
@@ -246,7 +251,7 @@ int32_t watch_scene(struct bench *bench, const struct scene *scene, const struct
         network_stop(&watch.network);
         judge_end(&watch);
         judge_output(&watch);
-        bench->board->watched = bench->board->watched || seen;
+        bench->board->watched = bench->board->watched || (seen && !watch.network.blind);
         if (own != NULL && seen)
             judge_contacts(&watch, own);
         code = bring_back(&watch, err);

@@ -9,8 +9,11 @@
 #include "conformance.h"
 #include "exits.h"
 #include "report.h"
+#include "secrets.h"
 #include "terminal.h"
 #include "text.h"
+
+enum { VERSION_FILE_MAX = 4095 };
 
 static int cannot_run(const repli_error *err) {
     fprintf(stderr, "repliagent: the check cannot be run: %s%s%s\n", err->message,
@@ -96,13 +99,13 @@ static char *wrong_json(struct config *config, struct problems *problems) {
     return config_driver_json(config);
 }
 
-/* How an agent finds the version out while the store is down. */
-static const char *version_by(const struct config *config) {
-    static const char *const names[] = {"version.command", "version.file", "version.fixed"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (config_find(config, names[i])->origin > CONFIG_DEFAULT)
-            return names[i];
-    return NULL;
+/* What tells an agent the version while the store is down, if it is no command. */
+static const char *version_text(struct config *config) {
+    const char *path = config_text(config, "version.file");
+    char why[SECRETS_WHY_SIZE];
+    const char *text =
+        path != NULL ? secrets_read_public(&config->pool, path, VERSION_FILE_MAX, why) : NULL;
+    return text != NULL ? text : config_text(config, "version.fixed");
 }
 
 static void show_progress(const char *what, void *user_data) {
@@ -127,10 +130,10 @@ static int run(const struct options *options, struct config *config, const char 
         .wrong_config_json = wrong,
         .commands = {list_of(config, "check.stop"), list_of(config, "check.start"),
                      list_of(config, "check.hang"), list_of(config, "check.resume"),
-                     list_of(config, "check.write")},
+                     list_of(config, "check.write"), list_of(config, "version.command")},
         .own_addresses = list_of(config, "check.own_addresses"),
         .actions = list_of(config, "check.actions"),
-        .version_by = version_by(config),
+        .version_text = version_text(config),
         .calls = number_of(config, "check.calls"),
         .deadline_ms = number_of(config, "check.deadline"),
         .settle_ms = number_of(config, "check.settle") * 1000,

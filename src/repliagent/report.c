@@ -42,6 +42,13 @@ static size_t evidence_width(const struct conformance *conformance, size_t width
     return width > before + SHORTEST ? width - before : SHORTEST;
 }
 
+static void cut(char *text, size_t width) {
+    terminal_cut(text, width);
+    size_t size = strlen(text);
+    while (size > 0 && text[size - 1] == ' ')
+        text[--size] = '\0';
+}
+
 /* width: of the evidence; 0: as wide as it is. */
 static void add_row(struct table *table, const struct conformance_result *result, size_t width) {
     static const char *const words[] = {[CONFORMANCE_NOT_APPLICABLE] = "n/a",
@@ -56,7 +63,7 @@ static void add_row(struct table *table, const struct conformance_result *result
     table_add(table, style, "%s", words[result->verdict]);
     char *evidence = text_printf("%s", result->evidence);
     if (width > 0)
-        terminal_cut(evidence, width);
+        cut(evidence, width);
     table_add(table, result->verdict == CONFORMANCE_NOT_APPLICABLE ? TABLE_DIM : TABLE_PLAIN, "%s",
               evidence);
     free(evidence);

@@ -32,6 +32,24 @@ check 'the plan is for every rule' grep -qx "1..$rules" "$tmp/report"
 check 'there is a test for each row' \
     test "$(grep -cE '^ok [0-9]+ - [a-z.-]+ (MUST|SHOULD|MAY): ' "$tmp/report")" = "$rules"
 
+# A stop that takes long enough to end the check in it.
+sed 's/stop: .*/stop: [sh, -c, "mv $1 $1.gone; : >$1.stopped; sleep 1", sh, "@"]/' "$config" |
+    sed "s|@|$store|" >"$tmp/slow.yaml"
+$repliagent check -c "$tmp/slow.yaml" >"$tmp/report" 2>"$tmp/errors" &
+for _ in $(seq 600); do [ -e "$store.stopped" ] || sleep 0.1; done
+check 'the store was stopped' test -e "$store.stopped"
+kill -TERM $!
+wait $!
+status=$?
+check 'a signal ends the check' exits 143
+check 'but not before the store was started again' test -e "$store/cluster"
+
+sed 's/stop: .*/stop: ["false"]/' "$config" >"$tmp/false.yaml"
+config=$tmp/false.yaml
+kit
+check 'without a command that works there is no answer' exits 2
+check 'and a reason' grep -q 'check.stop ended with status 1' "$tmp/errors"
+
 config_make template "$tmp/nowhere"
 kit --driver "$BUILD/drivers/driver_template.so"
 check 'a driver may be named by the path of its file' exits 0
