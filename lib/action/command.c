@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/child.h"
@@ -15,6 +16,7 @@ enum {
     SOON_MS = 5,
     LATE_MS = 500,
     GRACE_MS = 5000, /* between SIGTERM and SIGKILL */
+    REAP_MS = 500,   /* a killed process is gone at once unless the kernel holds it */
     OUTPUT_MAX = 64 * 1024,
     NAME_SIZE = 320
 };
@@ -33,6 +35,7 @@ int repli__commands_turn_to(repli__commands *commands, const repli_action *actio
     snprintf(commands->kind, sizeof(commands->kind), "%s", action->kind);
     commands->began_ns = repli__mono_ns();
     commands->deadline_ns = 0;
+    commands->begun = 0;
     commands->ends_ns = 0;
     return 1;
 }
@@ -77,6 +80,7 @@ int32_t repli__errand_begin(repli__commands *commands, const char *errand,
     repli__command_path(commands, NULL, path);
     errand_name(commands, errand, name, sizeof(name));
     commands->deadline_ns = deadline_ns;
+    commands->begun = 1;
     commands->began_ns = repli__mono_ns();
     return repli__child_start(path, name, command, 0, &process, err);
 }
@@ -85,7 +89,8 @@ int32_t repli__errand_begin(repli__commands *commands, const char *errand,
  * it started, if it has ended itself, is none of our business. */
 static int32_t end_stranger(repli__commands *commands, const char *path, const repli_process *left,
                             repli_error *err) {
-    if (left->state == REPLI_PROCESS_RUNNING && repli__commands_end(commands, left) == REPLI_EBUSY)
+    if (left->state == REPLI_PROCESS_RUNNING &&
+        repli__commands_end(commands, left, 0) == REPLI_EBUSY)
         return REPLI_EBUSY;
     unlink(path);
     return repli__error(err, REPLI_ENOTFOUND, "agent", "no such command was run");
@@ -128,6 +133,17 @@ int32_t repli__errand_look(repli__commands *commands, const char *errand, uint64
         (unsigned long long)((repli__mono_ns() - commands->began_ns) / (uint64_t)REPLI__NS_PER_MS));
 }
 
+int32_t repli__errand_is_old(const repli__commands *commands, const repli_process *process,
+                             int *ret_old, repli_error *err) {
+    const int exited = process->state == REPLI_PROCESS_EXITED;
+    if (!exited && commands->begun)
+        return repli__error(err, REPLI_ESTATE, "agent",
+                            "its exit code is lost: this process ignores SIGCHLD, or another part "
+                            "of it waits for any child");
+    *ret_old = !exited || commands->deadline_ns == 0;
+    return REPLI_OK;
+}
+
 void repli__errand_drop(repli__commands *commands) {
     char path[REPLI__COMMAND_PATH];
     repli_process process;
@@ -153,7 +169,7 @@ int32_t repli__errand_output(const repli__commands *commands, char **ret_text, r
 
 /* Ending. */
 
-int32_t repli__commands_end(repli__commands *commands, const repli_process *process) {
+static int32_t end_politely(repli__commands *commands, const repli_process *process) {
     const uint64_t now_ns = repli__mono_ns();
     repli_process leader = *process;
     /* What has ended is a member of the group until somebody takes note. */
@@ -177,6 +193,27 @@ int32_t repli__commands_end(repli__commands *commands, const repli_process *proc
         return REPLI_EBUSY;
     commands->ends_ns = 0;
     return REPLI_ETIMEOUT; /* the kernel holds it, or its ends are not taken note of */
+}
+
+static int32_t end_until(repli__commands *commands, const repli_process *process, int64_t ms) {
+    const uint64_t until_ns = repli__deadline_ns(ms);
+    int32_t code;
+    while ((code = end_politely(commands, process)) == REPLI_EBUSY && repli__mono_ns() < until_ns) {
+        const struct timespec pause = {0, SOON_MS * (long)REPLI__NS_PER_MS};
+        nanosleep(&pause, NULL);
+    }
+    return code;
+}
+
+int32_t repli__commands_end(repli__commands *commands, const repli_process *process, int is_last) {
+    if (!is_last)
+        return end_politely(commands, process);
+    if (end_until(commands, process, commands->waits ? GRACE_MS : 0) == REPLI_EBUSY) {
+        repli__process_group(process, SIGKILL);
+        end_until(commands, process, REAP_MS);
+    }
+    commands->ends_ns = 0;
+    return REPLI_OK;
 }
 
 /* Files. */

@@ -19,9 +19,12 @@ typedef struct repli__commands {
     int waits;                /* a step may wait for a command to end */
     char id[REPLI_UUID_SIZE]; /* the action that was stepped last */
     char kind[256];
-    uint64_t began_ns;    /* when, monotonic */
-    uint64_t deadline_ns; /* of the short command; monotonic */
-    uint64_t ends_ns;     /* since when the group is being ended; 0: it is not */
+    uint64_t began_ns;              /* when, monotonic */
+    uint64_t deadline_ns;           /* of the short command; monotonic */
+    int begun;                      /* the short command was, by this agent */
+    void (*ended)(void *user_data); /* an action came to its end */
+    void *user_data;
+    uint64_t ends_ns; /* since when the group is being ended; 0: it is not */
 } repli__commands;
 
 enum { REPLI__COMMAND_PATH = 4200 };
@@ -48,13 +51,18 @@ int32_t repli__errand_begin(repli__commands *commands, const char *errand,
                             const repli_command *command, uint64_t deadline_ns, repli_error *err);
 int32_t repli__errand_look(repli__commands *commands, const char *errand, uint64_t deadline_ns,
                            repli_process *ret_process, repli_error *err);
+/* Is what look returned of no use, if the command only tells something? It was begun by another
+ * agent, or told already. REPLI_ESTATE: nobody can say how it ended. */
+int32_t repli__errand_is_old(const repli__commands *commands, const repli_process *process,
+                             int *ret_old, repli_error *err);
 /* Whatever short command there is, it is not wanted any more. */
 void repli__errand_drop(repli__commands *commands);
 /* What it wrote, from the beginning, in a buffer to be freed. REPLI_EFULL: too much. */
 int32_t repli__errand_output(const repli__commands *commands, char **ret_text, repli_error *err);
 
-/* End what is left of a process's group: politely at first. REPLI_EBUSY: it is not over yet. */
-int32_t repli__commands_end(repli__commands *commands, const repli_process *process);
+/* End what is left of a process's group: politely at first. REPLI_EBUSY: it is not over yet. If
+ * there is no time left, it is over when this returns, which takes a moment if steps may wait. */
+int32_t repli__commands_end(repli__commands *commands, const repli_process *process, int is_last);
 
 /* At the start of an agent: end what runs for kinds of action that nobody offers any more. */
 void repli__commands_sweep(const repli__commands *commands, const repli__registry *registry);

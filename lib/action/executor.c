@@ -229,7 +229,7 @@ static enum after_step judge(repli__executor *executor, const repli_op *op, int3
                              const repli_error *error) {
     repli__run *run = &executor->run;
     if (code == REPLI_OK)
-        repli__result_take(&run->result, &run->sink.outcome);
+        repli__result_take(&run->result, &run->sink.outcome, run->sink.ended);
     else if (atomic_load(&op->cancelled) && is_stopping(executor))
         return NOTHING;
     const int was_late = (run->flags & REPLI_STEP_DEADLINE) != 0;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/json_out.h"
 #include "base/process.h"
+#include "driver/sink.h"
 
 enum {
     TAIL_SIZE = 4096,          /* of what the action wrote, to look for a report */
@@ -32,6 +33,7 @@ typedef struct call {
     const repli_host *host;
     const repli_op *op;
     const repli_action *action;
+    uint32_t flags;
     repli_sink *sink;
     repli_error *err;
     int is_new; /* this agent sees the action for the first time */
@@ -48,6 +50,7 @@ typedef struct verdict {
     const char *report; /* JSON, or NULL */
     const char *output; /* text, or NULL */
     int exit_code;      /* -1: not known */
+    int32_t ended;      /* REPLI_ENDED_*, or 0: as phase says */
     const char *error;  /* for FAILED */
     const char *cause;
     int64_t next_ms;
@@ -93,7 +96,10 @@ static int32_t emit(const call *c, const verdict *v) {
     outcome.next_step_ms = v->next_ms;
     if (code == REPLI_OK)
         code = c->host->emit_outcome(c->sink, &outcome);
+    c->sink->ended = v->ended;
     repli_buf_dispose(&payload);
+    if (v->phase != REPLI_PHASE_RUNNING)
+        c->commands->ended(c->commands->user_data);
     return code;
 }
 
@@ -104,14 +110,16 @@ static int32_t wait_on(const call *c, int64_t next_ms) {
     return c->host->emit_outcome(c->sink, &outcome);
 }
 
-/* what: a sentence without its end; the end of what was written is the cause. */
-static int32_t fail(const call *c, const char *output, int exit_code, const char *what) {
-    char cause[QUOTE_BYTES + 1];
-    snprintf(cause, sizeof(cause), "%s", output != NULL ? output : "");
+/* The end of what was written is the cause. */
+static int32_t fail(const call *c, const char *output, int exit_code, int32_t ended,
+                    const char *what) {
+    const size_t size = output != NULL ? strlen(output) : 0;
+    const char *cause = size == 0 ? "" : size > QUOTE_BYTES ? output + size - QUOTE_BYTES : output;
     const verdict failed = {.phase = REPLI_PHASE_FAILED,
                             .stage = stage_end,
                             .output = output,
                             .exit_code = exit_code,
+                            .ended = ended,
                             .error = what,
                             .cause = cause[0] != '\0' ? cause : NULL};
     return emit(c, &failed);
@@ -204,19 +212,19 @@ static int32_t judge(call *c, char *output) {
         return fail_as_reported(c, report, exit_code);
     if (exit_code > 0) {
         snprintf(what, sizeof(what), "\"%.200s\" ended with code %d", name, exit_code);
-        return fail(c, text, exit_code, what);
+        return fail(c, text, exit_code, 0, what);
     }
     if (exit_code == 0 || status == REPLI__REPORT_FINISHED)
         return finish(c, status == REPLI__REPORT_FINISHED ? report : NULL,
                       status == REPLI__REPORT_FINISHED ? NULL : text, exit_code);
     /* Whatever it left running nobody can tell to be whole. */
-    if (repli__commands_end(c->commands, &c->process) == REPLI_EBUSY)
+    if (repli__commands_end(c->commands, &c->process, 0) == REPLI_EBUSY)
         return wait_on(c, repli__commands_pause_ms(c->commands));
     snprintf(what, sizeof(what),
              "interrupted: \"%.200s\" ended while no agent was looking, and neither a check "
              "command nor its last line tells how; its effect is unknown",
              name);
-    return fail(c, text, -1, what);
+    return fail(c, text, -1, REPLI_ENDED_INTERRUPTED, what);
 }
 
 static int32_t step_check(call *c);
@@ -240,7 +248,7 @@ static int32_t step_action(call *c) {
         char what[600];
         snprintf(what, sizeof(what), "interrupted: whether it ran is not known any more: %.500s",
                  error.message);
-        return fail(c, NULL, -1, what);
+        return fail(c, NULL, -1, REPLI_ENDED_INTERRUPTED, what);
     }
     c->process = found;
     if (c->is_new && found.state == REPLI_PROCESS_RUNNING)
@@ -288,7 +296,7 @@ static int32_t take_report(call *c, char *text, int exit_code) {
         snprintf(what, sizeof(what),
                  "the check command \"%.200s\" could not tell: it ended with code %d", name,
                  exit_code);
-        return fail(c, text, -1, what);
+        return fail(c, text, -1, 0, what);
     }
     const int status = repli__report_read(text);
     if (status == REPLI__REPORT_FAILED)
@@ -296,11 +304,13 @@ static int32_t take_report(call *c, char *text, int exit_code) {
     if (status == REPLI__REPORT_FINISHED)
         return finish(c, text, NULL, -1);
     if (status == REPLI__REPORT_NONE) {
+        if (strlen(text) > QUOTE_BYTES)
+            text[QUOTE_BYTES] = '\0';
         snprintf(what, sizeof(what),
                  "the check command \"%.200s\" wrote no {\"status\": \"running\" | \"finished\" | "
                  "\"failed\"}",
                  name);
-        return fail(c, text, -1, what);
+        return fail(c, text, -1, 0, what);
     }
     const verdict running = {.phase = REPLI_PHASE_RUNNING,
                              .stage = stage_check,
@@ -314,7 +324,7 @@ static int32_t check_failed(call *c, const repli_error *error) {
     char what[700];
     snprintf(what, sizeof(what), "the check command \"%.200s\" failed: %.450s",
              c->external->check[0], error->message);
-    return fail(c, NULL, -1, what);
+    return fail(c, NULL, -1, 0, what);
 }
 
 static int32_t step_check(call *c) {
@@ -327,8 +337,10 @@ static int32_t step_check(call *c) {
         repli__commands_wait(c->commands, &check, c->host, c->op);
         return wait_on(c, repli__commands_pause_ms(c->commands));
     }
-    /* Of one that ended before this agent came nobody wants to hear. */
-    if (code == REPLI_ENOTFOUND || (code == REPLI_OK && c->commands->deadline_ns == 0)) {
+    int is_old = 0;
+    if (code == REPLI_OK)
+        code = repli__errand_is_old(c->commands, &check, &is_old, &error);
+    if (code == REPLI_ENOTFOUND || is_old) {
         code = begin_check(c);
         return code != REPLI_OK ? code : wait_on(c, repli__commands_pause_ms(c->commands));
     }
@@ -338,7 +350,7 @@ static int32_t step_check(call *c) {
     c->commands->deadline_ns = 0;
     if (code != REPLI_OK)
         return check_failed(c, &error);
-    code = take_report(c, text, check.state == REPLI_PROCESS_EXITED ? check.exit_code : 255);
+    code = take_report(c, text, check.exit_code);
     repli__free(&c->commands->mem, text);
     return code;
 }
@@ -352,20 +364,37 @@ static int is_late(const call *c) {
            repli__wall_ns() - started_ns > c->external->timeout_ms * REPLI__NS_PER_MS;
 }
 
-static int32_t end(call *c) {
+/* why: REPLI_ENDED_TIMED_OUT or _CANCELLED. */
+static int32_t end(call *c, int32_t why, const char *reason) {
     char output[TAIL_SIZE];
     char what[300];
     repli_process found;
-    const int32_t code = repli__child_find(c->path, &found, NULL);
+    const int is_last = (c->flags & REPLI_STEP_DEADLINE) != 0;
+    const int ran = repli__child_find(c->path, &found, NULL) == REPLI_OK;
     repli__errand_drop(c->commands);
-    if (code == REPLI_OK && repli__commands_end(c->commands, &found) == REPLI_EBUSY)
+    if (ran && repli__commands_end(c->commands, &found, is_last) == REPLI_EBUSY)
         return wait_on(c, repli__commands_pause_ms(c->commands));
     repli__child_output(c->path, output, sizeof(output));
-    snprintf(what, sizeof(what),
-             "timed out: it had not finished after %" PRId64
-             " ms and was ended; its effect is unknown",
-             c->external->timeout_ms);
-    return fail(c, output, -1, what);
+    snprintf(what, sizeof(what), "%s; %s", reason,
+             ran ? "its command was ended, and its effect is unknown" : "its command never ran");
+    return fail(c, output, -1, why, what);
+}
+
+/* Not 0 if the action has to end: an end is begun only once, and goes on. */
+static int has_to_end(call *c, int32_t *ret_code) {
+    char reason[120];
+    if ((c->flags & REPLI_STEP_DEADLINE) != 0) {
+        *ret_code = end(c, REPLI_ENDED_TIMED_OUT, "its deadline passed");
+    } else if ((c->flags & REPLI_STEP_CANCELLED) != 0) {
+        *ret_code = end(c, REPLI_ENDED_CANCELLED, "cancelled");
+    } else if (is_late(c)) {
+        snprintf(reason, sizeof(reason), "timed out: it had not finished after %" PRId64 " ms",
+                 c->external->timeout_ms);
+        *ret_code = end(c, REPLI_ENDED_TIMED_OUT, reason);
+    } else {
+        return 0;
+    }
+    return 1;
 }
 
 /* The step. */
@@ -388,12 +417,14 @@ int32_t repli__external_step(void *user_data, const repli_host *host, repli_op *
               .host = host,
               .op = op,
               .action = step->action,
+              .flags = step->flags,
               .sink = sink,
               .err = err,
               .is_new = repli__commands_turn_to(external->commands, step->action)};
     repli__command_path(c.commands, step->action->id, c.path);
     read_payload(&c);
-    if (is_late(&c))
-        return end(&c);
+    int32_t code = REPLI_OK;
+    if (has_to_end(&c, &code))
+        return code;
     return strcmp(c.stage, stage_check) == 0 ? step_check(&c) : step_action(&c);
 }

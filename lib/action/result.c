@@ -21,14 +21,14 @@ void repli__result_fail(repli__result *result, int32_t ended, const char *messag
         result->error = result->error_text.data;
 }
 
-void repli__result_take(repli__result *result, const repli_outcome *outcome) {
+void repli__result_take(repli__result *result, const repli_outcome *outcome, int32_t ended) {
     if (outcome->phase == 0)
         return;
     result->phase = outcome->phase;
     result->payload = outcome->payload_json;
     result->next_ms = outcome->next_step_ms;
     if (outcome->phase == REPLI_PHASE_FAILED)
-        repli__result_fail(result, REPLI_ENDED_FAILED,
+        repli__result_fail(result, ended != 0 ? ended : REPLI_ENDED_FAILED,
                            outcome->error != NULL ? outcome->error : "the action failed",
                            outcome->error_cause);
 }

@@ -18,8 +18,8 @@ typedef struct repli__result {
 /* RUNNING, nothing new. */
 void repli__result_init(repli__result *result, const repli__mem *mem);
 void repli__result_dispose(repli__result *result);
-/* What the step said. Texts stay those of outcome. */
-void repli__result_take(repli__result *result, const repli_outcome *outcome);
+/* What the step said; ended: REPLI_ENDED_* of a FAILED one, or 0. Texts stay those of outcome. */
+void repli__result_take(repli__result *result, const repli_outcome *outcome, int32_t ended);
 /* FAILED. cause may be NULL. */
 void repli__result_fail(repli__result *result, int32_t ended, const char *message,
                         const char *cause);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json_out.h"
+#include "driver/sink.h"
 
 /*
  * Each stage is on disk before anything of it is done. A stage either runs a command, once, or
@@ -75,6 +76,8 @@ static int32_t emit(const call *c, int32_t phase, const char *waiting_for, const
     if (code == REPLI_OK)
         code = c->host->emit_outcome(c->sink, &outcome);
     repli_buf_dispose(&payload);
+    if (phase != REPLI_PHASE_RUNNING)
+        c->commands->ended(c->commands->user_data);
     return code;
 }
 
@@ -119,7 +122,10 @@ static int32_t run(call *c, const char *errand, const char *const *argv, int aga
     const uint64_t deadline_ns = repli__deadline_ns(c->service->timeout_ms);
     repli_process process;
     int32_t code = repli__errand_look(c->commands, errand, deadline_ns, &process, error);
-    if (code == REPLI_ENOTFOUND || (again && code == REPLI_OK && c->commands->deadline_ns == 0)) {
+    int is_old = 0;
+    if (code == REPLI_OK && again)
+        code = repli__errand_is_old(c->commands, &process, &is_old, error);
+    if (code == REPLI_ENOTFOUND || is_old) {
         repli_command command = REPLI_COMMAND_INIT;
         command.argv = argv;
         code = repli__errand_begin(c->commands, errand, &command, deadline_ns, error);
@@ -234,6 +240,17 @@ static int32_t step_look(call *c) {
     return strcmp(c->stage, stopping) == 0 ? step_stopping(c, &now) : decide(c, &now);
 }
 
+/* Before a command runs is a safe point. One that runs is killed; what it started is not. */
+static int32_t end(const call *c, uint32_t flags) {
+    char text[TEXT_SIZE];
+    repli__errand_drop(c->commands);
+    const int had_no_effect = strcmp(c->stage, look) == 0;
+    snprintf(text, sizeof(text), "%s in the stage \"%s\", %s",
+             (flags & REPLI_STEP_DEADLINE) != 0 ? "its deadline passed" : "cancelled", c->stage,
+             had_no_effect ? "before it had an effect" : "so what the service does is unknown");
+    return fail(c, text, NULL);
+}
+
 static int32_t do_step(void *user_data, const repli_host *host, repli_op *op,
                        const repli_step *step, repli_sink *sink, repli_error *err) {
     const repli__service *service = user_data;
@@ -251,6 +268,8 @@ static int32_t do_step(void *user_data, const repli_host *host, repli_op *op,
     host->json_string(host, json, size, "stage", c.stage, sizeof(c.stage), NULL);
     host->json_string(host, json, size, "since", c.since, sizeof(c.since), NULL);
     host->json_string(host, json, size, "run", c.run, sizeof(c.run), NULL);
+    if ((step->flags & REPLI_STEP_CANCELLED) != 0)
+        return end(&c, step->flags);
     if (strcmp(c.stage, start) == 0)
         return step_command(&c, start, starting);
     if (strcmp(c.stage, stop) == 0)
@@ -272,6 +291,7 @@ int32_t repli__service_offer(repli__service *service, repli__registry *registry,
             .kind = REPLI_ACTION_KIND_INIT, .step = do_step, .user_data = service};
         handler.kind.kind = offered[i].kind;
         handler.kind.summary = offered[i].summary;
+        handler.kind.flags = REPLI_KIND_CANCEL_BY_STEP;
         code = repli__registry_add(registry, REPLI__OWNER_LIBRARY, &handler, err);
     }
     return code;

@@ -164,7 +164,8 @@ static int32_t make_registry(repli_agent *agent, repli_error *err) {
     if (code == REPLI_OK)
         code = register_host_actions(agent, err);
     if (code == REPLI_OK)
-        code = repli__shop_open(&agent->shop, agent->config, &agent->log, agent->registry, err);
+        code = repli__shop_open(&agent->shop, agent->config, &agent->log, agent->registry, on_news,
+                                agent, err);
     return code;
 }
 

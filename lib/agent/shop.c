@@ -31,6 +31,7 @@ static int32_t offer_external(repli__shop *shop, size_t index, repli__registry *
         .kind = REPLI_ACTION_KIND_INIT, .step = repli__external_step, .user_data = external};
     handler.kind.kind = configured->kind;
     handler.kind.summary = configured->summary;
+    handler.kind.flags = REPLI_KIND_CANCEL_BY_STEP;
     return repli__registry_add(registry, REPLI__OWNER_LIBRARY, &handler, err);
 }
 
@@ -74,7 +75,8 @@ static int32_t offer(repli__shop *shop, repli__registry *registry, repli_error *
 }
 
 int32_t repli__shop_open(repli__shop *shop, repli_config *config, repli__log *log,
-                         repli__registry *registry, repli_error *err) {
+                         repli__registry *registry, void (*ended)(void *user_data), void *user_data,
+                         repli_error *err) {
     shop->config = repli__config_ref(config);
     int32_t code = find_base(shop, err);
     if (code != REPLI_OK)
@@ -82,6 +84,8 @@ int32_t repli__shop_open(repli__shop *shop, repli_config *config, repli__log *lo
     shop->commands = (repli__commands){.mem = config->mem,
                                        .log = log,
                                        .base = shop->base,
+                                       .ended = ended,
+                                       .user_data = user_data,
                                        .waits = config->run_mode != REPLI_RUN_DISPATCH};
     code = offer(shop, registry, err);
     if (code == REPLI_OK)

@@ -18,9 +18,10 @@ typedef struct repli__shop {
 /* Is what is configured of the service complete? */
 int32_t repli__shop_check(const repli_config *config, repli_error *err);
 /* Offer them. Of those that are not offered any more what still runs is ended. config is that of
- * the agent, whose database is open. */
+ * the agent, whose database is open; ended is told when an action came to its end. */
 int32_t repli__shop_open(repli__shop *shop, repli_config *config, repli__log *log,
-                         repli__registry *registry, repli_error *err);
+                         repli__registry *registry, void (*ended)(void *user_data), void *user_data,
+                         repli_error *err);
 /* Of a zeroed one, too. */
 void repli__shop_close(repli__shop *shop);
 

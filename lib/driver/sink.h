@@ -51,6 +51,7 @@ struct repli_sink {
     repli_action_kind *kinds;
     size_t kind_count, kind_capacity;
     repli_outcome outcome; /* phase 0: none emitted */
+    int32_t ended;         /* of a FAILED one, by the library's own kinds: REPLI_ENDED_*, or 0 */
     repli_plan_step *plan; /* in the order of emission */
     size_t plan_count, plan_capacity;
     repli__shard_index *index; /* finds repeated shard ids */

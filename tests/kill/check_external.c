@@ -77,7 +77,7 @@ static void schedule(void) {
     id_of(scheduled, id);
     snprintf(kind, sizeof(kind), "external.agent.replicante.io/%s", kinds[scheduled % KINDS]);
     program_run(&output, (const char *[]){"schedule", kind, "--id", id, "-a", agent.address, NULL});
-    ck_assert_msg(output.status == 0, "%s", output.err);
+    ck_assert_msg(output.status == 0, "%s%s", output.err, program_agent_log(&agent));
     program_output_free(&output);
     scheduled++;
 }

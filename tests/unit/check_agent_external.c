@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent_fixture.h"
@@ -190,18 +191,74 @@ START_TEST(a_check_is_asked_until_it_knows) {
 }
 END_TEST
 
-START_TEST(time_is_limited) {
-    char id[REPLI_UUID_SIZE], pid[32];
-    add("late", "echo $$ >$0/pid; sleep 1000 & wait", NULL, 200);
-    start(_i);
-    schedule("late", id);
-    expect(_i, id, REPLI_PHASE_FAILED, NULL, "timed out");
-    char path[128];
-    snprintf(path, sizeof(path), "%s/pid", fixture.directory);
+static void schedule_until(const char *name, int64_t ms, char id[REPLI_UUID_SIZE]) {
+    char kind[128];
+    struct timespec now;
+    repli_request request = REPLI_REQUEST_INIT;
+    snprintf(kind, sizeof(kind), "external.agent.replicante.io/%s", name);
+    clock_gettime(CLOCK_REALTIME, &now);
+    request.kind = kind;
+    request.deadline_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec + ms * 1000000;
+    ck_assert_int_eq(repli_agent_schedule(fixture.agent, &request, id, NULL), REPLI_OK);
+}
+
+/* The pid that a command wrote into a file has no group any more, once init took note of that. */
+static void expect_no_group(const char *name) {
+    char path[128], pid[32];
+    snprintf(path, sizeof(path), "%s/%s", fixture.directory, name);
     FILE *file = fopen(path, "re");
     ck_assert_ptr_nonnull(fgets(pid, sizeof(pid), file));
     fclose(file);
-    ck_assert_int_eq(kill(-(pid_t)strtol(pid, NULL, 10), 0), -1); /* nor is its sleep left */
+    const int64_t until = now_ms() + 20000;
+    while (kill(-(pid_t)strtol(pid, NULL, 10), 0) == 0) {
+        ck_assert_int_lt(now_ms(), until);
+        pause_ms(5);
+    }
+}
+
+static void expect_ended(int mode, const char *id, int32_t outcome, const char *error) {
+    repli_doc *doc;
+    const repli_action *action = await(mode, id, NULL, &doc);
+    ck_assert_msg(strstr(action->error_json, error) != NULL, "%s", action->error_json);
+    ck_assert_int_eq(action->outcome, outcome);
+    repli_doc_free(doc);
+}
+
+START_TEST(time_is_limited) {
+    char id[REPLI_UUID_SIZE];
+    add("late", "echo $$ >$0/pid; sleep 1000 & wait", NULL, 500);
+    start(_i);
+    schedule("late", id);
+    expect_ended(_i, id, REPLI_ENDED_TIMED_OUT, "timed out");
+    expect_no_group("pid"); /* nor is its sleep left */
+    stop(_i);
+}
+END_TEST
+
+START_TEST(is_ended_on_request) {
+    char id[REPLI_UUID_SIZE];
+    repli_doc *doc;
+    add("work", "echo $$ >$0/pid; sleep 1000 & wait", NULL, 0);
+    start(_i);
+    schedule("work", id);
+    await(_i, id, "pid", &doc);
+    repli_doc_free(doc);
+    while (lines_of("pid") == 0)
+        turn(_i);
+    ck_assert_int_eq(repli_agent_cancel(fixture.agent, id, NULL), REPLI_OK);
+    expect_ended(_i, id, REPLI_ENDED_CANCELLED, "cancelled; its command was ended");
+    expect_no_group("pid");
+    stop(_i);
+}
+END_TEST
+
+START_TEST(is_ended_at_its_deadline) {
+    char id[REPLI_UUID_SIZE];
+    add("work", "echo $$ >$0/pid; trap '' TERM; sleep 1000", NULL, 0);
+    start(_i);
+    schedule_until("work", 500, id);
+    expect_ended(_i, id, REPLI_ENDED_TIMED_OUT, "its deadline passed; its command was ended");
+    expect_no_group("pid");
     stop(_i);
 }
 END_TEST
@@ -288,6 +345,8 @@ int main(void) {
     tcase_add_loop_test(tcase, a_check_decides, 0, modes);
     tcase_add_loop_test(tcase, a_check_is_asked_until_it_knows, 0, modes);
     tcase_add_loop_test(tcase, time_is_limited, 0, modes);
+    tcase_add_loop_test(tcase, is_ended_on_request, 0, modes);
+    tcase_add_loop_test(tcase, is_ended_at_its_deadline, 0, modes);
     tcase_add_loop_test(tcase, outlives_its_agent, 0, modes);
     tcase_add_loop_test(tcase, is_ended_if_it_is_not_offered_any_more, 0, modes);
     tcase_add_test(tcase, cannot_be_changed_by_a_reload);
