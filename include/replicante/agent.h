@@ -118,6 +118,28 @@ REPLI_API int32_t repli_config_add_external_action(repli_config *config,
                                                    const repli_external_action *external,
                                                    repli_error *err);
 
+/** A command to be run for events. */
+typedef struct repli_hook {
+    uint32_t struct_size;
+    uint32_t timeout_ms;        /**< after which it is killed, with its process group; 0: 30000 */
+    const char *name;           /**< letters, digits, '_' and '-'; one hook of that name at a time */
+    const char *const *command; /**< its arguments, NULL-terminated; no shell is involved */
+    const char *const *events;  /**< types such as "role", NULL-terminated; NULL: all */
+} repli_hook;
+
+#define REPLI_HOOK_INIT                                                                            \
+    { (uint32_t)sizeof(repli_hook), 0, NULL, NULL, NULL }
+
+/**
+ * Run a command for each event of some types, which it gets as JSON on standard input, in their
+ * order and one at a time. How far it has come is on disk by its name: it begins with what happens
+ * after the agent is first made with it, and goes on from there after restarts. The event at which
+ * an agent ended may come again, which its number tells. REPLI_ECONFLICT: there is one of that
+ * name.
+ */
+REPLI_API int32_t repli_config_add_hook(repli_config *config, const repli_hook *hook,
+                                        repli_error *err);
+
 /* Life. */
 
 /**
@@ -143,7 +165,8 @@ REPLI_API int32_t repli_agent_stop(repli_agent *agent, int64_t timeout_ms, repli
 REPLI_API void repli_agent_free(repli_agent *agent);
 
 /**
- * Change what can be changed while running: the driver's configuration, intervals, limits, log.
+ * Change what can be changed while running: the driver's configuration, intervals, limits, hooks,
+ * log.
  * REPLI_EINVALID names a key that needs a restart; on any failure everything stays as it was.
  */
 REPLI_API int32_t repli_agent_reload(repli_agent *agent, const repli_config *config,

@@ -70,7 +70,10 @@ static uint64_t run_chores(void *user_data) {
 }
 
 static uint64_t run_events(void *user_data) {
-    return repli__journal_run(&((repli_agent *)user_data)->journal);
+    repli_agent *agent = user_data;
+    const uint64_t journal_ns = repli__journal_run(&agent->journal);
+    const uint64_t hooks_ns = repli__hooks_run(&agent->hooks);
+    return journal_ns < hooks_ns ? journal_ns : hooks_ns;
 }
 
 static uint64_t run_teller(void *user_data) {
@@ -82,6 +85,8 @@ static void on_events(void *user_data) {
     repli_agent *agent = user_data;
     if (atomic_load(&agent->feed.wanted))
         repli__worker_tell(&agent->teller);
+    if (atomic_load(&agent->hooks.wanted))
+        repli__worker_tell(&agent->events);
 }
 
 /* Making an agent, part by part. */
@@ -252,7 +257,13 @@ static int32_t make_parts(repli_agent *agent, repli_error *err) {
     agent->chores.user_data = agent;
     repli__journal_init(&agent->journal, agent->store, &agent->mem, &agent->log);
     repli__feed_init(&agent->feed, agent->store, agent->node_id, &agent->mem, &agent->log);
+    repli__hooks_init(&agent->hooks, agent->store, agent->node_id, &agent->mem, &agent->log);
     repli__store_on_events(agent->store, on_events, agent);
+    const repli_config *config = agent->config;
+    if (config->hook_count > 0)
+        code = repli__hooks_set(&agent->hooks, config->hooks, config->hook_count, err);
+    if (code != REPLI_OK)
+        return code;
 
     repli__port *observes = NULL;
     repli__port *acts = NULL;

@@ -20,6 +20,7 @@
 #include "base/worker.h"
 #include "base/log.h"
 #include "event/feed.h"
+#include "event/hook.h"
 #include "store/store.h"
 
 enum repli__life { REPLI__LIFE_NEW, REPLI__LIFE_RUNNING, REPLI__LIFE_STOPPED };
@@ -38,7 +39,7 @@ enum {
 /*
  * Who runs what: the loop ticks the observer and watches over steps of actions; the driver's worker
  * makes the calls that observe; the chores' writes facts down, looks for versions and deletes old
- * actions; the events' writes down what observations find, and the teller's tells those who subscribed; the
+ * actions; the events' writes down what observations find and runs hooks, and the teller's tells those who subscribed; the
  * executor's steps actions, and the store's commits what nobody waits for. Each has a thread, or the host drives it.
  */
 struct repli_agent {
@@ -62,6 +63,7 @@ struct repli_agent {
     repli__chores chores;
     repli__journal journal;
     repli__feed feed;
+    repli__hooks hooks;
 
     repli__worker loop;
     repli__worker driver;

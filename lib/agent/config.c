@@ -285,6 +285,7 @@ void repli__config_unref(repli_config *config) {
         action_clear(&mem, &config->actions[i]);
     repli__free(&mem, config->actions);
     repli__config_externals_free(config);
+    repli__config_hooks_free(config);
     repli__free(&mem, config->driver_config);
     repli__free(&mem, config);
 }
@@ -369,6 +370,8 @@ static int32_t copy_into(repli_config *copy, const repli_config *from) {
         if (add_action(copy, &from->actions[i]) != REPLI_OK)
             return REPLI_ENOMEM;
     if (repli__config_externals_copy(copy, from) != REPLI_OK)
+        return REPLI_ENOMEM;
+    if (repli__config_hooks_copy(copy, from) != REPLI_OK)
         return REPLI_ENOMEM;
     if (from->driver_config != NULL) {
         copy->driver_config = repli__alloc(&copy->mem, from->driver_config_size + 1);

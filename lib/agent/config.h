@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "driver/instance.h"
+#include "event/hook.h"
 
 /* The keys of the library's own configuration, in the order of repli_config_keys(). */
 enum {
@@ -80,6 +81,8 @@ struct repli_config {
     size_t action_count, action_capacity;
     repli__config_external *externals;
     size_t external_count, external_capacity;
+    repli__hook *hooks;
+    size_t hook_count, hook_capacity;
 
     int32_t run_mode;
     int32_t log_level;
@@ -101,6 +104,10 @@ const char *repli__config_driver_json(const repli_config *config, size_t *ret_si
 char **repli__config_strings_copy(const repli__mem *mem, const char *const *strings);
 void repli__config_strings_free(const repli__mem *mem, char **strings);
 int repli__config_strings_same(const char *const *a, const char *const *b);
+
+/* config_hook.c: its part of a configuration. */
+int32_t repli__config_hooks_copy(repli_config *copy, const repli_config *from);
+void repli__config_hooks_free(repli_config *config);
 
 /* config_external.c: its part of a configuration. */
 int32_t repli__config_externals_copy(repli_config *copy, const repli_config *from);

@@ -65,6 +65,7 @@ static int32_t stop_parts(repli_agent *agent, uint64_t deadline_ns, repli_error 
     repli__worker_join(&agent->teller, UINT64_MAX);
     /* After all that it is told of. */
     repli__journal_end(&agent->journal);
+    repli__hooks_end(&agent->hooks);
     repli__worker_quit(&agent->events);
     repli__worker_join(&agent->events, UINT64_MAX);
     repli__store_stop(agent->store);
@@ -170,6 +171,7 @@ static void free_parts(repli_agent *agent) {
     if (agent->journal.store != NULL) {
         repli__journal_dispose(&agent->journal);
         repli__feed_dispose(&agent->feed);
+        repli__hooks_dispose(&agent->hooks);
     }
     repli__executor_free(agent->executor);
     if (!agent->executor_lost) {

@@ -32,6 +32,30 @@ static void gauge(repli__prometheus *out, const char *name, const char *help, ui
     repli__prometheus_count(out, name, NULL, value);
 }
 
+static void write_hooks(repli__prometheus *out, repli_agent *agent, int64_t last_event) {
+    repli__hook_stats stats[REPLI__HOOKS_MAX];
+    const size_t count = repli__hooks_stats_get(&agent->hooks, stats);
+    if (count == 0)
+        return;
+    static const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+    } metrics[] = {{"repliagent_hook_runs", "counter", "Runs of a hook that ended."},
+                   {"repliagent_hook_failures", "counter", "Runs of a hook that failed."},
+                   {"repliagent_hook_timeouts", "counter", "Runs that were killed at their limit."},
+                   {"repliagent_hook_lag", "gauge", "Events that a hook has still to deal with."}};
+    for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
+        repli__prometheus_metric(out, metrics[m].name, metrics[m].type, metrics[m].help);
+        for (size_t i = 0; i < count; i++) {
+            const uint64_t values[] = {stats[i].runs, stats[i].failures, stats[i].timeouts,
+                                       (uint64_t)(last_event - stats[i].done)};
+            repli__prometheus_count(out, metrics[m].name, LABELS({"hook", stats[i].name}),
+                                    values[m]);
+        }
+    }
+}
+
 static void write_executor(repli__prometheus *out, repli_agent *agent) {
     repli__executor_stats stats;
     repli__executor_stats_get(agent->executor, &stats);
@@ -78,6 +102,7 @@ static void write_store(repli__prometheus *out, repli_agent *agent) {
         repli__prometheus_count(out, name, LABELS({"type", repli_event_type_name(type)}),
                                 stats.events[type]);
     gauge(out, "repliagent_event_last", "Number of the newest event.", (uint64_t)stats.last_event);
+    write_hooks(out, agent, stats.last_event);
 
     name = "repliagent_store_ops_duration";
     repli__prometheus_metric(out, name, "histogram",

@@ -91,6 +91,10 @@ static int32_t reload(repli_agent *agent, const repli_config *wanted, repli_erro
         if (code == REPLI_OK)
             code = repli__actor_agrees(&agent->actor, agent->registry, acts, &agent->mem, err);
     }
+    if (code == REPLI_OK && (agent->config->hook_count > 0 || config->hook_count > 0)) {
+        code = repli__hooks_set(&agent->hooks, config->hooks, config->hook_count, err);
+        repli__worker_tell(&agent->events);
+    }
     if (code == REPLI_OK)
         apply(agent, config, observes, acts);
     else

@@ -46,6 +46,8 @@ struct config {
     size_t count;
     const char **externals; /* names of external actions */
     size_t external_count;
+    const char **hooks; /* names of hooks */
+    size_t hook_count;
     repli_config *agent;     /* for repli_agent_new() */
     repli_http_options http; /* for repli_http_server_new() */
     int64_t stop_timeout_ms;
@@ -79,8 +81,9 @@ void config_print(const struct config *config, FILE *to);
 /* Settings of these keys, with their defaults; prefix: "" or the driver's name and a dot. */
 int config_declare(struct config *config, int owner, const repli_config_key *const *keys,
                    const char *prefix, struct problems *problems);
-/* The section of external actions, which are called as people like. */
+/* The sections of external actions and of hooks, which are called as people like. */
 #define CONFIG_EXTERNALS "actions.external"
+#define CONFIG_HOOKS "hooks"
 /* Settings of each of them that the file has. */
 void config_declare_externals(struct config *config, const struct tree_node *root,
                               struct problems *problems);

@@ -22,6 +22,14 @@ static const repli_config_key *const external_keys[] = {
         "milliseconds after which the action is ended; 0: never"),
     NULL};
 
+static const repli_config_key *const hook_keys[] = {
+    KEY(STRINGS, REPLI_CONFIG_REQUIRED, "command", NULL, 0,
+        "command that is run for an event, which it gets as JSON on standard input"),
+    KEY(STRINGS, 0, "events", NULL, 0, "types of events; all, if not given"),
+    KEY(INTEGER, 0, "timeout_ms", "30000", INT32_MAX,
+        "milliseconds after which the command is killed"),
+    NULL};
+
 /* A dot would be read as the begin of another section. */
 static int is_name(const char *name) {
     static const char letters[] =
@@ -29,39 +37,56 @@ static int is_name(const char *name) {
     return name[0] != '\0' && name[strspn(name, letters)] == '\0';
 }
 
-static void declare(struct config *config, const struct tree_entry *entry,
-                    struct problems *problems) {
+/* A section whose entries are called as people like, and have the same keys. */
+struct named {
+    const char *section;
+    const char *what; /* an entry is */
+    const repli_config_key *const *keys;
+    const char ***names;
+    size_t *count;
+};
+
+static void declare(struct config *config, const struct named *named,
+                    const struct tree_entry *entry, struct problems *problems) {
     const size_t before = config->count;
-    const char *prefix = pool_printf(&config->pool, CONFIG_EXTERNALS ".%s.", entry->name);
-    const char **names =
-        pool_grow(&config->pool, config->externals, config->external_count, sizeof(*names));
+    const char *prefix = pool_printf(&config->pool, "%s.%s.", named->section, entry->name);
+    const char **names = pool_grow(&config->pool, *named->names, *named->count, sizeof(*names));
     if (!is_name(entry->name)) {
         problems_error(problems, entry->at,
-                       "\"%s\" cannot name an external action: letters, digits, '-' and '_' can",
-                       entry->name);
+                       "\"%s\" cannot name %s: letters, digits, '-' and '_' can", entry->name,
+                       named->what);
         return;
     }
     if (prefix == NULL || names == NULL) {
         problems_nomem(problems);
         return;
     }
-    if (config_declare(config, CONFIG_EXTERNAL, external_keys, prefix, problems) != 0)
+    if (config_declare(config, CONFIG_EXTERNAL, named->keys, prefix, problems) != 0)
         return;
     for (size_t i = before; i < config->count; i++)
         config->settings[i].at = entry->at;
-    config->externals = names;
-    names[config->external_count++] = entry->name;
+    *named->names = names;
+    names[(*named->count)++] = entry->name;
+}
+
+static void declare_all(struct config *config, const struct named *named,
+                        const struct tree_entry *section, struct problems *problems) {
+    if (section == NULL || section->value->type != TREE_SECTION)
+        return;
+    for (size_t i = 0; i < section->value->count; i++)
+        declare(config, named, &section->value->entries[i], problems);
 }
 
 void config_declare_externals(struct config *config, const struct tree_node *root,
                               struct problems *problems) {
     const struct tree_entry *actions = tree_find(root, "actions");
-    const struct tree_entry *externals =
-        actions != NULL ? tree_find(actions->value, "external") : NULL;
-    if (externals == NULL || externals->value->type != TREE_SECTION)
-        return;
-    for (size_t i = 0; i < externals->value->count; i++)
-        declare(config, &externals->value->entries[i], problems);
+    const struct named externals = {CONFIG_EXTERNALS, "an external action", external_keys,
+                                    &config->externals, &config->external_count};
+    const struct named hooks = {CONFIG_HOOKS, "a hook", hook_keys, &config->hooks,
+                                &config->hook_count};
+    declare_all(config, &externals, actions != NULL ? tree_find(actions->value, "external") : NULL,
+                problems);
+    declare_all(config, &hooks, tree_find(root, CONFIG_HOOKS), problems);
 }
 
 static int can_run(const char *path) {
@@ -83,12 +108,13 @@ static int is_program(const char *name) {
     return 0;
 }
 
-static const struct config_setting *setting_of(const struct config *config, const char *name,
-                                               const char *key) {
+static const struct config_setting *setting_of(const struct config *config, const char *section,
+                                               const char *name, const char *key) {
+    const size_t size = strlen(section) + 1; /* with its dot */
     for (size_t i = 0; i < config->count; i++) {
         const struct config_setting *setting = &config->settings[i];
-        const size_t size = sizeof(CONFIG_EXTERNALS); /* with its dot */
         if (setting->owner == CONFIG_EXTERNAL && strcmp(setting->key->name, key) == 0 &&
+            strncmp(setting->name, section, size - 1) == 0 && setting->name[size - 1] == '.' &&
             strncmp(setting->name + size, name, strlen(name)) == 0 &&
             setting->name[size + strlen(name)] == '.')
             return setting;
@@ -103,9 +129,9 @@ static void look_for_program(const struct config_setting *setting, struct proble
                          setting->name, setting->items[0]);
 }
 
-/* A command as the library takes it. */
-static const char *const *command_of(struct config *config, const struct config_setting *setting,
-                                     struct problems *problems) {
+/* A list as the library takes it. */
+static const char *const *list_of(struct config *config, const struct config_setting *setting,
+                                  struct problems *problems) {
     if (setting->origin <= CONFIG_DEFAULT)
         return NULL;
     const char **argv = pool_alloc(&config->pool, (setting->item_count + 1) * sizeof(*argv));
@@ -115,21 +141,43 @@ static const char *const *command_of(struct config *config, const struct config_
     }
     for (size_t i = 0; i < setting->item_count; i++)
         argv[i] = setting->items[i];
-    look_for_program(setting, problems);
     return argv;
 }
 
+static const char *const *command_of(struct config *config, const struct config_setting *setting,
+                                     struct problems *problems) {
+    look_for_program(setting, problems);
+    return list_of(config, setting, problems);
+}
+
+static void apply_hooks(struct config *config, struct problems *problems) {
+    for (size_t i = 0; i < config->hook_count; i++) {
+        const char *name = config->hooks[i];
+        const struct config_setting *command = setting_of(config, CONFIG_HOOKS, name, "command");
+        repli_hook hook = REPLI_HOOK_INIT;
+        repli_error err = REPLI_ERROR_INIT;
+        hook.name = name;
+        hook.command = command_of(config, command, problems);
+        hook.events = list_of(config, setting_of(config, CONFIG_HOOKS, name, "events"), problems);
+        hook.timeout_ms = (uint32_t)setting_of(config, CONFIG_HOOKS, name, "timeout_ms")->number;
+        if (repli_config_add_hook(config->agent, &hook, &err) != REPLI_OK)
+            problems_error(problems, command->at, CONFIG_HOOKS ".%s: %s", name, err.message);
+    }
+}
+
 void config_apply_externals(struct config *config, struct problems *problems) {
+    apply_hooks(config, problems);
     for (size_t i = 0; i < config->external_count; i++) {
         const char *name = config->externals[i];
-        const struct config_setting *action = setting_of(config, name, "action");
+        const struct config_setting *action = setting_of(config, CONFIG_EXTERNALS, name, "action");
         repli_external_action external = REPLI_EXTERNAL_ACTION_INIT;
         repli_error err = REPLI_ERROR_INIT;
         external.name = name;
-        external.summary = setting_of(config, name, "summary")->text;
+        external.summary = setting_of(config, CONFIG_EXTERNALS, name, "summary")->text;
         external.action = command_of(config, action, problems);
-        external.check = command_of(config, setting_of(config, name, "check"), problems);
-        external.timeout_ms = setting_of(config, name, "timeout_ms")->number;
+        external.check =
+            command_of(config, setting_of(config, CONFIG_EXTERNALS, name, "check"), problems);
+        external.timeout_ms = setting_of(config, CONFIG_EXTERNALS, name, "timeout_ms")->number;
         if (repli_config_add_external_action(config->agent, &external, &err) != REPLI_OK)
             problems_error(problems, action->at, CONFIG_EXTERNALS ".%s: %s", name, err.message);
     }

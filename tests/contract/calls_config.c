@@ -341,3 +341,39 @@ int32_t fail_repli_config_add_external_action_REPLI_ENOMEM(world *w, repli_error
     PURSE(memory);
     ON_CONFIG(&memory.allocator, (memory.empty = 1, add_external(config, "backup", err)));
 }
+
+static int32_t add_hook(repli_config *config, const char *name, repli_error *err) {
+    char program[] = "program";
+    char type[] = "role";
+    const char *argv[] = {program, NULL};
+    const char *types[] = {type, NULL};
+    repli_hook hook = REPLI_HOOK_INIT;
+    hook.name = name;
+    hook.command = argv;
+    hook.events = types;
+    const int32_t code = repli_config_add_hook(config, &hook, err);
+    SCRIBBLE(hook);
+    SCRIBBLE(argv);
+    SCRIBBLE(types);
+    SCRIBBLE(program);
+    SCRIBBLE(type);
+    return code;
+}
+
+int32_t call_repli_config_add_hook(world *w, repli_error *err) {
+    ON_CONFIG(NULL, add_hook(config, "proxy", err));
+}
+
+int32_t fail_repli_config_add_hook_REPLI_EINVALID(world *w, repli_error *err) {
+    ON_CONFIG(NULL, add_hook(config, "no/name", err));
+}
+
+int32_t fail_repli_config_add_hook_REPLI_ECONFLICT(world *w, repli_error *err) {
+    ON_CONFIG(NULL, add_hook(config, "proxy", NULL) == REPLI_OK ? add_hook(config, "proxy", err)
+                                                                : __LINE__);
+}
+
+int32_t fail_repli_config_add_hook_REPLI_ENOMEM(world *w, repli_error *err) {
+    PURSE(memory);
+    ON_CONFIG(&memory.allocator, (memory.empty = 1, add_hook(config, "proxy", err)));
+}

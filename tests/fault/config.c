@@ -105,6 +105,14 @@ static int32_t add_action(world *w, repli_error *err) {
     return repli_config_add_action(w->config, &kind, NULL, step, w, err);
 }
 
+static int32_t add_hook(world *w, repli_error *err) {
+    repli_hook hook = REPLI_HOOK_INIT;
+    hook.name = "proxy";
+    hook.command = (const char *const[]){"tell-proxy", "--quiet", NULL};
+    hook.events = (const char *const[]){"role", NULL};
+    return repli_config_add_hook(w->config, &hook, err);
+}
+
 static int32_t add_external(world *w, repli_error *err) {
     repli_external_action external = REPLI_EXTERNAL_ACTION_INIT;
     external.name = "backup";
@@ -167,6 +175,10 @@ const operation config_operations[] = {
      .functions = "repli_config_add_action",
      .prepare = world_config,
      .act = add_action},
+    {.name = "add a hook",
+     .functions = "repli_config_add_hook",
+     .prepare = world_config,
+     .act = add_hook},
     {.name = "add an external action",
      .functions = "repli_config_add_external_action",
      .prepare = world_config,

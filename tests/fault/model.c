@@ -240,10 +240,8 @@ const operation model_operations[] = {
     {.name = "use times", .functions = "repli_time_format repli_time_parse", .act = use_time},
     {.name = "use words",
      .functions = "repli_status_name repli_role_name repli_phase_name repli_ended_name "
-                  "repli_error_name repli_scoped_name_reserved repli_version repli_version_number "
-     .functions = "repli_status_name repli_role_name repli_phase_name repli_event_type_name "
-                  "repli_error_name "
-                  "repli_scoped_name_reserved repli_version repli_version_number "
+                  "repli_event_type_name repli_error_name repli_scoped_name_reserved "
+                  "repli_version repli_version_number "
                   "repli_error_clear",
      .act = use_words},
     {.name = "clean up",
