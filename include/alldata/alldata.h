@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include <alldata/gossip.h>
 #include <alldata/keygen.h>
 #include <alldata/storage.h>
 #include <replicante/alloc.h>

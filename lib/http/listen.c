@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/error.h"
 
 enum { PORT_ATTEMPTS = 16, LONGEST_HOST = 256 };
@@ -59,43 +60,12 @@ static int32_t bad_address(repli_error *err, const char *text) {
                         text);
 }
 
-/* Split "host:port" or "[host]:port". */
-static int32_t split(const char *text, char *host, size_t host_size, const char **ret_port,
-                     repli_error *err) {
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL || colon == text)
-        return bad_address(err, text);
-    const char *begin = text;
-    const char *end = colon;
-    if (*begin == '[') {
-        if (end[-1] != ']')
-            return bad_address(err, text);
-        begin++;
-        end--;
-    } else if (memchr(begin, ':', (size_t)(end - begin)) != NULL) {
-        return bad_address(err, text);
-    }
-    if (begin >= end || (size_t)(end - begin) >= host_size)
-        return bad_address(err, text);
-    memcpy(host, begin, (size_t)(end - begin));
-    host[end - begin] = '\0';
-
-    int port = 0;
-    for (const char *digit = colon + 1; *digit != '\0'; digit++) {
-        if (*digit < '0' || *digit > '9' || port > 65535)
-            return bad_address(err, text);
-        port = port * 10 + (*digit - '0');
-    }
-    if (colon[1] == '\0' || port > 65535)
-        return bad_address(err, text);
-    *ret_port = colon + 1;
-    return REPLI_OK;
-}
-
 int32_t repli__http_listen_check_tcp(const char *bind_text, repli_error *err) {
     char host[LONGEST_HOST];
-    const char *port = NULL;
-    return split(bind_text, host, sizeof(host), &port, err);
+    uint16_t port;
+    if (!repli__address_split(bind_text, host, sizeof(host), &port))
+        return bad_address(err, bind_text);
+    return REPLI_OK;
 }
 
 static int is_loopback(const struct sockaddr *address) {
@@ -182,16 +152,16 @@ static int32_t code_of(int unknown) {
 int32_t repli__http_listen_tcp(repli__http_listeners *listeners, int kind, const char *bind_text,
                                uint16_t *ret_port, repli_error *err) {
     char host[LONGEST_HOST];
-    const char *port = NULL;
-    const int32_t code = split(bind_text, host, sizeof(host), &port, err);
-    if (code != REPLI_OK)
-        return code;
+    char port[8];
+    uint16_t number;
+    if (!repli__address_split(bind_text, host, sizeof(host), &number))
+        return bad_address(err, bind_text);
+    snprintf(port, sizeof(port), "%u", number);
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                                    .ai_socktype = SOCK_STREAM};
-    const int any_port = strspn(port, "0") == strlen(port);
     int failed = EADDRINUSE;
     /* A port that is free on one address may be taken on the next: then try another. */
-    for (int i = 0; failed == EADDRINUSE && i < (any_port ? PORT_ATTEMPTS : 1); i++) {
+    for (int i = 0; failed == EADDRINUSE && i < (number == 0 ? PORT_ATTEMPTS : 1); i++) {
         struct addrinfo *addresses;
         const int unknown = getaddrinfo(host, port, &hints, &addresses);
         if (unknown == EAI_SYSTEM)

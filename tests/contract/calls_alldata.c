@@ -446,6 +446,8 @@ int32_t alldata_begin(world *w, repli_error *err) {
     put_in_place(w, path, "events");
     int32_t code = alldata_keygen_new(&options, NULL, &w->keygen, err);
     if (code == REPLI_OK)
+        code = gossip_begin(w, err);
+    if (code == REPLI_OK)
         code = open_storage(path, NULL, NULL, &w->events, err);
     late.key = "20261121T100000000000000000";
     late.key_size = ALLDATA_KEY_LENGTH;
@@ -464,6 +466,7 @@ void alldata_end(world *w) {
     alldata_scan_free(w->scan);
     alldata_storage_free(w->events);
     alldata_keygen_free(w->keygen);
+    gossip_end(w);
     char path[256];
     put_in_place(w, path, "events");
     remove_storage(path);

@@ -12,6 +12,7 @@ typedef struct world {
     char done_id[REPLI_UUID_SIZE];
     repli_snapshot *snapshot;
     alldata_keygen *keygen;
+    alldata_gossip *gossip;
     alldata_storage *events;
     alldata_scan *scan; /* of them, that was begun */
     int forked; /* this is a child, to which host does not belong */
@@ -65,6 +66,9 @@ extern char nowhere;
 /* calls_alldata.c: what of the world is AllData's. */
 int32_t alldata_begin(world *w, repli_error *err);
 void alldata_end(world *w);
+/* calls_gossip_alldata.c, for the two above. */
+int32_t gossip_begin(world *w, repli_error *err);
+void gossip_end(world *w);
 
 /* Memory that has run out. */
 const repli_allocator *no_memory(void);

@@ -216,6 +216,61 @@ void world_end_alldata(world *w) {
     nftw(w->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Membership. */
+
+static int32_t open_gossip(world *w, alldata_gossip **ret_gossip, repli_error *err) {
+    static const char *const seeds[] = {"127.0.0.1:9"};
+    alldata_gossip_options options = ALLDATA_GOSSIP_OPTIONS_INIT;
+    options.id = "ad1";
+    options.listen = "127.0.0.1:0";
+    options.seeds = seeds;
+    options.seed_count = 1;
+    options.http_port = 8881;
+    options.zone = "A";
+    return alldata_gossip_new(&options, &w->memory, ret_gossip, err);
+}
+
+static int32_t make_gossip(world *w, repli_error *err) {
+    alldata_gossip *gossip;
+    const int32_t code = open_gossip(w, &gossip, err);
+    if (code == REPLI_OK)
+        w->made = gossip;
+    return code;
+}
+
+static void drop_gossip(void *made) {
+    alldata_gossip_free(made);
+}
+
+static int32_t count_peer(const alldata_peer *peer, void *user_data) {
+    (void)peer;
+    (*(int *)user_data)++;
+    return 0;
+}
+
+/* What is not sent for want of memory is sent another time. */
+static int32_t use_gossip(world *w, repli_error *err) {
+    alldata_gossip_counters counters = ALLDATA_GOSSIP_COUNTERS_INIT;
+    alldata_gossip *gossip;
+    int peers = 0;
+    int32_t code = open_gossip(w, &gossip, err);
+    if (code != REPLI_OK)
+        return code;
+    EXPECT(w, alldata_gossip_port(gossip) > 0);
+    EXPECT(w, alldata_gossip_fd(gossip) >= 0);
+    EXPECT(w, alldata_gossip_deadline(gossip) != UINT64_MAX);
+    code = alldata_gossip_set(gossip, "weight", "1", 1, err);
+    if (code == REPLI_OK)
+        code = alldata_gossip_get(gossip, "ad1", "weight", &w->text, err);
+    if (code == REPLI_OK)
+        code = alldata_gossip_dispatch(gossip, err);
+    EXPECT(w, alldata_gossip_peers(gossip, count_peer, &peers, NULL) == REPLI_OK && peers == 0);
+    EXPECT(w, alldata_gossip_count(gossip, &counters, NULL) == REPLI_OK);
+    EXPECT(w, code != REPLI_OK || alldata_gossip_start(gossip, NULL) == REPLI_ESTATE);
+    alldata_gossip_free(gossip);
+    return code;
+}
+
 const operation alldata_operations[] = {
     {.name = "draw a number for a generator of keys",
      .functions = "alldata_keygen_new",
@@ -277,5 +332,14 @@ const operation alldata_operations[] = {
      .flags = OPERATION_ONCE,
      .prepare = prepare_events,
      .act = close_storage},
+    {.name = "make a membership",
+     .functions = "alldata_gossip_new alldata_gossip_free",
+     .act = make_gossip,
+     .drop = drop_gossip},
+    {.name = "use a membership",
+     .functions = "alldata_gossip_port alldata_gossip_fd alldata_gossip_deadline "
+                  "alldata_gossip_set alldata_gossip_get alldata_gossip_dispatch "
+                  "alldata_gossip_peers alldata_gossip_count alldata_gossip_start",
+     .act = use_gossip},
     {.name = NULL},
 };

@@ -157,15 +157,30 @@ void alldata__check_again(alldata__membership *m, alldata__peer *peer) {
         alldata__bury(m, peer);
         return;
     }
-    if (peer->ours)
-        alldata__rumour(m, peer);
+    ask(m, peer);
+    /* Once may be chance. */
+    if (peer->ours && peer->checks == ALLDATA__CHECKS)
+        alldata__suspect(m, peer);
+}
+
+void alldata__check_suspect(alldata__membership *m, alldata__peer *peer) {
+    if (peer->checks > 0)
+        return;
+    peer->checks = 1;
     ask(m, peer);
 }
 
-void alldata__rumour(alldata__membership *m, alldata__peer *peer) {
+void alldata__suspect(alldata__membership *m, alldata__peer *peer) {
     if (alldata__within(m, peer->suspected_ns, ALLDATA__RUMOUR_ROUNDS))
         return;
     peer->suspected_ns = m->rumoured_ns = m->now.ns;
+    m->has_rumours = 1;
+}
+
+void alldata__spread(alldata__membership *m) {
+    if (!m->has_rumours)
+        return;
+    m->has_rumours = 0;
     for (int i = 0; i < ALLDATA__TELLERS; i++) {
         alldata__peer *other = alldata__random_peer(m, ALLDATA__LIVE, 1);
         if (other != NULL)

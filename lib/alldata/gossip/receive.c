@@ -146,8 +146,8 @@ static void take_suspects(alldata__membership *m, const alldata__peer *sender,
         if (peer == NULL || peer == sender || peer->state != ALLDATA__LIVE || !peer->ours ||
             m->now.ns - peer->phi.last_ns < m->round_ns * 3 / 10)
             continue;
-        alldata__check(m, peer);
-        alldata__rumour(m, peer);
+        alldata__check_suspect(m, peer);
+        alldata__suspect(m, peer);
     }
 }
 
@@ -170,6 +170,7 @@ static void take_frame(alldata__membership *m, const alldata__frame *frame) {
     if (frame->ask && !answered)
         alldata__send_sign(m, &frame->address, 0);
     m->sender = NULL;
+    alldata__spread(m);
 }
 
 void alldata__membership_receive(alldata__membership *m, alldata__now now, const char *text,

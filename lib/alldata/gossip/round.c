@@ -2,7 +2,7 @@
 
 /* Time. */
 
-/* Whoever slept hears nothing from others that is their fault. */
+/* Whoever slept, or comes late, blames nobody for not having spoken. */
 static void forgive(alldata__membership *m, uint64_t slept_ns) {
     for (size_t i = 0; i < m->peers.count; i++) {
         alldata__peer *peer = m->peers.items[i];
@@ -127,7 +127,10 @@ static uint64_t peer_due_ns(const alldata__peer *peer) {
 }
 
 void alldata__membership_tick(alldata__membership *m, alldata__now now) {
+    const uint64_t due_ns = alldata__membership_due_ns(m);
     alldata__enter(m, now);
+    if (m->now.ns > due_ns && m->now.ns - due_ns > m->round_ns / 5)
+        forgive(m, m->now.ns - due_ns);
     for (size_t i = 0; i < m->peers.count; i++) {
         alldata__peer *peer = m->peers.items[i];
         if (peer_due_ns(peer) > m->now.ns)
@@ -139,6 +142,7 @@ void alldata__membership_tick(alldata__membership *m, alldata__now now) {
     }
     if (m->now.ns >= m->round_due_ns)
         run_round(m);
+    alldata__spread(m);
 }
 
 uint64_t alldata__membership_due_ns(const alldata__membership *m) {

@@ -37,6 +37,7 @@ struct alldata__membership {
     repli_buf frame;        /* being written */
     alldata__peer *gone;    /* told of as forgotten, and to be freed */
     int has_news;
+    int has_rumours; /* to be spread */
 };
 
 /* Take the time of a call. */
@@ -61,12 +62,16 @@ void alldata__bury(alldata__membership *m, alldata__peer *peer);
 void alldata__check(alldata__membership *m, alldata__peer *peer);
 /* The same, when it is being asked by other means. */
 void alldata__expect(const alldata__membership *m, alldata__peer *peer);
+/* The same for one that gave others none: that counts for one that it did not give us. */
+void alldata__check_suspect(alldata__membership *m, alldata__peer *peer);
 /* There was none in time. */
 void alldata__check_again(alldata__membership *m, alldata__peer *peer);
 /* Ask hearsay whether it is there. */
 void alldata__try(alldata__membership *m, alldata__peer *peer);
-/* Tell others of a suspect, unless that was done. */
-void alldata__rumour(alldata__membership *m, alldata__peer *peer);
+/* Others are to be told of it, unless they were. */
+void alldata__suspect(alldata__membership *m, alldata__peer *peer);
+/* Tell them, of all at once. */
+void alldata__spread(alldata__membership *m);
 
 /* Frames (send.c). */
 
