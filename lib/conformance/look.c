@@ -41,6 +41,11 @@ void look_take(struct subject *s, int64_t deadline_ms, struct look *look) {
     memset(look, 0, sizeof(*look));
     for (int i = 0; i < REPLI__ASK_COUNT; i++)
         subject_ask(s, i, &op, &look->answers[i]);
+    for (int i = 0; i < REPLI__ASK_COUNT; i++)
+        if (look->answers[i].late)
+            board_fail(s->bench->board, RULE_EMIT_ACCEPTED,
+                       "something was emitted to the sink of %s after that had returned",
+                       subject_method(i));
     sum_up(look);
     judge_reason(s->bench->board, look);
     judge_shards(s->bench->board, &look->answers[REPLI__ASK_SHARDS].sink);

@@ -17,7 +17,8 @@ struct head {
 /* What is no text, and no number that anyone expects: whoever reads memory that was never written
  * to, or is released, is seen to do so. */
 static void spoil(void *ptr, size_t size) {
-    memset(ptr, 0xFF, size);
+    for (volatile unsigned char *at = ptr; size > 0; size--) /* though free() comes next */
+        *at++ = 0xFF;
 }
 
 static int runs_out(struct memory *memory) {
@@ -70,6 +71,15 @@ static void *change(void *ptr, size_t size, void *user_data) {
     memcpy(fresh, ptr, head->size < size ? head->size : size);
     give_back(ptr, user_data);
     return fresh;
+}
+
+char *memory_lend(const char *text) {
+    return strdup(text);
+}
+
+void memory_end_loan(char *text) {
+    if (text != NULL)
+        spoil(text, strlen(text));
 }
 
 void memory_init(struct memory *memory, struct board *board) {

@@ -19,4 +19,9 @@ struct memory {
 
 void memory_init(struct memory *memory, struct board *board);
 
+/* Text that a call borrows: NULL if there is no memory. */
+char *memory_lend(const char *text);
+/* The call is over: whoever kept the text finds none. May be NULL. */
+void memory_end_loan(char *text);
+
 #endif

@@ -34,6 +34,8 @@ struct deed {
     struct bench *bench;
     struct subject subject;
     const struct order *order;
+    char *args;    /* as the last step had them: not to be freed before others are there, which
+                      would else take their place */
     char *payload; /* what the last step left; NULL: nothing */
     uint64_t number;
     int32_t phase;
@@ -73,11 +75,14 @@ static void take_outcome(struct deed *deed, const struct subject_answer *answer,
 static void do_step(struct deed *deed, uint32_t flags, char **ret_payload) {
     struct subject *s = &deed->subject;
     struct subject_answer answer;
+    char *args = memory_lend(deed->order->args);
+    free(deed->args);
+    deed->args = args;
     const repli_action action = {.struct_size = sizeof(action),
                                  .phase = REPLI_PHASE_RUNNING,
                                  .id = "00000000-0000-4000-8000-000000000001",
                                  .kind = deed->order->kind,
-                                 .args_json = deed->order->args,
+                                 .args_json = args != NULL ? args : "null",
                                  .requester = "check",
                                  .created_ns = repli__wall_ns(),
                                  .scheduled_ns = repli__wall_ns(),
@@ -91,6 +96,7 @@ static void do_step(struct deed *deed, uint32_t flags, char **ret_payload) {
     board_enter(deed->bench->board, "action_step", op.deadline_ns);
     answer.raw = s->driver.action_step(s->self, &op, &step, &answer.sink, &answer.error);
     subject_conclude(s, "action_step", op.deadline_ns, &answer);
+    memory_end_loan(args);
     take_outcome(deed, &answer, ret_payload);
     repli__sink_dispose(&answer.sink);
 }
@@ -147,6 +153,7 @@ static int do_it(struct bench *bench, const struct order *order, int interrupted
         board_fail(bench->board, rule, "%.100s is still RUNNING after %llu steps", order->kind,
                    (unsigned long long)deed.number);
     free(deed.payload);
+    free(deed.args);
     subject_close(&deed.subject);
     return deed.phase == REPLI_PHASE_DONE;
 }

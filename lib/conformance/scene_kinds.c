@@ -65,9 +65,14 @@ static void judge_stable(struct board *board, const repli_sink *one, const repli
 }
 
 static int32_t validate(struct subject *s, const char *kind, const char *args, repli_error *err) {
+    char *lent = memory_lend(args);
+    if (lent == NULL)
+        return REPLI_ENOMEM;
     board_enter(s->bench->board, "action_validate", 0);
-    const int32_t code = s->driver.action_validate(s->self, kind, args, strlen(args), err);
+    const int32_t code = s->driver.action_validate(s->self, kind, lent, strlen(lent), err);
     board_leave(s->bench->board);
+    memory_end_loan(lent);
+    free(lent);
     return code;
 }
 

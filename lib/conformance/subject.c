@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <replicante/model.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "conformance/surroundings.h"
@@ -24,6 +26,7 @@ static repli_host library(void) {
 
 static int is_to_refuse(repli_sink *sink) {
     struct subject_answer *answer = (struct subject_answer *)sink;
+    answer->late = sink->takes == REPLI__SINK_CLOSED;
     if (++answer->emitted != answer->refuse_at)
         return 0;
     repli__error(&sink->error, REPLI_EFULL, "check", "refused to see what happens");
@@ -51,8 +54,14 @@ static int32_t emit_version(repli_sink *sink, const repli_store_version *version
 static int32_t emit_address(repli_sink *sink, const repli_address *address) {
     EMIT(EMIT_ADDRESS, emit_address, sink, address);
 }
+static int is_own_name(const repli_attribute *attribute) {
+    return attribute != NULL && attribute->name != NULL &&
+           repli_scoped_name_validate(attribute->name, NULL) == REPLI_OK &&
+           !repli_scoped_name_reserved(attribute->name);
+}
 static int32_t emit_attribute(repli_sink *sink, const repli_attribute *attribute) {
-    EMIT(EMIT_ATTRIBUTE, emit_attribute, sink, attribute);
+    const int which = is_own_name(attribute) ? EMIT_ATTRIBUTE : EMIT_ATTRIBUTE_NAME;
+    EMIT(which, emit_attribute, sink, attribute);
 }
 static int32_t emit_cluster_id(repli_sink *sink, const char *cluster_id) {
     EMIT(EMIT_CLUSTER_ID, emit_cluster_id, sink, cluster_id);
@@ -119,7 +128,7 @@ int32_t subject_open_now(struct subject *s, const char *config_json, repli_error
     if (code != REPLI_OK)
         return code;
     code = open_it(s, config, err);
-    memset(config, 0x5A, strlen(config)); /* it was borrowed for the call only */
+    memory_end_loan(config);
     free(config);
     if (code > REPLI_OK)
         return repli__error(err, REPLI_EINTERNAL, "check", "open() returned %d", code);
@@ -213,9 +222,9 @@ static void judge_code(struct subject *s, const char *method, const struct subje
 /* The rule that a record which is refused breaks. */
 static void judge_refusal(struct subject *s, const char *method,
                           const struct subject_answer *answer) {
-    const enum rule_id rule = answer->refused == EMIT_SHARD       ? RULE_SHARDS_VALID
-                              : answer->refused == EMIT_ATTRIBUTE ? RULE_ATTRIBUTES_SCOPED
-                                                                  : RULE_EMIT_ACCEPTED;
+    const enum rule_id rule = answer->refused == EMIT_SHARD            ? RULE_SHARDS_VALID
+                              : answer->refused == EMIT_ATTRIBUTE_NAME ? RULE_ATTRIBUTES_SCOPED
+                                                                       : RULE_EMIT_ACCEPTED;
     if (answer->refused != 0 && answer->sink.error.code != REPLI_OK &&
         answer->sink.error.code != REPLI_ENOMEM && answer->refuse_at == 0)
         board_fail(s->bench->board, rule, "%s: %s", method, answer->sink.error.message);

@@ -28,6 +28,7 @@ enum {
     EMIT_VERSION,
     EMIT_ADDRESS,
     EMIT_ATTRIBUTE,
+    EMIT_ATTRIBUTE_NAME,
     EMIT_CLUSTER_ID,
     EMIT_SHARD,
     EMIT_KIND,
@@ -41,6 +42,7 @@ struct subject_answer {
     int32_t raw;     /* as the driver returned it */
     repli_error error;
     int refused; /* EMIT_*, the first that was; 0: none */
+    int late;    /* something was emitted after the call had returned */
     size_t emitted;
     size_t refuse_at; /* number of the emission to refuse; 0: none */
 };
