@@ -35,6 +35,10 @@ static int32_t emit(const call *c, int32_t phase, const char *payload, int64_t n
     outcome.phase = phase;
     outcome.payload_json = payload;
     outcome.next_step_ms = next_step_ms;
+    char waiting_for[200];
+    text_argument(c, "waiting_for", waiting_for, sizeof(waiting_for));
+    if (phase == REPLI_PHASE_RUNNING && waiting_for[0] != '\0')
+        outcome.waiting_for = waiting_for;
     return c->self->host->emit_outcome(c->sink, &outcome);
 }
 
@@ -110,7 +114,7 @@ static const struct {
     {{sizeof(repli_action_kind), 0, "fake.test/echo", "Gives its arguments back", "anything"},
      step_echo},
     {{sizeof(repli_action_kind), REPLI_KIND_CANCEL_BETWEEN_STEPS, "fake.test/steps", "Counts steps",
-      "steps (3), pause_ms between them (0)"},
+      "steps (3), pause_ms between them (0), waiting_for (text)"},
      step_steps},
     {{sizeof(repli_action_kind), 0, "fake.test/slow", "Takes its time",
       "ms (1000); stops when it is cancelled"},

@@ -1,7 +1,9 @@
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "datadir.h"
 #include "files.h"
@@ -189,7 +191,65 @@ static int32_t copy(repli__pg_task *task, repli_error *err) {
                                repli__pg_task_fact(task, "source"));
 }
 
+/* What does not end when asked is killed; its files are going to be removed. */
+static int32_t end_copy(const repli__pg_task *task, const repli__pg_job *job, repli_error *err) {
+    enum { PAUSE_MS = 50, PATIENCE_MS = 2000 };
+    repli__pg *pg = task->pg;
+    const struct timespec pause = {0, PAUSE_MS * 1000 * 1000};
+    repli__pg_job_state seen;
+    int32_t code = repli__pg_job_look(pg, job, &seen, err);
+    for (int ms = 0; code == REPLI_OK && seen.state == REPLI__PG_JOB_RUNNING; ms += PAUSE_MS) {
+        if (pg->host->cancelled(task->op))
+            return repli__pg_fail(pg, err, REPLI_ETIMEOUT, NULL,
+                                  "pg_basebackup was told to end and still runs");
+        if (ms >= PATIENCE_MS)
+            pg->host->process_signal(pg->host, &seen.process, SIGKILL, NULL);
+        else if (ms == 0)
+            code = repli__pg_job_kill(pg, &seen, err);
+        nanosleep(&pause, NULL);
+        if (code == REPLI_OK)
+            code = repli__pg_job_look(pg, job, &seen, err);
+    }
+    return code;
+}
+
+/* The node becomes as it was, which is what the next join wants, too. */
+static int32_t cancel_copy(repli__pg_task *task, repli_error *err) {
+    repli__pg *pg = task->pg;
+    const repli__pg_job job = {"copy", task->id};
+    int32_t code = end_copy(task, &job, err);
+    if (code == REPLI_OK && repli__pg_datadir_state(pg) != REPLI__PG_DATADIR_EMPTY)
+        code = repli__pg_datadir_empty(pg, err);
+    if (code == REPLI_OK)
+        code = repli__pg_datadir_unmark(pg, err);
+    if (code != REPLI_OK)
+        return code;
+    return repli__pg_fail(pg, err, REPLI_ECANCELLED, NULL,
+                          "the copy was ended %s, and %s is empty as before; the replication slot "
+                          "stays at the source",
+                          task->ends ? "at its deadline" : "on request", pg->config.data_directory);
+}
+
+/* A node that holds a copy is brought to its end: it lacks little. */
+static int32_t cancel(repli__pg_task *task, repli_error *err) {
+    if (repli__pg_task_in(task, ""))
+        return repli__pg_fail(task->pg, err, REPLI_ECANCELLED, NULL,
+                              "ended before anything was copied; %s is as before",
+                              task->pg->config.data_directory);
+    if (repli__pg_task_in(task, "copy"))
+        return cancel_copy(task, err);
+    if (!task->ends)
+        return repli__pg_follow(task, err);
+    return repli__pg_fail(task->pg, err, REPLI_ECANCELLED, NULL,
+                          "the copy is complete and stays in %s, but the server did not follow "
+                          "%s:%s by the deadline (step %s)",
+                          task->pg->config.data_directory, task->args.source_host,
+                          task->args.source_port, task->stage);
+}
+
 int32_t repli__pg_act_join(repli__pg_task *task, repli_error *err) {
+    if (task->cancelled)
+        return cancel(task, err);
     if (repli__pg_task_in(task, ""))
         return check(task, err);
     if (repli__pg_task_in(task, "copy"))

@@ -41,7 +41,8 @@ static const struct {
      NODE | SLOT | ADDRESS,
      0,
      repli__pg_act_add},
-    {{(uint32_t)sizeof(repli_action_kind), 0, "agent.replicante.io/cluster.join",
+    {{(uint32_t)sizeof(repli_action_kind), REPLI_KIND_CANCEL_BY_STEP,
+      "agent.replicante.io/cluster.join",
       "Make this node a standby: copy a running server into the empty data directory, start, and "
       "wait until it streams",
       SOURCE_TEXT "; " SLOT_TEXT "; max_rate: most bytes a second to copy, such as \"32M\" "
@@ -246,7 +247,9 @@ int32_t repli__pg_action_step(void *self, repli_op *op, const repli_step *step, 
                            .op = op,
                            .sink = sink,
                            .id = action->id,
-                           .interrupted = (step->flags & REPLI_STEP_INTERRUPTED) != 0};
+                           .interrupted = (step->flags & REPLI_STEP_INTERRUPTED) != 0,
+                           .cancelled = (step->flags & REPLI_STEP_CANCELLED) != 0,
+                           .ends = (step->flags & REPLI_STEP_DEADLINE) != 0};
     const int32_t code =
         read_args(pg, index, action->args_json, strlen(action->args_json), &task.args, err);
     if (code != REPLI_OK)

@@ -39,14 +39,14 @@ void repli__pg_task_load(repli__pg_task *task, const char *payload_json) {
     if (payload_json) {
         const size_t size = strlen(payload_json);
         host->json_string(host, payload_json, size, "step", task->stage, sizeof(task->stage), NULL);
-        host->json_string(host, payload_json, size, "since", task->since, sizeof(task->since),
+        host->json_string(host, payload_json, size, "entered", task->entered, sizeof(task->entered),
                           NULL);
         for (size_t i = 0; i < FACT_COUNT; i++)
             host->json_string(host, payload_json, size, fact_names[i], task->facts[i].value,
                               sizeof(task->facts[i].value), NULL);
     }
-    if (!*task->since)
-        now_text(task->since);
+    if (!*task->entered)
+        now_text(task->entered);
 }
 
 int repli__pg_task_in(const repli__pg_task *task, const char *stage) {
@@ -67,7 +67,7 @@ void repli__pg_task_set(repli__pg_task *task, const char *name, const char *valu
 }
 
 int64_t repli__pg_task_seconds(const repli__pg_task *task) {
-    return (int64_t)(time(NULL) - parse_time(task->since));
+    return (int64_t)(time(NULL) - parse_time(task->entered));
 }
 
 int repli__pg_task_late(const repli__pg_task *task) {
@@ -91,8 +91,7 @@ static int32_t emit(repli__pg_task *task, int32_t phase, int64_t next_step_ms,
     repli__pg_text_add(&text, "{");
     if (phase == REPLI_PHASE_RUNNING) {
         add_member(&text, "step", task->stage);
-        add_member(&text, "waiting_for", waiting_for);
-        add_member(&text, "since", task->since);
+        add_member(&text, "entered", task->entered);
     }
     for (size_t i = 0; i < FACT_COUNT; i++)
         add_member(&text, fact_names[i], task->facts[i].value);
@@ -105,6 +104,7 @@ static int32_t emit(repli__pg_task *task, int32_t phase, int64_t next_step_ms,
     outcome.phase = phase;
     outcome.payload_json = repli__pg_text_get(&text);
     outcome.next_step_ms = next_step_ms;
+    outcome.waiting_for = waiting_for;
     const int32_t code = outcome.payload_json ? host->emit_outcome(task->sink, &outcome)
                                               : repli__pg_nomem(task->pg, err);
     repli__pg_text_free(&text);
@@ -113,8 +113,8 @@ static int32_t emit(repli__pg_task *task, int32_t phase, int64_t next_step_ms,
 
 int32_t repli__pg_task_go(repli__pg_task *task, const char *stage, repli_error *err) {
     snprintf(task->stage, sizeof(task->stage), "%s", stage);
-    now_text(task->since);
-    return emit(task, REPLI_PHASE_RUNNING, 0, "", NULL, err);
+    now_text(task->entered);
+    return emit(task, REPLI_PHASE_RUNNING, 0, NULL, NULL, err);
 }
 
 int32_t repli__pg_task_wait(repli__pg_task *task, int64_t milliseconds,
@@ -132,5 +132,5 @@ int32_t repli__pg_task_done(repli__pg_task *task, repli_error *err) {
     static const char *const inner[] = {"attempt", "progress"};
     for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++)
         repli__pg_task_set(task, inner[i], "");
-    return emit(task, REPLI_PHASE_DONE, -1, "", NULL, err);
+    return emit(task, REPLI_PHASE_DONE, -1, NULL, NULL, err);
 }

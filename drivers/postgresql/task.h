@@ -21,17 +21,19 @@ typedef struct repli__pg_args {
 
 /*
  * One step of an action. An action is a row of stages; the payload holds the name of the one it is
- * in, what it waits for and since when, and the facts that later stages need.
+ * in and when that was entered, and the facts that later stages need.
  */
 typedef struct repli__pg_task {
     repli__pg *pg;
     const repli_op *op;
     repli_sink *sink;
     const char *id;  /* of the action */
-    int interrupted; /* the agent was stopped during this step */
+    int interrupted; /* this step may have happened, at least in part */
+    int cancelled;   /* the action is to end */
+    int ends;        /* at its deadline: there is no other step */
     repli__pg_args args;
-    char stage[24]; /* empty at the beginning */
-    char since[24]; /* when the stage was entered */
+    char stage[24];   /* empty at the beginning */
+    char entered[24]; /* when the stage was */
     struct {
         const char *name;
         char value[160];

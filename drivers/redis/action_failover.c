@@ -83,25 +83,47 @@ static int32_t begin(repli__redis_task *task, repli__redis_peer *here, repli_err
     return code ? code : repli__redis_task_go(task, "failover", 20, err);
 }
 
-/* The server's own timeout does not cover the last phase, in which it takes no writes: a replica
- * that hangs would hold it there for ever. */
-static int32_t give_up(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
-    repli_error error = REPLI_ERROR_INIT;
-    const int32_t code =
-        repli__redis_peer_do(task, here, REPLI__REDIS_COMMAND("FAILOVER", "ABORT"), &error);
-    if (code != REPLI_OK)
-        return repli__redis_pass(task->redis, err, &error,
-                                 "the failover took too long, and could not be aborted");
-    return repli__redis_fail(task->redis, err, REPLI_ETIMEOUT, NULL,
-                             "the failover was aborted after %lld s, and this node is the primary "
-                             "as before: the replica did not catch up or does not answer",
-                             (long long)task->args.timeout_s);
-}
-
 /* Towards the end of it the server calls itself a replica already. */
 static int is_in_progress(const repli__redis_observation *seen) {
     return repli__redis_info_differs(repli__redis_info(seen), "master_failover_state",
                                      "no-failover");
+}
+
+/* The server's own timeout does not cover the last phase, in which it takes no writes: a replica
+ * that hangs would hold it there for ever. */
+static int32_t abort_it(repli__redis_task *task, repli__redis_peer *here, int32_t code,
+                        const char *why, repli_error *err) {
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t aborted =
+        repli__redis_peer_do(task, here, REPLI__REDIS_COMMAND("FAILOVER", "ABORT"), &error);
+    if (aborted != REPLI_OK)
+        return repli__redis_pass(task->redis, err, &error,
+                                 "the failover is to end, but could not be aborted");
+    return repli__redis_fail(task->redis, err, code, NULL,
+                             "the failover was aborted %s, and this node is the primary as before: "
+                             "the replica did not catch up or does not answer",
+                             why);
+}
+
+static int32_t give_up(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
+    char why[40];
+    snprintf(why, sizeof(why), "after %" PRId64 " s", task->args.timeout_s);
+    return abort_it(task, here, REPLI_ETIMEOUT, why, err);
+}
+
+/* It is to end. What has happened is not undone: the node would have to take over once more. */
+static int32_t cancel(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
+    if (is_in_progress(&here->seen))
+        return abort_it(task, here, REPLI_ECANCELLED, task->ends ? "at its deadline" : "on request",
+                        err);
+    if (!here->seen.replica)
+        return repli__redis_fail(task->redis, err, REPLI_ECANCELLED, NULL,
+                                 "no failover is in progress, and this node is the primary");
+    if (here->seen.link_up || !task->ends)
+        return settle(task, here, err);
+    return repli__redis_fail(task->redis, err, REPLI_ECANCELLED, NULL,
+                             "the failover took place, but the link of this node to the new "
+                             "primary does not stand yet");
 }
 
 static int32_t failover_plain(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
@@ -111,10 +133,14 @@ static int32_t failover_plain(repli__redis_task *task, repli__redis_peer *here, 
             return repli__redis_fail(task->redis, err, REPLI_ECONFLICT, NULL,
                                      "another failover is in progress, which is none of this "
                                      "agent's");
+        if (task->cancelled)
+            return cancel(task, here, err);
         return repli__redis_task_late(task)
                    ? give_up(task, here, err)
                    : repli__redis_task_wait(task, err, "the replica to catch up and take over");
     }
+    if (task->cancelled)
+        return cancel(task, here, err);
     if (here->seen.replica)
         return settle(task, here, err);
     if (ours)
@@ -146,6 +172,13 @@ static int32_t failover_cluster(repli__redis_task *task, repli__redis_peer *here
                                 repli_error *err) {
     if (here->seen.replica)
         return settle(task, here, err);
+    /* A replica that was told so takes over or gives up by itself within seconds. */
+    if (task->cancelled && repli__redis_task_in(task, "failover") &&
+        repli__redis_task_seconds(task) < ASK_AGAIN_S)
+        return repli__redis_task_wait(task, err, "the replica to take over");
+    if (task->cancelled)
+        return repli__redis_fail(task->redis, err, REPLI_ECANCELLED, NULL,
+                                 "no replica has taken over, and this node is the primary");
     if (repli__redis_task_in(task, "failover") && repli__redis_task_seconds(task) < ASK_AGAIN_S)
         return repli__redis_task_wait(task, err, "the replica to take over");
     if (repli__redis_task_late(task))

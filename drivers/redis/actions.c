@@ -39,7 +39,8 @@ static const struct {
      0,
      60,
      repli__redis_act_init},
-    {{(uint32_t)sizeof(repli_action_kind), 0, "agent.replicante.io/cluster.add",
+    {{(uint32_t)sizeof(repli_action_kind), REPLI_KIND_CANCEL_BETWEEN_STEPS,
+      "agent.replicante.io/cluster.add",
       "Take another node into the cluster of this one, in replication mode as its replica",
       "address: \"host:port\" of the other node; " REPLICATE_TEXT FORCE_JOIN_TEXT TIMEOUT_TEXT
       " (600)"},
@@ -47,7 +48,8 @@ static const struct {
      0,
      600,
      repli__redis_act_add},
-    {{(uint32_t)sizeof(repli_action_kind), 0, "agent.replicante.io/cluster.join",
+    {{(uint32_t)sizeof(repli_action_kind), REPLI_KIND_CANCEL_BETWEEN_STEPS,
+      "agent.replicante.io/cluster.join",
       "Make this node a member of another one's cluster, in replication mode as its replica",
       "source: \"host:port\" of a member, in replication mode of the primary; " REPLICATE_TEXT
           FORCE_JOIN_TEXT TIMEOUT_TEXT " (600)"},
@@ -63,7 +65,7 @@ static const struct {
      0,
      60,
      repli__redis_act_remove},
-    {{(uint32_t)sizeof(repli_action_kind), 0, "redis.io/failover",
+    {{(uint32_t)sizeof(repli_action_kind), REPLI_KIND_CANCEL_BY_STEP, "redis.io/failover",
       "Hand the role of primary over to a replica without losing a write",
       "to: address or id of the replica (any); " TIMEOUT_TEXT ", after which it is aborted (60)"},
      TO | TIMEOUT,
@@ -196,7 +198,9 @@ int32_t repli__redis_action_step(void *self, repli_op *op, const repli_step *ste
     repli__redis_task task = {.redis = redis,
                               .op = op,
                               .sink = sink,
-                              .interrupted = (step->flags & REPLI_STEP_INTERRUPTED) != 0};
+                              .interrupted = (step->flags & REPLI_STEP_INTERRUPTED) != 0,
+                              .cancelled = (step->flags & REPLI_STEP_CANCELLED) != 0,
+                              .ends = (step->flags & REPLI_STEP_DEADLINE) != 0};
     const int32_t code =
         read_args(redis, index, action->args_json, strlen(action->args_json), &task.args, err);
     if (code != REPLI_OK)

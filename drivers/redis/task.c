@@ -33,7 +33,7 @@ void repli__redis_task_load(repli__redis_task *task, const char *payload_json) {
         char *text;
         size_t size;
     } members[] = {{"step", task->stage, sizeof(task->stage)},
-                   {"since", task->since, sizeof(task->since)},
+                   {"entered", task->entered, sizeof(task->entered)},
                    {"begun", task->begun, sizeof(task->begun)},
                    {"primary", task->primary, sizeof(task->primary)}};
     for (size_t i = 0; payload_json && i < sizeof(members) / sizeof(*members); i++)
@@ -41,8 +41,8 @@ void repli__redis_task_load(repli__redis_task *task, const char *payload_json) {
                           members[i].text, members[i].size, NULL);
     if (!*task->begun)
         now_text(task->begun);
-    if (!*task->since)
-        now_text(task->since);
+    if (!*task->entered)
+        now_text(task->entered);
 }
 
 int repli__redis_task_in(const repli__redis_task *task, const char *stage) {
@@ -50,7 +50,7 @@ int repli__redis_task_in(const repli__redis_task *task, const char *stage) {
 }
 
 int64_t repli__redis_task_seconds(const repli__redis_task *task) {
-    return seconds_since(task->since);
+    return seconds_since(task->entered);
 }
 
 int repli__redis_task_late(const repli__redis_task *task) {
@@ -79,8 +79,7 @@ static int32_t emit(repli__redis_task *task, int32_t phase, int64_t next_step_ms
     char json[PAYLOAD_SIZE + 2] = "{";
     if (phase == REPLI_PHASE_RUNNING) {
         add_member(json, "step", task->stage);
-        add_member(json, "waiting_for", waiting_for);
-        add_member(json, "since", task->since);
+        add_member(json, "entered", task->entered);
     }
     add_member(json, "begun", task->begun);
     add_member(json, "primary", task->primary);
@@ -88,6 +87,7 @@ static int32_t emit(repli__redis_task *task, int32_t phase, int64_t next_step_ms
     repli_outcome outcome = REPLI_OUTCOME_INIT;
     outcome.phase = phase;
     outcome.payload_json = json;
+    outcome.waiting_for = waiting_for;
     outcome.next_step_ms = next_step_ms;
     return task->redis->host->emit_outcome(task->sink, &outcome);
 }
@@ -96,8 +96,8 @@ int32_t repli__redis_task_go(repli__redis_task *task, const char *stage, int64_t
                              repli_error *err) {
     (void)err;
     snprintf(task->stage, sizeof(task->stage), "%s", stage);
-    now_text(task->since);
-    return emit(task, REPLI_PHASE_RUNNING, milliseconds, "");
+    now_text(task->entered);
+    return emit(task, REPLI_PHASE_RUNNING, milliseconds, NULL);
 }
 
 int32_t repli__redis_task_wait(repli__redis_task *task, repli_error *err, const char *format, ...) {
@@ -115,5 +115,5 @@ int32_t repli__redis_task_wait(repli__redis_task *task, repli_error *err, const 
 
 int32_t repli__redis_task_done(repli__redis_task *task, repli_error *err) {
     (void)err;
-    return emit(task, REPLI_PHASE_DONE, -1, "");
+    return emit(task, REPLI_PHASE_DONE, -1, NULL);
 }

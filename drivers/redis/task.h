@@ -19,16 +19,18 @@ typedef struct repli__redis_args {
 
 /*
  * One step of an action. What an action has reached is asked of the servers; the payload says what
- * it did last and since when, what it waits for, and what came of it.
+ * it did last and when, what it waits for, and what came of it.
  */
 typedef struct repli__redis_task {
     repli__redis *redis;
     const repli_op *op;
     repli_sink *sink;
-    int interrupted; /* the agent was stopped during this step */
+    int interrupted; /* this step may have happened, at least in part */
+    int cancelled;   /* the action is to end */
+    int ends;        /* at its deadline: there is no other step */
     repli__redis_args args;
     char stage[24];    /* empty at the beginning */
-    char since[24];    /* when the stage was entered */
+    char entered[24];  /* when the stage was */
     char begun[24];    /* when the action began */
     char primary[160]; /* of whom the node was made a replica, or who became primary */
 } repli__redis_task;

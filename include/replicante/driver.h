@@ -115,8 +115,8 @@ typedef struct repli_action_kind {
  * on have this flag.
  */
 #define REPLI_STEP_CANCELLED (1u << 1)
-/** Beside it: because the action's deadline has passed. This is the last step there is; if it ends
- *  neither way, the effect of the action is unknown. */
+/** Beside it: because the action's deadline has passed. This is the last step there is, and has ten
+ *  seconds; if it ends neither way, the effect of the action is unknown. */
 #define REPLI_STEP_DEADLINE (1u << 2)
 
 /** What action_step() is given. */
@@ -141,10 +141,14 @@ typedef struct repli_outcome {
     /** For RUNNING: milliseconds until the next step. Negative leaves it to the library: at once
      *  while the payload changes, and more and more slowly while it does not. */
     int64_t next_step_ms;
+    /** For RUNNING: what the action waits for, for people, such as "the replica to catch up"; or
+     *  NULL. The library puts it into the payload, an object, as "waiting_for", and as "since" when
+     *  the action began to wait for that. */
+    const char *waiting_for;
 } repli_outcome;
 
 #define REPLI_OUTCOME_INIT                                                                         \
-    { (uint32_t)sizeof(repli_outcome), REPLI_PHASE_RUNNING, NULL, NULL, NULL, -1 }
+    { (uint32_t)sizeof(repli_outcome), REPLI_PHASE_RUNNING, NULL, NULL, NULL, -1, NULL }
 
 /** What this does cannot be taken back: data, or a role, may be lost. */
 #define REPLI_PLAN_DESTRUCTIVE (1u << 0)

@@ -14,6 +14,9 @@
 
 enum { SHORTEST_PAUSE_MS = 10, LONGEST_RETRY_MS = 1000, KIND_SIZE = 256 };
 
+/* To end an action that is past its deadline: whoever set that does not want to wait for long. */
+enum { LAST_STEP_MS = 10000 };
+
 /* Who waits for an answer until the deadline may give up a little earlier. */
 static const uint64_t slack_ns = 50 * (uint64_t)REPLI__NS_PER_MS;
 /* What a step that was cancelled is given to return before that is said aloud. */
@@ -174,7 +177,10 @@ static int begin_step(repli__executor *executor, repli_op *op, uint64_t end_ns) 
     if (may) {
         executor->stepping = 1;
         executor->stats.step_since_ns = repli__mono_ns();
-        op->deadline_ns = repli__deadline_ns(executor->options.step_timeout_ms);
+        const int64_t most_ms = executor->options.step_timeout_ms;
+        const int is_last = (executor->run.flags & REPLI_STEP_DEADLINE) != 0;
+        op->deadline_ns =
+            repli__deadline_ns(is_last && most_ms > LAST_STEP_MS ? LAST_STEP_MS : most_ms);
         if (end_ns < op->deadline_ns)
             op->deadline_ns = end_ns;
         executor->step_deadline_ns = op->deadline_ns;
@@ -228,9 +234,10 @@ enum after_step { RESULT, NOTHING, CUT };
 static enum after_step judge(repli__executor *executor, const repli_op *op, int32_t code,
                              const repli_error *error) {
     repli__run *run = &executor->run;
-    if (code == REPLI_OK)
-        repli__result_take(&run->result, &run->sink.outcome, run->sink.ended);
-    else if (atomic_load(&op->cancelled) && is_stopping(executor))
+    if (code == REPLI_OK && repli__run_take(run, repli__wall_ns()) != REPLI_OK)
+        repli__log_printf(executor->log, REPLI_LOG_WARNING, "agent",
+                          "out of memory: the payload does not say what the action waits for");
+    if (code != REPLI_OK && atomic_load(&op->cancelled) && is_stopping(executor))
         return NOTHING;
     const int was_late = (run->flags & REPLI_STEP_DEADLINE) != 0;
     if (code != REPLI_OK && !was_late && deadline_of(run) <= repli__mono_ns() + slack_ns) {
@@ -375,6 +382,7 @@ static uint64_t go_on(repli__executor *executor) {
     const int64_t pause_ms = pause_before_next(executor);
     run->steps++;
     run->flags = 0;
+    run->waits = run->sink.outcome.waiting_for != NULL;
     keep_payload(executor);
     drop_result(run);
     executor->stage = STEP;

@@ -2,8 +2,25 @@
 
 #include <stdio.h>
 
+#include "action/waiting.h"
+
 /* Longest part of a kind that an error shows. */
 enum { KIND_SIZE = 256 };
+
+/* A payload that stays the same no longer says what was waited for; that of a failure still does.
+ */
+int32_t repli__run_take(repli__run *run, int64_t now_ns) {
+    const repli_outcome *outcome = &run->sink.outcome;
+    repli__result *result = &run->result;
+    repli__result_take(result, outcome, run->sink.ended);
+    const int waits = outcome->waiting_for != NULL;
+    const int stale = run->waits && result->payload == NULL;
+    if (!waits && (!stale || result->phase == REPLI_PHASE_FAILED))
+        return REPLI_OK;
+    const char *payload = result->payload != NULL ? result->payload : run->payload;
+    return repli__waiting_say(&run->sink.arena, payload, outcome->waiting_for, run->payload, now_ns,
+                              &result->payload);
+}
 
 void repli__run_fail_unknown(repli__run *run) {
     char message[KIND_SIZE + 160];
@@ -63,7 +80,7 @@ void repli__run_take_end(repli__run *run, int32_t code, const repli_error *error
     if (code == REPLI_ECANCELLED)
         repli__result_fail(result, ended, error->message, cause_of(error));
     else if (result->phase == REPLI_PHASE_FAILED)
-        result->ended = ended;
+        result->ended = run->sink.ended != 0 ? run->sink.ended : ended;
     else if (late && result->phase != REPLI_PHASE_DONE)
         repli__result_fail(result, ended,
                            "its deadline passed while it ran, and it could not be ended at a safe "

@@ -18,6 +18,7 @@ typedef struct repli__run {
     int64_t pause_ms;              /* of the last pause that the library chose; 0: none */
     uint32_t answered;             /* the call to end that the last step was given */
     int late;                      /* the deadline came during a step */
+    int waits;                     /* the last step said for what, and so payload does */
 
     /* Of the step that is to be recorded. */
     repli_sink sink;
@@ -36,6 +37,8 @@ void repli__run_end_here(repli__run *run, uint32_t call);
 /* What a step says that was called to end, beside its outcome, which was taken. */
 void repli__run_take_end(repli__run *run, int32_t code, const repli_error *error);
 
+/* A step succeeded: take its outcome. REPLI_ENOMEM if there is no room to say what it waits for. */
+int32_t repli__run_take(repli__run *run, int64_t now_ns);
 /* Nobody offers the kind any more. */
 void repli__run_fail_unknown(repli__run *run);
 /* A step returned an error. */

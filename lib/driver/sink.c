@@ -7,6 +7,7 @@
 #include <replicante/model.h>
 
 #include "base/error.h"
+#include "base/json_span.h"
 #include "base/sized.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -346,11 +347,19 @@ static int32_t check_outcome(repli_sink *sink, const repli_outcome *outcome) {
     if (phase != REPLI_PHASE_FAILED && (outcome->error != NULL || outcome->error_cause != NULL))
         return refuse(sink, REPLI_EINVALID, "emit_outcome was given an error with phase %s",
                       repli_phase_name(phase));
+    if (phase != REPLI_PHASE_RUNNING && outcome->waiting_for != NULL)
+        return refuse(sink, REPLI_EINVALID, "emit_outcome was given waiting_for with phase %s",
+                      repli_phase_name(phase));
     if (outcome->payload_json == NULL)
         return REPLI_OK;
-    return repli__json_validate(outcome->payload_json,
-                                strnlen(outcome->payload_json, REPLI__VALUE_MAX + 1),
-                                REPLI__VALUE_MAX, "payload", &sink->error);
+    const size_t size = strnlen(outcome->payload_json, REPLI__VALUE_MAX + 1);
+    const int32_t code = repli__json_validate(outcome->payload_json, size, REPLI__VALUE_MAX,
+                                              "payload", &sink->error);
+    if (code != REPLI_OK || outcome->waiting_for == NULL ||
+        repli__json_type(repli__json_root(outcome->payload_json, size)) == REPLI__JSON_OBJECT)
+        return code;
+    return refuse(sink, REPLI_EINVALID,
+                  "emit_outcome was given waiting_for with a payload that is no object");
 }
 
 static int32_t emit_outcome(repli_sink *sink, const repli_outcome *outcome) {
@@ -366,6 +375,8 @@ static int32_t emit_outcome(repli_sink *sink, const repli_outcome *outcome) {
         code = keep_prose(sink, record.error, &record.error);
     if (code == REPLI_OK)
         code = keep_prose(sink, record.error_cause, &record.error_cause);
+    if (code == REPLI_OK)
+        code = keep_prose(sink, record.waiting_for, &record.waiting_for);
     if (code != REPLI_OK)
         return code;
     if (record.payload_json != NULL) {

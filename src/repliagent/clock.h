@@ -8,4 +8,7 @@ int64_t clock_now_ms(void);
 /* Wait, unless a signal comes. */
 void clock_pause_ms(int64_t ms);
 
+/* UTC, nanoseconds since 1970. */
+int64_t clock_wall_ns(void);
+
 #endif

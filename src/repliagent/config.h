@@ -30,7 +30,7 @@ struct config_setting {
     const char *name; /* in full, such as "http.bind" or "postgresql.host" */
     int owner;
     int origin;
-    struct mark at; /* of an external action that lacks it, the action's */
+    struct mark at;           /* of an external action that lacks it, the action's */
     const char *source;       /* name of the variable, or path of the secret's file */
     const char *text;         /* of all types but lists; NULL if unset */
     const char *const *items; /* of a list */

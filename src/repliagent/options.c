@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <replicante/model.h>
 #include <replicante/version.h>
 
+#include "clock.h"
 #include "exits.h"
 
 enum {
@@ -196,10 +196,7 @@ static int parse_when(const char *name, const char *text, int64_t *ret_ns) {
     if (unit == NULL || end[1] != '\0' || !isfinite(count) || count < 0 || count > 1e6)
         return options_misused("--%s %s: expected a number and s, m, h or d behind the +", name,
                                text);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const double delay_ns = count * (double)seconds[unit - units] * 1e9;
-    *ret_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + (int64_t)delay_ns;
+    *ret_ns = clock_wall_ns() + (int64_t)(count * (double)seconds[unit - units] * 1e9);
     return EXITS_OK;
 }
 

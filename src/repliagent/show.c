@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include <replicante/model.h>
 
 #include "table.h"
@@ -143,6 +145,26 @@ char *show_phase(const repli_action *action) {
                 : text_printf("%s (%s)", phase, or_dash(repli_ended_name(action->outcome)));
 }
 
+char *show_awaited(const repli_action *action) {
+    if (action->phase == REPLI_PHASE_NEW && action->not_before_ns != REPLI_TIME_NONE) {
+        char *time = text_time(action->not_before_ns);
+        char *line = text_printf("not before %s", time);
+        free(time);
+        return line;
+    }
+    json_t *payload = action->payload_json != NULL
+                          ? json_loads(action->payload_json, JSON_DECODE_ANY, NULL)
+                          : NULL;
+    const char *waiting_for = json_string_value(json_object_get(payload, "waiting_for"));
+    const char *since = json_string_value(json_object_get(payload, "since"));
+    char *text = NULL;
+    if (waiting_for != NULL)
+        text = text_printf("waiting for %s%s%s", waiting_for, since != NULL ? " since " : "",
+                           since != NULL ? since : "");
+    json_decref(payload);
+    return text;
+}
+
 static void add_time(struct table *facts, const char *name, int64_t time_ns) {
     char *time = text_time(time_ns);
     add_fact(facts, name, TABLE_PLAIN, time);
@@ -184,6 +206,10 @@ static void show_action_facts(const repli_action *action, FILE *to, int colour) 
     add_limit(facts, "deadline", action->deadline_ns);
     add_limit(facts, "asked to end", action->cancel_requested_ns);
     add_finish(facts, action);
+    char *waiting = action->outcome == 0 ? show_awaited(action) : NULL;
+    if (waiting != NULL)
+        add_fact(facts, "progress", TABLE_PLAIN, waiting);
+    free(waiting);
     add_fact(facts, "payload", TABLE_PLAIN, action->payload_json);
     if (action->error_json != NULL) {
         char *error = show_error(action->error_json);

@@ -23,6 +23,8 @@ char *show_amount(int64_t value, const char *unit);
 char *show_role(const repli_shard *shard);
 /* To be freed: "FAILED (timed_out)", or the phase alone if that says how it ended. */
 char *show_phase(const repli_action *action);
+/* To be freed: what an action that is not finished waits for, or NULL if it does not say. */
+char *show_awaited(const repli_action *action);
 /* To be freed: what an action's error says. */
 char *show_error(const char *error_json);
 

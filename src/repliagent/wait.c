@@ -50,10 +50,12 @@ static void end_line(const struct progress *progress) {
 }
 
 static void show_progress(struct progress *progress, const repli_action *action) {
-    const char *payload = action->payload_json;
+    char *waiting = show_awaited(action);
+    const char *payload = waiting != NULL ? waiting : action->payload_json;
     char *line =
         text_printf("%s%s%.*s", repli_phase_name(action->phase), payload != NULL ? "  " : "",
                     (int)PAYLOAD_SHOWN, payload != NULL ? payload : "");
+    free(waiting);
     for (char *c = line; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = ' ';
@@ -101,7 +103,7 @@ static int look(struct client *client, struct progress *progress, const struct r
     }
     int status = EXITS_OK;
     *ret_ended = is_final(action->phase);
-    progress->waits = action->phase == REPLI_PHASE_NEW;
+    progress->waits = action->phase == REPLI_PHASE_NEW && action->not_before_ns <= clock_wall_ns();
     if (progress->waits) {
         /* Why is asked for apart. */
     } else if (!*ret_ended) {

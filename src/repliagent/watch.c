@@ -22,11 +22,12 @@
 struct look {
     int status; /* of the first question */
     char *problem;
-    repli_doc *docs[3];
+    repli_doc *docs[4];
     const repli_node *node;
     const repli_shards *shards;
     const repli_action_summary *queue;
     size_t queue_count;
+    const repli_action *running;
 };
 
 /* Ctrl-C is how watching ends, so it is no failure. */
@@ -50,6 +51,17 @@ static void take_queue(struct client *client, struct look *look) {
     client_reply_free(&reply);
 }
 
+static void take_running(struct client *client, struct look *look) {
+    if (look->queue_count == 0 || look->queue[0].phase != REPLI_PHASE_RUNNING)
+        return;
+    char *path = text_printf("/action/%s", look->queue[0].id);
+    struct reply reply;
+    if (client_ask(client, "GET", path, NULL, &reply) == EXITS_OK)
+        repli_action_from_json(reply.body, reply.size, &look->docs[3], &look->running, NULL);
+    client_reply_free(&reply);
+    free(path);
+}
+
 static void take_look(struct client *client, struct look *look) {
     struct reply reply;
     repli_error err = REPLI_ERROR_INIT;
@@ -64,6 +76,7 @@ static void take_look(struct client *client, struct look *look) {
     } else {
         take_shards(client, look);
         take_queue(client, look);
+        take_running(client, look);
     }
     client_reply_free(&reply);
 }
@@ -102,6 +115,10 @@ static void show_screen(const struct client *client, const struct look *look, in
         fputc('\n', to);
         show_summaries(look->queue, look->queue_count < 20 ? look->queue_count : 20, to, colour);
     }
+    char *waiting = look->running != NULL ? show_awaited(look->running) : NULL;
+    if (waiting != NULL)
+        fprintf(to, "The first is %s\n", waiting);
+    free(waiting);
     if (look->queue_count > 20)
         fprintf(to, "… and %zu more\n", look->queue_count - 20);
     if (fclose(to) == 0)
@@ -133,6 +150,10 @@ static void show_line(const struct look *look) {
         fprintf(to, "  queue %zu", look->queue_count);
         if (look->queue_count > 0 && look->queue[0].phase == REPLI_PHASE_RUNNING)
             fprintf(to, " running %s", look->queue[0].kind);
+        char *waiting = look->running != NULL ? show_awaited(look->running) : NULL;
+        if (waiting != NULL)
+            fprintf(to, " %s", waiting);
+        free(waiting);
     } else if (to != NULL) {
         fprintf(to, "%s", look->problem);
     }

@@ -176,6 +176,51 @@ START_TEST(copy_that_lost_its_parent_is_not_joined_by_another) {
 }
 END_TEST
 
+/* A copy that would take an hour. */
+#define ENDLESS_JOIN "{\"source\":\"127.0.0.1:%d\",\"max_rate\":\"32k\"}"
+
+/* All of a process group, but for what waits to be buried by this program. */
+static void assert_gone(long group) {
+    shell("! ps -e -o pgid=,stat= | awk '$1 == %ld && $2 !~ /^Z/' | grep .", group);
+}
+
+static void assert_empty(repli_agent *agent) {
+    ck_assert_str_eq(shell("ls -A %s/n2/data", the_cluster.directory), "");
+    assert_status(agent, REPLI_STATUS_NOT_IN_CLUSTER, NULL);
+    must_do(agent, JOIN, "{\"source\":\"127.0.0.1:%d\"}", source_port());
+    assert_follows(agent);
+}
+
+START_TEST(copy_can_be_cancelled) {
+    repli_agent *agent = agent_start(2, NULL);
+    char id[REPLI_UUID_SIZE];
+    snprintf(id, sizeof(id), "%s", schedule(agent, JOIN, ENDLESS_JOIN, source_port()));
+    const long pid = wait_for_process(agent, id);
+    ck_assert_int_eq(repli_agent_cancel(agent, id, NULL), REPLI_OK);
+    assert_contains(must_end(agent, id, REPLI_ENDED_CANCELLED), "the copy was ended on request");
+    assert_gone(pid);
+    assert_empty(agent);
+    agent_stop(agent);
+    forget_node_2();
+}
+END_TEST
+
+/* One that is stopped does not end when it is asked to. */
+START_TEST(copy_ends_at_the_deadline) {
+    repli_agent *agent = agent_start(2, NULL);
+    char id[REPLI_UUID_SIZE];
+    snprintf(id, sizeof(id), "%s", schedule_within(agent, 4000, JOIN, ENDLESS_JOIN, source_port()));
+    const long pid = wait_for_process(agent, id);
+    kill((pid_t)-pid, SIGSTOP);
+    assert_contains(must_end(agent, id, REPLI_ENDED_TIMED_OUT),
+                    "the copy was ended at its deadline");
+    assert_gone(pid);
+    assert_empty(agent);
+    agent_stop(agent);
+    forget_node_2();
+}
+END_TEST
+
 START_TEST(copy_that_fails_leaves_the_node_as_it_was) {
     repli_agent *agent = agent_start(2, NULL);
     char id[REPLI_UUID_SIZE];
@@ -257,6 +302,8 @@ static Suite *join_suite(void) {
     tcase_add_test(tcase, copy_outlives_the_agent_and_is_taken_up_again);
     tcase_add_test(tcase, copy_that_was_killed_is_begun_anew);
     tcase_add_test(tcase, copy_that_lost_its_parent_is_not_joined_by_another);
+    tcase_add_test(tcase, copy_can_be_cancelled);
+    tcase_add_test(tcase, copy_ends_at_the_deadline);
     tcase_add_test(tcase, copy_that_fails_leaves_the_node_as_it_was);
     tcase_add_test(tcase, what_an_interrupted_join_left_behind_is_removed);
     tcase_add_test(tcase, directory_that_is_not_ours_is_refused);

@@ -383,6 +383,28 @@ START_TEST(what_runs_is_asked_to_end) {
 }
 END_TEST
 
+START_TEST(what_an_action_waits_for) {
+    static const char args[] =
+        "{\"steps\": 2, \"pause_ms\": 600000, \"waiting_for\": \"the tide\"}";
+    char *steps = schedule("fake.test/steps", args);
+    const long begin = program_now_ms();
+    do {
+        ck_assert_int_lt(program_now_ms() - begin, 10000);
+        ck_assert_int_eq(ASK("watch", "--count", "1"), 0);
+    } while (strstr(output.out, "running fake.test/steps waiting for the tide since 2") == NULL);
+    ck_assert_int_eq(ASK("action", steps), 0);
+    expect_in(output.out, "waiting for the tide since 2");
+    ck_assert_int_eq(ASK("cancel", steps, "--wait"), 0);
+    free(steps);
+    ck_assert_int_eq(ASK("schedule", "--deadline", "+0.3s", "--wait", "fake.test/steps", args), 1);
+    expect_in(output.err, "RUNNING  waiting for the tide since 2");
+    ck_assert_int_eq(ASK("schedule", "--not-before", "2200-01-02T03:04:05Z", "--wait", "--timeout",
+                         "0.1", "fake.test/echo"),
+                     6);
+    expect_in(output.err, "NEW  not before 2200-01-02T03:04:05Z\n");
+}
+END_TEST
+
 START_TEST(limits_of_an_action) {
     ck_assert_int_eq(ASK("schedule", "fake.test/steps", "{\"steps\": 2, \"pause_ms\": 600000}",
                          "--deadline", "+0.2s", "--wait"),
@@ -626,6 +648,7 @@ int main(void) {
     tcase_add_test(asking, finished_page_by_page);
     tcase_add_test(asking, cancel_only_what_waits);
     tcase_add_test(asking, what_runs_is_asked_to_end);
+    tcase_add_test(asking, what_an_action_waits_for);
     tcase_add_test(asking, limits_of_an_action);
     tcase_add_test(asking, what_the_agent_refuses);
     tcase_add_test(asking, watch_as_lines);

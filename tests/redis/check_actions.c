@@ -165,13 +165,56 @@ START_TEST(failover_that_hangs_is_aborted) {
 }
 END_TEST
 
+/* However long it may take by its arguments. */
+START_TEST(failover_that_hangs_ends_at_its_deadline) {
+    repli_agent *agent = agent_start(1, NULL);
+    servers_do("pause", 2);
+    const char *id = schedule_within(agent, 3000, FAILOVER,
+                                     "{\"to\":\"127.0.0.1:%d\",\"timeout_seconds\":600}", port(2));
+    char kept[REPLI_UUID_SIZE];
+    snprintf(kept, sizeof(kept), "%s", id);
+    servers_cli_until(1, "master_failover_state:failover-in-progress", "info replication");
+    assert_contains(must_end(agent, kept, REPLI_ENDED_TIMED_OUT),
+                    "aborted at its deadline, and this node is the primary as before");
+    assert_contains(servers_cli(1, "info replication"), "master_failover_state:no-failover");
+    ck_assert_str_eq(servers_cli(1, "set after 1"), "OK");
+    servers_do("resume", 2);
+    agent_stop(agent);
+}
+END_TEST
+
+START_TEST(failover_that_hangs_can_be_cancelled) {
+    repli_agent *agent = agent_start(1, NULL);
+    servers_do("pause", 2);
+    char id[REPLI_UUID_SIZE];
+    snprintf(id, sizeof(id), "%s", schedule(agent, FAILOVER, "{\"timeout_seconds\":600}"));
+    servers_cli_until(1, "master_failover_state:failover-in-progress", "info replication");
+    ck_assert_int_eq(repli_agent_cancel(agent, id, NULL), REPLI_OK);
+    assert_contains(must_end(agent, id, REPLI_ENDED_CANCELLED), "aborted on request");
+    ck_assert_str_eq(servers_cli(1, "set after 1"), "OK");
+    servers_do("resume", 2);
+    agent_stop(agent);
+}
+END_TEST
+
+/* A server that is stopped answers nothing: nobody knows, and that is what is said. */
+START_TEST(a_deadline_while_the_server_hangs_leaves_the_effect_unknown) {
+    repli_agent *agent = agent_start(1, NULL);
+    servers_do("pause", 1);
+    char id[REPLI_UUID_SIZE];
+    snprintf(id, sizeof(id), "%s", schedule_within(agent, 2000, FAILOVER, "{}"));
+    assert_contains(must_end(agent, id, REPLI_ENDED_TIMED_OUT), "its effect is unknown");
+    servers_do("resume", 1);
+    agent_stop(agent);
+}
+END_TEST
+
 START_TEST(failover_of_somebody_else_is_left_alone) {
     repli_agent *agent = agent_start(1, NULL);
     servers_do("pause", 2);
     servers_cli(1, "failover to 127.0.0.1 %d timeout 60000", port(2));
     assert_contains(must_fail(agent, FAILOVER, "{}"), "another failover is in progress");
-    assert_contains(servers_cli(1, "info replication"),
-                    "master_failover_state:failover-in-progress");
+    ck_assert_ptr_null(strstr(servers_cli(1, "info replication"), "no-failover"));
     servers_cli(1, "failover abort");
     servers_do("resume", 2);
     agent_stop(agent);
@@ -276,6 +319,9 @@ int main(void) {
     tcase_add_test(tests, failover_hands_over_for_good);
     tcase_add_test(tests, failover_needs_somebody_who_takes_over);
     tcase_add_test(tests, failover_that_hangs_is_aborted);
+    tcase_add_test(tests, failover_that_hangs_ends_at_its_deadline);
+    tcase_add_test(tests, failover_that_hangs_can_be_cancelled);
+    tcase_add_test(tests, a_deadline_while_the_server_hangs_leaves_the_effect_unknown);
     tcase_add_test(tests, failover_of_somebody_else_is_left_alone);
     tcase_add_test(tests, failover_goes_on_after_a_restart_of_the_agent);
     tcase_add_test(tests, promote_waits_for_the_primary_to_be_gone);

@@ -149,14 +149,20 @@ void assert_reason(const repli_snapshot *snapshot, const char *text) {
 
 static char id[REPLI_UUID_SIZE];
 
-static const char *schedule_v(repli_agent *agent, const char *kind, const char *format,
-                              va_list args) {
+static const char *schedule_v(repli_agent *agent, int within_ms, const char *kind,
+                              const char *format, va_list args) {
     char json[1024];
     vsnprintf(json, sizeof(json), format, args);
     repli_request request = REPLI_REQUEST_INIT;
     repli_error error = REPLI_ERROR_INIT;
     request.kind = kind;
     request.args_json = json;
+    if (within_ms > 0) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        request.deadline_ns =
+            (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + (int64_t)within_ms * 1000000;
+    }
     const int32_t code = repli_agent_schedule(agent, &request, id, &error);
     ck_assert_msg(code == REPLI_OK, "%s %s: %s", kind, json, error.message);
     return id;
@@ -165,9 +171,28 @@ static const char *schedule_v(repli_agent *agent, const char *kind, const char *
 const char *schedule(repli_agent *agent, const char *kind, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    schedule_v(agent, kind, format, args);
+    schedule_v(agent, 0, kind, format, args);
     va_end(args);
     return id;
+}
+
+const char *schedule_within(repli_agent *agent, int milliseconds, const char *kind,
+                            const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    schedule_v(agent, milliseconds, kind, format, args);
+    va_end(args);
+    return id;
+}
+
+const char *must_end(repli_agent *agent, const char *which, int32_t outcome) {
+    repli_doc *doc = NULL;
+    const repli_action *action = finish(agent, which, 60, &doc);
+    snprintf(output, sizeof(output), "%s", action->error_json ? action->error_json : "");
+    ck_assert_msg(action->outcome == outcome, "%s, not %s: %s", repli_ended_name(action->outcome),
+                  repli_ended_name(outcome), output);
+    repli_doc_free(doc);
+    return output;
 }
 
 const repli_action *finish(repli_agent *agent, const char *which, int seconds,
@@ -202,7 +227,7 @@ static const char *end_of(repli_agent *agent, int32_t phase) {
 const char *must_do(repli_agent *agent, const char *kind, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    schedule_v(agent, kind, format, args);
+    schedule_v(agent, 0, kind, format, args);
     va_end(args);
     return end_of(agent, REPLI_PHASE_DONE);
 }
@@ -210,7 +235,7 @@ const char *must_do(repli_agent *agent, const char *kind, const char *format, ..
 const char *must_fail(repli_agent *agent, const char *kind, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    schedule_v(agent, kind, format, args);
+    schedule_v(agent, 0, kind, format, args);
     va_end(args);
     return end_of(agent, REPLI_PHASE_FAILED);
 }

@@ -36,6 +36,11 @@ void assert_reason(const repli_snapshot *snapshot, const char *text);
 /* Schedule; the id lives until the next call. */
 const char *schedule(repli_agent *agent, const char *kind, const char *args_format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same of one that is to end within milliseconds. */
+const char *schedule_within(repli_agent *agent, int milliseconds, const char *kind,
+                            const char *args_format, ...) __attribute__((format(printf, 4, 5)));
+/* Wait until it is FAILED with that REPLI_ENDED_*; the error lives until the next call. */
+const char *must_end(repli_agent *agent, const char *id, int32_t outcome);
 /* Wait until it is finished; the caller frees *ret_doc. */
 const repli_action *finish(repli_agent *agent, const char *id, int seconds, repli_doc **ret_doc);
 /* Schedule, wait and expect it to be DONE; the payload lives until the next call. */

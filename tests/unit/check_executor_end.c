@@ -1,9 +1,11 @@
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json_out.h"
 #include "executor_fixture.h"
 
 /* How actions end before they end by themselves: deadlines, requests, and kinds that know about
@@ -345,6 +347,117 @@ START_TEST(a_step_that_hangs_is_seen) {
 }
 END_TEST
 
+/* What an action waits for. */
+
+static int32_t wait_for(const repli_host *table, repli_sink *sink, const char *waiting_for,
+                        const char *payload) {
+    repli_outcome outcome = REPLI_OUTCOME_INIT;
+    outcome.payload_json = payload;
+    outcome.waiting_for = waiting_for;
+    outcome.next_step_ms = 0;
+    return table->emit_outcome(sink, &outcome);
+}
+
+static int32_t step_waits_for_much(const repli_host *table, repli_op *op, const repli_step *step,
+                                   repli_sink *sink, repli_error *err) {
+    (void)op;
+    (void)err;
+    switch (step->number) {
+    case 0: return wait_for(table, sink, "the \"door\"", NULL);
+    case 1: return wait_for(table, sink, "the \"door\"", "{\"a\": [1], \"since\": 7, \"b\":2}");
+    case 2: return wait_for(table, sink, "the \"door\"", NULL);
+    case 3: return wait_for(table, sink, "a \t key", NULL);
+    case 4: return wait_for(table, sink, NULL, NULL);
+    case 5: return wait_for(table, sink, "the end", NULL);
+    default: return says_failed(table, sink, err);
+    }
+}
+
+/* The time that a payload gives, which is taken out of it. */
+static void cut_since(char *payload, char ret_since[32]) {
+    char *at = strstr(payload, "\"since\":\"");
+    ret_since[0] = '\0';
+    if (at == NULL)
+        return;
+    at += strlen("\"since\":\"");
+    const size_t size = strcspn(at, "\"");
+    ck_assert_uint_lt(size, 32);
+    memcpy(ret_since, at, size);
+    ret_since[size] = '\0';
+    memmove(at, at + size, strlen(at + size) + 1);
+}
+
+START_TEST(the_payload_says_what_is_waited_for) {
+    static const char *const expected[] = {
+        "{\"a\":[1],\"b\":2,\"waiting_for\":\"the end\",\"since\":\"\"}",
+        "{\"a\":[1],\"b\":2,\"waiting_for\":\"the end\",\"since\":\"\"}",
+        "{\"a\":[1],\"b\":2}",
+        "{\"a\":[1],\"b\":2,\"waiting_for\":\"a   key\",\"since\":\"\"}",
+        "{\"a\":[1],\"b\":2,\"waiting_for\":\"the \\\"door\\\"\",\"since\":\"\"}",
+        "{\"waiting_for\":\"the \\\"door\\\"\",\"since\":\"\"}",
+    };
+    enum { COUNT = sizeof(expected) / sizeof(expected[0]) };
+    char since[COUNT][32];
+    offer(0);
+    exec.work.step = step_waits_for_much;
+    executor_start();
+    schedule(1, 0);
+    executor_wait_for_end(1);
+    repli_doc *doc;
+    const repli_action *action = test_look_up(exec.database.store, 1, &doc);
+    ck_assert_uint_eq(action->history_count, COUNT + 2);
+    for (size_t i = 0; i < COUNT; i++) {
+        char payload[256];
+        repli_buf compact = REPLI_BUF_INIT;
+        repli__json_out out;
+        repli__json_begin(&out, &compact);
+        repli__json_verbatim(&out, action->history[i].payload_json);
+        snprintf(payload, sizeof(payload), "%s", compact.data);
+        repli_buf_dispose(&compact);
+        cut_since(payload, since[i]);
+        ck_assert_str_eq(payload, expected[i]);
+        int64_t time_ns;
+        if (strstr(expected[i], "since") != NULL)
+            ck_assert_int_eq(repli_time_parse(since[i], &time_ns, NULL), REPLI_OK);
+    }
+    ck_assert_str_eq(since[4], since[5]);
+    repli_doc_free(doc);
+}
+END_TEST
+
+static int32_t step_waits_still(const repli_host *table, repli_op *op, const repli_step *step,
+                                repli_sink *sink, repli_error *err) {
+    (void)op;
+    (void)err;
+    (void)step;
+    repli_outcome outcome = REPLI_OUTCOME_INIT;
+    outcome.waiting_for = "the rain to stop";
+    outcome.next_step_ms = 3600 * 1000;
+    return table->emit_outcome(sink, &outcome);
+}
+
+/* Since when is told as long as it waits for the same, whatever becomes of the agent. */
+START_TEST(since_when_survives_a_restart) {
+    offer(0);
+    exec.work.step = step_waits_still;
+    executor_start();
+    schedule(1, 0);
+    executor_wait_for_count(&exec.work.steps, 1);
+    executor_stop();
+    store_fixture_close(&exec.database);
+    store_fixture_sql(&exec.database, "UPDATE actions SET payload = replace(payload, '20', '19')");
+    store_fixture_open(&exec.database);
+    executor_start();
+    executor_wait_for_count(&exec.work.steps, 2);
+    executor_stop();
+    repli_doc *doc;
+    const repli_action *action = test_look_up(exec.database.store, 1, &doc);
+    ck_assert_ptr_nonnull(strstr(action->payload_json, "\"since\":\"19"));
+    repli_doc_free(doc);
+    executor_start();
+}
+END_TEST
+
 /* Interruption. */
 
 static int32_t step_until_stopped(const repli_host *table, repli_op *op, const repli_step *step,
@@ -398,6 +511,8 @@ int main(void) {
     tcase_add_test(tcase, between_two_steps_the_deadline_leaves_nothing_unknown);
     tcase_add_test(tcase, what_was_done_late_is_done);
     tcase_add_test(tcase, a_step_that_hangs_is_seen);
+    tcase_add_test(tcase, the_payload_says_what_is_waited_for);
+    tcase_add_test(tcase, since_when_survives_a_restart);
     tcase_add_test(tcase, a_kind_that_cannot_resume_ends_as_interrupted);
     tcase_add_test(tcase, a_kind_that_is_gone_ends_as_interrupted_or_failed);
     Suite *suite = suite_create("executor end");
