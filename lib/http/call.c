@@ -131,6 +131,7 @@ void repli__http_call_init(repli__http_call *call, repli_agent *agent,
     call->database = 0;
     call->options = 0;
     call->allow = NULL;
+    call->cursor = NULL;
 
     repli_error error = REPLI_ERROR_INIT;
     const int32_t code = repli__http_target_parse(&call->target, request->target, &error);

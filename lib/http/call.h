@@ -28,6 +28,7 @@ struct repli__http_call {
     int32_t status;                 /* without a handler */
     const char *allow;              /* methods of the resource; NULL: there is none */
     repli_error error;              /* unless status is 204 */
+    int64_t *cursor; /* of a stream: the event that was told last; REPLI__HTTP_CURSOR_* */
 };
 
 /* Never fails: what makes no sense becomes a refusal. */
@@ -67,6 +68,11 @@ int32_t repli__http_maintenance_put(const repli__http_call *call, repli__http_as
                                     repli_error *err);
 int32_t repli__http_maintenance_delete(const repli__http_call *call, repli__http_asker asker,
                                        repli_error *err);
+/* No event was told yet; from where is said by the target. */
+#define REPLI__HTTP_CURSOR_NONE (-1)
+/* A page of events for a stream, after *call->cursor, which is moved. */
+int32_t repli__http_events_stream(const repli__http_call *call, repli__http_asker asker,
+                                  repli_error *err);
 int32_t repli__http_events(const repli__http_call *call, repli__http_asker asker, repli_error *err);
 int32_t repli__http_health_live(const repli__http_call *call, repli__http_asker asker,
                                 repli_error *err);

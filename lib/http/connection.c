@@ -11,7 +11,8 @@
 /* A client that reads more slowly than this is taken for one that does not read. */
 enum { SLOWEST_BYTES_PER_S = 512 * 1024 };
 
-static void enter(repli__http_connection *connection, int phase, uint64_t deadline_ns) {
+void repli__http_connection_enter(repli__http_connection *connection, int phase,
+                                  uint64_t deadline_ns) {
     connection->phase = phase;
     connection->since_ns = connection->loop->now_ns;
     connection->deadline_ns = deadline_ns;
@@ -63,7 +64,8 @@ static repli__http_connection *opened(repli__http_loop *loop, struct MHD_Connect
     connection->mhd = mhd;
     connection->fd = loop->accepted_fd;
     link_in(connection);
-    enter(connection, REPLI__HTTP_OPENING, loop->now_ns + loop->settings.request_ns);
+    repli__http_connection_enter(connection, REPLI__HTTP_OPENING,
+                                 loop->now_ns + loop->settings.request_ns);
     return connection;
 }
 
@@ -76,6 +78,7 @@ static void let_go(repli__http_connection *connection) {
 
 static void closed(repli__http_connection *connection) {
     repli__http_loop *loop = connection->loop;
+    repli__http_stream_end(connection);
     if (connection->lingers && !loop->stopping)
         repli__http_loop_arm(loop, repli__http_linger(&loop->lingerers, loop->epoll_fd,
                                                       connection->fd, loop->now_ns));
@@ -108,12 +111,13 @@ void repli__http_on_connection(void *cls, struct MHD_Connection *mhd, void **soc
 
 void repli__http_connection_cut(repli__http_connection *connection) {
     shutdown(connection->fd, SHUT_RDWR);
-    enter(connection, REPLI__HTTP_CUT, UINT64_MAX);
+    repli__http_connection_enter(connection, REPLI__HTTP_CUT, UINT64_MAX);
     connection->daemon->ready = 1;
 }
 
 void repli__http_connection_abort(repli__http_connection *connection) {
-    const int suspended = connection->phase == REPLI__HTTP_WAITING && !connection->ready;
+    const int suspended = connection->phase == REPLI__HTTP_QUIET ||
+                          (connection->phase == REPLI__HTTP_WAITING && !connection->ready);
     repli__http_connection_cut(connection);
     if (suspended) {
         let_go(connection); /* others may be at work on it */
@@ -136,7 +140,7 @@ static void send_answer(repli__http_connection *connection, const repli_http_res
                                                                  SLOWEST_BYTES_PER_S *
                                                                  (uint64_t)REPLI__NS_PER_S;
     const int last = connection->daemon->replaced || loop->stopping || connection->lingers;
-    enter(connection, REPLI__HTTP_SENDING, loop->now_ns + patience_ns);
+    repli__http_connection_enter(connection, REPLI__HTTP_SENDING, loop->now_ns + patience_ns);
     connection->answered = 1;
     connection->failed =
         repli__http_reply(&loop->replies, connection->mhd, response, own_body, last) != MHD_YES;
@@ -183,7 +187,7 @@ void *repli__http_on_url(void *cls, const char *url, struct MHD_Connection *mhd)
         connection->phase == REPLI__HTTP_OPENING
             ? connection->deadline_ns
             : connection->loop->now_ns + connection->loop->settings.request_ns;
-    enter(connection, REPLI__HTTP_RECEIVING, deadline_ns);
+    repli__http_connection_enter(connection, REPLI__HTTP_RECEIVING, deadline_ns);
     return connection;
 }
 
@@ -277,7 +281,8 @@ static void begin(repli__http_connection *connection, const char *method) {
                                         .body_size = exchange->body_size,
                                         .peer = exchange->peer};
     repli__http_call_init(&exchange->call, connection->loop->agent, &request);
-    enter(connection, REPLI__HTTP_WAITING, UINT64_MAX);
+    repli__http_stream_ask(connection, method);
+    repli__http_connection_enter(connection, REPLI__HTTP_WAITING, UINT64_MAX);
     repli__http_exchange_ref(exchange);
     if (exchange->call.handler != NULL && exchange->call.database)
         repli__http_worker_add(&connection->loop->worker, exchange);
@@ -305,7 +310,9 @@ enum MHD_Result repli__http_on_request(void *cls, struct MHD_Connection *mhd, co
         *upload_size = 0;
         return take_body(connection, upload_data, size);
     }
-    if (connection->ready)
+    if (connection->ready && connection->streams && connection->exchange->answer.status == 200)
+        connection->failed = repli__http_stream_begin(connection) != MHD_YES;
+    else if (connection->ready)
         send_kept_answer(connection);
     else if (connection->too_large)
         refuse_size(connection);
@@ -322,7 +329,10 @@ void repli__http_on_completed(void *cls, struct MHD_Connection *mhd, void **requ
     (void)mhd;
     (void)code;
     repli__http_connection *connection = *request_context;
-    if (connection == NULL || connection->exchange == NULL)
+    if (connection == NULL)
+        return;
+    repli__http_stream_end(connection);
+    if (connection->exchange == NULL)
         return;
     repli__http_exchange_reset(connection->exchange);
     connection->headers_seen = 0;
@@ -332,8 +342,9 @@ void repli__http_on_completed(void *cls, struct MHD_Connection *mhd, void **requ
     connection->ready = 0;
     if (connection->phase == REPLI__HTTP_CUT)
         return;
-    enter(connection, REPLI__HTTP_IDLE,
-          connection->loop->now_ns + connection->loop->settings.keep_alive_ns);
+    repli__http_connection_enter(connection, REPLI__HTTP_IDLE,
+                                 connection->loop->now_ns +
+                                     connection->loop->settings.keep_alive_ns);
     if (connection->loop->stopping) /* answered before that began, and so told to stay */
         repli__http_connection_cut(connection);
 }

@@ -47,6 +47,59 @@ static int32_t write_page(const page *it, repli_buf *json, repli_error *err) {
     return code == REPLI_ENOMEM ? repli__error_nomem(err, "http", "writing events") : code;
 }
 
+/* Server-sent events, a page of them. */
+static int32_t write_messages(const page *it, repli_buf *text, repli_error *err) {
+    int32_t code = REPLI_OK;
+    for (size_t i = 0; i < it->count && code == REPLI_OK; i++) {
+        code = repli__buf_printf(text, "id: %" PRId64 "\ndata: ", it->events[i].number);
+        if (code == REPLI_OK)
+            code = repli_event_to_json(&it->events[i], text, err);
+        if (code == REPLI_OK)
+            code = repli__buf_text(text, "\n\n");
+    }
+    return code == REPLI_ENOMEM ? repli__error_nomem(err, "http", "writing events") : code;
+}
+
+static int32_t answer_messages(const page *it, repli__http_asker asker, repli_error *err) {
+    repli_buf text = REPLI_BUF_INIT;
+    const int32_t code = write_messages(it, &text, err);
+    if (code == REPLI_OK)
+        repli__http_answer_text(asker, 200, "text/event-stream", text.data != NULL ? text.data : "",
+                                text.size);
+    repli_buf_dispose(&text);
+    return code;
+}
+
+/* Where a stream begins: at ?after=N, or with what comes from now on. */
+static int32_t find_begin(const repli__http_call *call, repli_error *err) {
+    int64_t after = -1;
+    int32_t code = repli__http_target_number(&call->target, "after", 0, INT64_MAX - 1, &after, err);
+    if (code == REPLI_OK && after < 0) {
+        page it = {0};
+        code = read_page(call->agent, 0, 1, &it, err);
+        after = it.last;
+        repli_doc_free(it.doc);
+    }
+    if (code == REPLI_OK)
+        *call->cursor = after;
+    return code;
+}
+
+int32_t repli__http_events_stream(const repli__http_call *call, repli__http_asker asker,
+                                  repli_error *err) {
+    page it = {0};
+    int32_t code = *call->cursor == REPLI__HTTP_CURSOR_NONE ? find_begin(call, err) : REPLI_OK;
+    if (code == REPLI_OK)
+        code = read_page(call->agent, *call->cursor, DEFAULT_EVENTS, &it, err);
+    if (code != REPLI_OK)
+        return code;
+    if (it.count > 0)
+        *call->cursor = it.events[it.count - 1].number;
+    code = answer_messages(&it, asker, err);
+    repli_doc_free(it.doc);
+    return code;
+}
+
 /* ?after=N: from there on, oldest first; without it the newest. ?limit=N: at most so many. */
 int32_t repli__http_events(const repli__http_call *call, repli__http_asker asker,
                            repli_error *err) {

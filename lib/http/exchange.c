@@ -27,7 +27,7 @@ void repli__http_exchange_ref(repli__http_exchange *exchange) {
     atomic_fetch_add(&exchange->references, 1);
 }
 
-static void drop_answer(repli__http_exchange *exchange) {
+void repli__http_exchange_drop_answer(repli__http_exchange *exchange) {
     repli__free(&repli__mem_default, exchange->answer_body);
     exchange->answer_body = NULL;
     if (exchange->answer.snapshot != NULL)
@@ -38,7 +38,7 @@ static void drop_answer(repli__http_exchange *exchange) {
 void repli__http_exchange_unref(repli__http_exchange *exchange) {
     if (exchange == NULL || atomic_fetch_sub(&exchange->references, 1) != 1)
         return;
-    drop_answer(exchange);
+    repli__http_exchange_drop_answer(exchange);
     repli__free(&repli__mem_default, exchange->body);
     repli__free(&repli__mem_default, exchange->peer);
     repli__http_mailbox_unref(exchange->mailbox);
@@ -63,7 +63,7 @@ int repli__http_exchange_reserve(repli__http_exchange *exchange, size_t size) {
 }
 
 void repli__http_exchange_reset(repli__http_exchange *exchange) {
-    drop_answer(exchange);
+    repli__http_exchange_drop_answer(exchange);
     exchange->target[0] = '\0';
     exchange->body_size = 0;
     if (exchange->body_capacity > KEPT_BODY) {

@@ -29,6 +29,7 @@ struct repli__http_exchange {
     size_t body_capacity;
     char *peer; /* NULL: not known */
     repli__http_call call;
+    int64_t cursor; /* of a stream */
 
     /* Set while the loop's thread is within the handler: an answer from that thread needs no
      * detour. */
@@ -46,6 +47,8 @@ void repli__http_exchange_ref(repli__http_exchange *exchange);
 void repli__http_exchange_unref(repli__http_exchange *exchange);
 /* Make room for size more bytes of body. Not 0 on success. */
 int repli__http_exchange_reserve(repli__http_exchange *exchange, size_t size);
+/* Forget the answer alone. */
+void repli__http_exchange_drop_answer(repli__http_exchange *exchange);
 /* Forget request and answer, and give back memory that a large request took. */
 void repli__http_exchange_reset(repli__http_exchange *exchange);
 

@@ -128,7 +128,9 @@ static void accept_some(repli__http_loop *loop, const repli__http_listener *list
 
 static void expire_connections(repli__http_loop *loop) {
     for (repli__http_connection *at = loop->connections; at != NULL; at = at->next) {
-        if (at->deadline_ns <= loop->now_ns)
+        if (at->deadline_ns <= loop->now_ns && at->phase == REPLI__HTTP_QUIET)
+            repli__http_stream_beat(at);
+        else if (at->deadline_ns <= loop->now_ns)
             repli__http_connection_cut(at);
         else
             repli__http_loop_arm(loop, at->deadline_ns);
@@ -229,6 +231,7 @@ static void begin_to_stop(repli__http_loop *loop) {
     run_daemons(loop);
     loop->stopping = 1;
     repli__http_listeners_close(&loop->listeners);
+    repli__http_streams_stop(loop);
     for (repli__http_connection *at = loop->connections; at != NULL; at = at->next)
         if (at->phase == REPLI__HTTP_OPENING || at->phase == REPLI__HTTP_IDLE)
             repli__http_connection_cut(at);
@@ -313,6 +316,7 @@ static void turn(repli__http_loop *loop, int timeout_ms) {
     if (loop->rung) {
         loop->rung = 0;
         deliver_answers(loop);
+        repli__http_streams_wake(loop);
         obey(loop);
     }
     expire(loop);

@@ -3,6 +3,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <replicante/http.h>
 
@@ -64,7 +65,9 @@ enum {
     REPLI__HTTP_RECEIVING,
     REPLI__HTTP_WAITING, /* for an answer, suspended: no deadline */
     REPLI__HTTP_SENDING,
-    REPLI__HTTP_CUT /* its socket was shut down */
+    REPLI__HTTP_QUIET, /* a stream without news, suspended; at its deadline it gives a sign of life
+                        */
+    REPLI__HTTP_CUT    /* its socket was shut down */
 };
 
 struct repli__http_connection {
@@ -85,9 +88,28 @@ struct repli__http_connection {
     int too_large;
     int lingers; /* read on after the answer, or the client may not get to see it */
     int answered;
-    int failed; /* for want of memory: to be closed */
-    int ready;  /* exchange->answer is there */
+    int failed;  /* for want of memory: to be closed */
+    int ready;   /* exchange->answer is there */
+    int streams; /* events, as they come; once the first answer is there, in stream.c's hands */
+    size_t sent; /* of a stream's present answer */
+    int beats;   /* a stream is to give a sign of life */
 };
+
+/* stream.c: events as they come. Each page is read by the worker when the one before it was sent,
+ * so a client that reads slowly costs no more than one page, until its time is up. */
+
+/* Make the call that is about to begin one for a stream, if the client wants that. */
+void repli__http_stream_ask(repli__http_connection *connection, const char *method);
+/* The first page is there: begin to send. MHD_NO: out of memory. */
+enum MHD_Result repli__http_stream_begin(repli__http_connection *connection);
+/* It has had no news for long. */
+void repli__http_stream_beat(repli__http_connection *connection);
+/* Its request is over, whatever it was. */
+void repli__http_stream_end(repli__http_connection *connection);
+/* There may be news. */
+void repli__http_streams_wake(repli__http_loop *loop);
+/* Those without news end. */
+void repli__http_streams_stop(repli__http_loop *loop);
 
 /* Callbacks of libmicrohttpd; cls is the loop. */
 void repli__http_on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
@@ -100,6 +122,9 @@ enum MHD_Result repli__http_on_request(void *cls, struct MHD_Connection *mhd, co
 void repli__http_on_completed(void *cls, struct MHD_Connection *mhd, void **request_context,
                               enum MHD_RequestTerminationCode code);
 
+/* What a connection does from now on, until then; UINT64_MAX: for as long as it takes. */
+void repli__http_connection_enter(repli__http_connection *connection, int phase,
+                                  uint64_t deadline_ns);
 /* The answer in exchange->answer is there: let libmicrohttpd ask for it. */
 void repli__http_connection_resume(repli__http_connection *connection);
 /* Shut the socket down; libmicrohttpd notices and closes. */
@@ -145,6 +170,9 @@ struct repli__http_loop {
     uint64_t next_deadline_ns; /* no deadline is earlier */
     repli__http_replies replies;
     repli__http_lingerers lingerers;
+    size_t stream_count;
+    repli_subscription *news;  /* while there are streams */
+    atomic_llong newest;       /* event that was told of */
     int reserves;              /* there are other listeners than the API's */
     int recheck;               /* which listeners are to be watched */
     int paused;                /* some are not */
