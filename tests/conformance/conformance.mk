@@ -8,9 +8,8 @@ check_drivers  := $(patsubst tests/conformance/drivers/%.c,$(drivers_dir)/driver
 check_store    := $(B)/tests/conformance/store
 check_base_obj := $(call objects,tests/conformance/drivers/base)
 
-# A table is the sound one's, in which a method is replaced.
 $(B)/obj/tests/conformance/%.o:         private ROOM = $(TEST_ROOM) $(CORE_CFLAGS)
-$(B)/obj/tests/conformance/drivers/%.o: private ROOM = -Wno-override-init
+$(B)/obj/tests/conformance/drivers/%.o: private ROOM =
 
 .SECONDARY: $(check_drivers:$(drivers_dir)/driver_%.so=$(B)/obj/tests/conformance/drivers/%.o) $(check_base_obj)
 

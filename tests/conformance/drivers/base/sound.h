@@ -68,7 +68,7 @@ int32_t sound_about_key(const sound *self, const repli_step *step, const char *v
 
 extern const repli_config_key *const sound_config_keys[];
 
-/* The table. What comes later wins. */
+/* The table; what comes after it wins. */
 #define SOUND_TABLE(driver_name)                                                                   \
     .struct_size = sizeof(repli_driver), .abi_version = REPLI_DRIVER_ABI,                          \
     .capabilities = REPLI_CAP_CONCURRENT | REPLI_CAP_CANCEL, .name = driver_name,                  \
@@ -84,6 +84,7 @@ extern const repli_config_key *const sound_config_keys[];
     const repli_driver *repli_driver_##driver_name##_entry(uint32_t host_abi)
 
 /* DRIVER(NAME, .method = function, ...) is the sound driver with other methods. */
+#pragma GCC diagnostic ignored "-Woverride-init"
 #define DRIVER(driver_name, ...)                                                                   \
     static const repli_driver driver = {SOUND_TABLE(#driver_name), __VA_ARGS__};                   \
     ENTRY(driver_name) {                                                                           \
