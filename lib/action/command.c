@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -214,6 +215,27 @@ int32_t repli__commands_end(repli__commands *commands, const repli_process *proc
     }
     commands->ends_ns = 0;
     return REPLI_OK;
+}
+
+/* Plans. */
+
+int32_t repli__commands_plan(const repli__commands *commands, const repli_host *host,
+                             repli_sink *sink, const char *summary, const char *const *argv,
+                             const char *waits_for, repli_error *err) {
+    repli_buf text = {.allocator = &commands->mem};
+    int code = REPLI_OK;
+    for (size_t i = 0; argv[i] != NULL && code == REPLI_OK; i++) {
+        const char *quote = argv[i][0] == '\0' || strpbrk(argv[i], " \t\n\"'\\$&;|<>*?") ? "'" : "";
+        code = repli__buf_printf(&text, "%s%s%s%s", i > 0 ? " " : "", quote, argv[i], quote);
+    }
+    repli_plan_step step = REPLI_PLAN_STEP_INIT;
+    step.summary = summary;
+    step.command = text.data;
+    step.waits_for = waits_for;
+    code = code == REPLI_OK ? host->emit_plan_step(sink, &step)
+                            : repli__error_nomem(err, "agent", "making a plan");
+    repli_buf_dispose(&text);
+    return code;
 }
 
 /* Files. */

@@ -64,6 +64,11 @@ int32_t repli__errand_output(const repli__commands *commands, char **ret_text, r
  * there is no time left, it is over when this returns, which takes a moment if steps may wait. */
 int32_t repli__commands_end(repli__commands *commands, const repli_process *process, int is_last);
 
+/* Say that a command would be run: part of a plan. waits_for may be NULL. */
+int32_t repli__commands_plan(const repli__commands *commands, const repli_host *host,
+                             repli_sink *sink, const char *summary, const char *const *argv,
+                             const char *waits_for, repli_error *err);
+
 /* At the start of an agent: end what runs for kinds of action that nobody offers any more. */
 void repli__commands_sweep(const repli__commands *commands, const repli__registry *registry);
 /* Forget the files of what has ended, but for one action's. */

@@ -428,3 +428,17 @@ int32_t repli__external_step(void *user_data, const repli_host *host, repli_op *
         return code;
     return strcmp(c.stage, stage_check) == 0 ? step_check(&c) : step_action(&c);
 }
+
+int32_t repli__external_plan(void *user_data, const repli_host *host, repli_op *op,
+                             const char *kind, const char *args_json, size_t args_size,
+                             repli_sink *sink, repli_error *err) {
+    (void)op, (void)kind, (void)args_json, (void)args_size;
+    const repli__external *external = user_data;
+    int32_t code = repli__commands_plan(external->commands, host, sink, "run the action command",
+                                        external->action, "its end", err);
+    if (code == REPLI_OK && external->check != NULL)
+        code = repli__commands_plan(external->commands, host, sink,
+                                    "ask the check command what became of it", external->check,
+                                    "a report that it finished or failed", err);
+    return code;
+}

@@ -17,8 +17,11 @@ typedef struct repli__external {
     int64_t timeout_ms;       /* for all of it; 0: as long as it takes */
 } repli__external;
 
-/* A step of an action, for the registry; user_data is a repli__external. */
+/* For the registry; user_data is a repli__external. */
 int32_t repli__external_step(void *user_data, const repli_host *host, repli_op *op,
                              const repli_step *step, repli_sink *sink, repli_error *err);
+int32_t repli__external_plan(void *user_data, const repli_host *host, repli_op *op,
+                             const char *kind, const char *args_json, size_t args_size,
+                             repli_sink *sink, repli_error *err);
 
 #endif

@@ -29,10 +29,6 @@ static const char stopping[] = "stopping";
 
 enum { LONGEST_PAUSE_MS = 1000, TEXT_SIZE = 500 };
 
-static const char kind_start[] = "agent.replicante.io/service.start";
-static const char kind_stop[] = "agent.replicante.io/service.stop";
-static const char kind_restart[] = "agent.replicante.io/service.restart";
-
 /* One step. */
 typedef struct call {
     const repli__service *service;
@@ -186,13 +182,13 @@ static int is_kind(const call *c, const char *kind) {
 
 static int32_t decide(call *c, const repli__service_state *now) {
     const int runs = now->state == REPLI__SERVICE_RUNNING;
-    if (is_kind(c, kind_start))
+    if (is_kind(c, REPLI__SERVICE_START))
         return runs ? emit(c, REPLI_PHASE_DONE, NULL, NULL, NULL) : go_to(c, start);
     if (now->state == REPLI__SERVICE_STOPPED)
-        return is_kind(c, kind_stop) ? emit(c, REPLI_PHASE_DONE, NULL, NULL, NULL)
-                                     : go_to(c, start);
+        return is_kind(c, REPLI__SERVICE_STOP) ? emit(c, REPLI_PHASE_DONE, NULL, NULL, NULL)
+                                               : go_to(c, start);
     memcpy(c->run, now->run, sizeof(c->run));
-    return go_to(c, is_kind(c, kind_stop) || c->service->unit == NULL ? stop : restart);
+    return go_to(c, is_kind(c, REPLI__SERVICE_STOP) || c->service->unit == NULL ? stop : restart);
 }
 
 static int32_t not_yet(const call *c, const char *what) {
@@ -216,9 +212,9 @@ static int32_t step_starting(call *c, const repli__service_state *now) {
 
 static int32_t step_stopping(call *c, const repli__service_state *now) {
     if (repli__service_goes_on(c->service, c->run, now) ||
-        (is_kind(c, kind_stop) && now->state != REPLI__SERVICE_STOPPED))
+        (is_kind(c, REPLI__SERVICE_STOP) && now->state != REPLI__SERVICE_STOPPED))
         return not_yet(c, "the service still runs");
-    if (is_kind(c, kind_stop))
+    if (is_kind(c, REPLI__SERVICE_STOP))
         return emit(c, REPLI_PHASE_DONE, NULL, NULL, NULL);
     /* Something else may have started it again by now. */
     return now->state == REPLI__SERVICE_STOPPED ? go_to(c, start) : go_to(c, starting);
@@ -282,13 +278,15 @@ static int32_t do_step(void *user_data, const repli_host *host, repli_op *op,
 int32_t repli__service_offer(repli__service *service, repli__registry *registry, repli_error *err) {
     static const struct {
         const char *kind, *summary;
-    } offered[] = {{kind_start, "Start the service, unless it runs"},
-                   {kind_stop, "Stop the service, unless it is stopped"},
-                   {kind_restart, "Stop the service if it runs, and start it"}};
+    } offered[] = {{REPLI__SERVICE_START, "Start the service, unless it runs"},
+                   {REPLI__SERVICE_STOP, "Stop the service, unless it is stopped"},
+                   {REPLI__SERVICE_RESTART, "Stop the service if it runs, and start it"}};
     int32_t code = REPLI_OK;
     for (size_t i = 0; i < sizeof(offered) / sizeof(offered[0]) && code == REPLI_OK; i++) {
-        repli__handler handler = {
-            .kind = REPLI_ACTION_KIND_INIT, .step = do_step, .user_data = service};
+        repli__handler handler = {.kind = REPLI_ACTION_KIND_INIT,
+                                  .step = do_step,
+                                  .user_data = service,
+                                  .plan = repli__service_plan};
         handler.kind.kind = offered[i].kind;
         handler.kind.summary = offered[i].summary;
         handler.kind.flags = REPLI_KIND_CANCEL_BY_STEP;

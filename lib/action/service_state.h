@@ -3,6 +3,10 @@
 
 #include "action/service.h"
 
+#define REPLI__SERVICE_START "agent.replicante.io/service.start"
+#define REPLI__SERVICE_STOP "agent.replicante.io/service.stop"
+#define REPLI__SERVICE_RESTART "agent.replicante.io/service.restart"
+
 enum { REPLI__SERVICE_ARGS = 8, REPLI__SERVICE_RUN_SIZE = 64 };
 
 /* What the service does. */
@@ -24,5 +28,9 @@ int32_t repli__service_read(const repli__service *service, const char *output, i
 /* Not 0 if the run of a state that was read before is not over. */
 int repli__service_goes_on(const repli__service *service, const char *run,
                            const repli__service_state *now);
+/* What each of the kinds would do now; user_data is a repli__service. */
+int32_t repli__service_plan(void *user_data, const repli_host *host, repli_op *op, const char *kind,
+                            const char *args_json, size_t args_size, repli_sink *sink,
+                            repli_error *err);
 
 #endif

@@ -27,8 +27,10 @@ static int32_t offer_external(repli__shop *shop, size_t index, repli__registry *
                                   .action = (const char *const *)configured->action,
                                   .check = (const char *const *)configured->check,
                                   .timeout_ms = configured->timeout_ms};
-    repli__handler handler = {
-        .kind = REPLI_ACTION_KIND_INIT, .step = repli__external_step, .user_data = external};
+    repli__handler handler = {.kind = REPLI_ACTION_KIND_INIT,
+                              .step = repli__external_step,
+                              .user_data = external,
+                              .plan = repli__external_plan};
     handler.kind.kind = configured->kind;
     handler.kind.summary = configured->summary;
     handler.kind.flags = REPLI_KIND_CANCEL_BY_STEP;

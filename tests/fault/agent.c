@@ -25,6 +25,16 @@ static int32_t make(world *w, repli_error *err) {
     return code;
 }
 
+static void prepare_commands(world *w) {
+    repli_external_action external = REPLI_EXTERNAL_ACTION_INIT;
+    external.name = "known";
+    external.action = (const char *const[]){"true", NULL};
+    external.check = external.action;
+    world_config(w);
+    ck_assert_int_eq(repli_config_add_external_action(w->config, &external, NULL), REPLI_OK);
+    ck_assert_int_eq(repli_config_set_str(w->config, "service.unit", "a.service", NULL), REPLI_OK);
+}
+
 static void prepare_database(world *w) {
     world_agent(w);
     repli_agent_free(w->agent);
@@ -352,6 +362,13 @@ const operation agent_operations[] = {
     {.name = "make an agent",
      .functions = "repli_agent_new",
      .prepare = world_config,
+     .act = make,
+     .verify = verify_queue,
+     .drop = drop_agent},
+    {.name = "make an agent with commands",
+     .functions = "repli_agent_new",
+     .spares = TRAP_SQLITE | TRAP_VFS | TRAP_WRITE | TRAP_LOCK | TRAP_MEMORY, /* as without them */
+     .prepare = prepare_commands,
      .act = make,
      .verify = verify_queue,
      .drop = drop_agent},

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent_fixture.h"
 
@@ -58,6 +59,55 @@ static void expect(const char *kind, const char *args, int32_t code, const char 
     const char *said = code == REPLI_OK ? got.json : got.message;
     ck_assert_msg(strstr(said, words) != NULL, "%s: %s", kind, said);
 }
+
+START_TEST(commands_are_told) {
+    const char *const work[] = {"make-backup", "--to", "a b", NULL};
+    const char *const check[] = {"check-backup", NULL};
+    repli_external_action external = REPLI_EXTERNAL_ACTION_INIT;
+    external.name = "backup";
+    external.action = work;
+    external.check = check;
+    ck_assert_int_eq(repli_config_add_external_action(fixture.config, &external, &error), REPLI_OK);
+    agent_fixture_start(&fixture);
+    expect("external.agent.replicante.io/backup", "null", REPLI_OK,
+           "\"steps\":[{\"summary\":\"run the action command\",\"command\":"
+           "\"make-backup --to 'a b'\",\"waits_for\":\"its end\",\"destructive\":false},"
+           "{\"summary\":\"ask the check command what became of it\",\"command\":"
+           "\"check-backup\",");
+}
+END_TEST
+
+/* With a process of ours as the service. */
+static void serve(int runs) {
+    char number[32];
+    snprintf(number, sizeof(number), "%ld", (long)getpid());
+    const char *const pid[] = {runs ? "echo" : "false", number};
+    const char *const start[] = {"start-it"};
+    const char *const stop[] = {"stop-it"};
+    repli_config_set_strs(fixture.config, "service.pid", pid, 2, NULL);
+    repli_config_set_strs(fixture.config, "service.start", start, 1, NULL);
+    repli_config_set_strs(fixture.config, "service.stop", stop, 1, NULL);
+    agent_fixture_start(&fixture);
+}
+
+START_TEST(what_a_running_service_needs_is_told) {
+    serve(1);
+    expect("agent.replicante.io/service.start", "null", REPLI_OK, "\"steps\":[]");
+    expect("agent.replicante.io/service.stop", "null", REPLI_OK,
+           "\"steps\":[{\"summary\":\"stop the service\",\"command\":\"stop-it\",");
+    expect("agent.replicante.io/service.restart", "null", REPLI_OK,
+           "\"command\":\"stop-it\",\"waits_for\":\"the service to stop\",\"destructive\":false},"
+           "{\"summary\":\"start the service\",\"command\":\"start-it\",");
+}
+END_TEST
+
+START_TEST(what_a_stopped_service_needs_is_told) {
+    serve(0);
+    expect("agent.replicante.io/service.stop", "null", REPLI_OK, "\"steps\":[]");
+    expect("agent.replicante.io/service.restart", "null", REPLI_OK,
+           "\"steps\":[{\"summary\":\"start the service\",\"command\":\"start-it\",");
+}
+END_TEST
 
 START_TEST(the_driver_tells) {
     agent_fixture_start(&fixture);
@@ -202,6 +252,9 @@ int main(void) {
     TCase *tcase = tcase_create("plan");
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, commands_are_told);
+    tcase_add_test(tcase, what_a_running_service_needs_is_told);
+    tcase_add_test(tcase, what_a_stopped_service_needs_is_told);
     tcase_add_test(tcase, the_driver_tells);
     tcase_add_test(tcase, the_library_tells_about_its_own);
     tcase_add_test(tcase, what_would_be_refused_is_refused);
