@@ -226,6 +226,32 @@ START_TEST(stop_cancels_a_step_and_waits_for_it) {
 }
 END_TEST
 
+/* The thread that dispatches tells the one that is in the driver. */
+START_TEST(a_deadline_ends_a_step_of_a_lent_thread) {
+    driven_start(&it);
+    lend(2);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    char id[REPLI_UUID_SIZE];
+    repli_request request = REPLI_REQUEST_INIT;
+    request.kind = "fake.test/slow";
+    request.args_json = "{\"ms\": 3600000}";
+    request.deadline_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + 300000000;
+    ck_assert_int_eq(repli_agent_schedule(it.agent, &request, id, &error), REPLI_OK);
+    for (int i = 0; driven_phase(&it, id) != REPLI_PHASE_FAILED; i++) {
+        ck_assert_int_lt(i, PATIENCE_MS);
+        ck_assert_int_eq(repli_agent_run(it.agent, 1, NULL), REPLI_ETIMEOUT);
+    }
+    repli_doc *doc = NULL;
+    const repli_action *action = NULL;
+    ck_assert_int_eq(repli_agent_action(it.agent, id, &doc, &action, &error), REPLI_OK);
+    ck_assert_int_eq(action->outcome, REPLI_ENDED_TIMED_OUT);
+    repli_doc_free(doc);
+    ck_assert_int_eq(repli_agent_stop(it.agent, PATIENCE_MS, &error), REPLI_OK);
+    join_lent();
+}
+END_TEST
+
 START_TEST(stop_may_be_called_again_for_a_driver_that_hangs) {
     driven_set(&it, "observe.timeout_ms", 50);
     driven_script(&it, "\"hang\": true");
@@ -270,6 +296,7 @@ int main(void) {
     tcase_add_test(tcase, without_a_lent_thread_the_driver_is_not_called);
     tcase_add_test(tcase, the_only_thread_may_work_for_itself);
     tcase_add_test(tcase, stop_cancels_a_step_and_waits_for_it);
+    tcase_add_test(tcase, a_deadline_ends_a_step_of_a_lent_thread);
     tcase_add_test(tcase, stop_may_be_called_again_for_a_driver_that_hangs);
     tcase_add_test(tcase, a_thread_that_comes_back_after_the_end_finds_what_it_uses);
     Suite *suite = suite_create("lent");

@@ -307,6 +307,53 @@ START_TEST(stop_cancels_the_call_that_another_thread_dispatches) {
 }
 END_TEST
 
+static int64_t in_ms(int64_t ms) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + ms * 1000000;
+}
+
+static void schedule_within(const char *kind, int64_t not_before_ns, int64_t deadline_ns,
+                            char ret_id[REPLI_UUID_SIZE]) {
+    repli_request request = REPLI_REQUEST_INIT;
+    request.kind = kind;
+    request.not_before_ns = not_before_ns;
+    request.deadline_ns = deadline_ns;
+    ck_assert_int_eq(repli_agent_schedule(it.agent, &request, ret_id, &error), REPLI_OK);
+}
+
+static void expect_outcome(const char *id, int32_t outcome) {
+    repli_doc *doc = NULL;
+    const repli_action *action = NULL;
+    ck_assert_int_eq(repli_agent_action(it.agent, id, &doc, &action, &error), REPLI_OK);
+    ck_assert_msg(action->outcome == outcome, "%s", action->error_json);
+    repli_doc_free(doc);
+}
+
+START_TEST(the_loop_wakes_when_an_action_may_begin) {
+    driven_set(&it, "observe.interval_ms", 3600000);
+    start_and_settle();
+    const int64_t then = in_ms(300);
+    char id[REPLI_UUID_SIZE];
+    schedule_within("agent.replicante.io/test.success", then, REPLI_TIME_NONE, id);
+    driven_settle(&it);
+    ck_assert_int_ne(repli_agent_deadline(it.agent), UINT64_MAX);
+    ck_assert_int_eq(driven_turn_until_end(&it, id), REPLI_PHASE_DONE);
+    ck_assert_int_ge(in_ms(0), then);
+}
+END_TEST
+
+/* Nobody but the step can look at it, which asks whether it is cancelled. */
+START_TEST(a_deadline_ends_a_step_that_dispatch_is_in) {
+    driven_add_work(&it, step_until_cancelled, NULL);
+    start_and_settle();
+    char id[REPLI_UUID_SIZE];
+    schedule_within("example.com/work", REPLI_TIME_NONE, in_ms(300), id);
+    ck_assert_int_eq(driven_turn_until_end(&it, id), REPLI_PHASE_FAILED);
+    expect_outcome(id, REPLI_ENDED_TIMED_OUT);
+}
+END_TEST
+
 START_TEST(stop_does_not_wait_for_ever_for_dispatch) {
     atomic_store(&stepping, 0);
     atomic_store(&released, 0);
@@ -549,6 +596,8 @@ static TCase *tests_of_life(void) {
     tcase_add_test(tcase, an_action_is_resumed_by_the_next_agent);
     tcase_add_test(tcase, a_callback_ends_nothing);
     tcase_add_test(tcase, stop_cancels_the_call_that_another_thread_dispatches);
+    tcase_add_test(tcase, the_loop_wakes_when_an_action_may_begin);
+    tcase_add_test(tcase, a_deadline_ends_a_step_that_dispatch_is_in);
     tcase_add_test(tcase, stop_does_not_wait_for_ever_for_dispatch);
     tcase_add_test(tcase, a_forked_child_leaves_the_loop_alone);
     tcase_add_test(tcase, an_agent_that_nobody_dispatches_is_not_live);

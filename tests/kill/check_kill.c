@@ -30,6 +30,11 @@
  * - the log of events has each number from 1 on once, and of each action that it is NEW, RUNNING
  * and DONE, in this order and once.
  *
+ * One more client schedules actions with a deadline, with a time before which they may not begin,
+ * and cancels some. Each of them must end, once, in a way that it was given a reason for: none
+ * begins before its time, times out without a deadline or before it, or is DONE after its
+ * cancellation was acknowledged.
+ *
  * KILL_SEED repeats a run as far as chance allows, KILL_ROUNDS makes it longer or shorter.
  */
 
@@ -84,8 +89,10 @@ static size_t keep(char *data, size_t one, size_t size, void *user_data) {
     return size;
 }
 
-/* The status of the answer, or 0. answer has room for 4096 bytes. */
-static long ask(CURL *curl, const char *path, const char *body, char *answer) {
+/* The status of the answer, or 0. method NULL: GET, or POST if there is a body. answer has room for
+ * 4096 bytes. */
+static long ask_by(CURL *curl, const char *method, const char *path, const char *body,
+                   char *answer) {
     char url[256];
     long status = 0;
     answer[0] = '\0';
@@ -99,10 +106,16 @@ static long ask(CURL *curl, const char *path, const char *body, char *answer) {
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 20000L);
     if (body != NULL)
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    if (method != NULL)
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     if (curl_easy_perform(curl) != CURLE_OK)
         return 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     return status;
+}
+
+static long ask(CURL *curl, const char *path, const char *body, char *answer) {
+    return ask_by(curl, NULL, path, body, answer);
 }
 
 static void make_body(const struct client *client, int number, char *body, size_t size) {
@@ -136,7 +149,66 @@ static void *stream(void *argument) {
     return NULL;
 }
 
+/* The one with limits. */
+
+enum { DEADLINE = 1, NOT_BEFORE = 2, CANCEL = 4, MIXED_MAX = 100000 };
+
+static struct client mixer = {.index = CLIENTS};
+static char was_cancelled[MIXED_MAX]; /* and that was acknowledged */
+
+static int limits_of(int number) {
+    return number * 5 % 8;
+}
+
+static void add_time(char *body, size_t size, const char *name, int64_t ms) {
+    struct timespec now;
+    char time[REPLI_TIME_SIZE] = "";
+    clock_gettime(CLOCK_REALTIME, &now);
+    repli_time_format((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + ms * 1000000, time,
+                      sizeof(time), NULL);
+    const size_t used = strlen(body);
+    snprintf(body + used, size - used, ",\"%s\":\"%s\"", name, time);
+}
+
+static void make_mixed(int number, unsigned *chance, char *body, size_t size) {
+    char id[REPLI_UUID_SIZE];
+    const int limits = limits_of(number);
+    id_of(mixer.index, number, id);
+    snprintf(body, size,
+             "{\"kind\":\"fake.test/steps\",\"id\":\"%s\",\"args\":{\"steps\":2,\"pause_ms\":%d}",
+             id, rand_r(chance) % 5);
+    if ((limits & NOT_BEFORE) != 0)
+        add_time(body, size, "not_before", rand_r(chance) % 40);
+    if ((limits & DEADLINE) != 0)
+        add_time(body, size, "deadline", 50 + rand_r(chance) % 100);
+    strcat(body, "}");
+}
+
+static void *mix(void *argument) {
+    (void)argument;
+    CURL *curl = curl_easy_init();
+    char body[512], answer[4096], path[64] = "/";
+    for (int number = 0; !atomic_load(&stopping) && number < MIXED_MAX;) {
+        make_mixed(number, &mixer.chance, body, sizeof(body) - 1);
+        long status = ask(curl, "", body, answer);
+        if (status == 200 || status == 409) {
+            id_of(mixer.index, number, path + 1);
+            if ((limits_of(number) & CANCEL) != 0)
+                was_cancelled[number] = ask_by(curl, "DELETE", path, NULL, answer) == 200;
+            atomic_store(&mixer.acknowledged, ++number);
+        } else if (status != 0) {
+            fprintf(stderr, "status %ld: %s\n", status, answer);
+            abort();
+        }
+        program_pause_ms(status == 0 ? 1 : (long)(rand_r(&mixer.chance) % 20));
+    }
+    curl_easy_cleanup(curl);
+    return NULL;
+}
+
 static void start_clients(void) {
+    mixer.chance = seed + CLIENTS;
+    ck_assert_int_eq(pthread_create(&mixer.thread, NULL, mix, NULL), 0);
     for (int i = 0; i < CLIENTS; i++) {
         clients[i].index = i;
         clients[i].chance = seed + (unsigned)i;
@@ -146,6 +218,7 @@ static void start_clients(void) {
 
 static void stop_clients(void) {
     atomic_store(&stopping, 1);
+    pthread_join(mixer.thread, NULL);
     for (int i = 0; i < CLIENTS; i++)
         pthread_join(clients[i].thread, NULL);
 }
@@ -320,7 +393,9 @@ static void take_event(struct log *log, const char *event) {
     ck_assert_msg(subject != NULL && sscanf(subject, "\"subject\":\"%8x-0000-4000-8000-%4x%8x",
                                             &own, &client, &action) == 3,
                   "odd event: %s", event);
-    ck_assert(own == seed && client < CLIENTS);
+    ck_assert(own == seed && client <= CLIENTS);
+    if (client == CLIENTS)
+        return; /* of which the records tell */
     ck_assert_int_le((int)action, atomic_load(&clients[client].acknowledged));
     const unsigned char phase = log->phases[client][action]++;
     ck_assert_msg(phase < 3 && strstr(event, words[phase]) != NULL, "out of order: %s", event);
@@ -361,6 +436,53 @@ static void check_log(void) {
     printf("%lld events\n", log.last);
 }
 
+static void check_mixed_one(int number, const repli_action *action) {
+    const int limits = limits_of(number);
+    const char *outcome = repli_ended_name(action->outcome);
+    int64_t begun_ns = REPLI_TIME_NONE;
+    int ends = 0;
+    for (size_t i = 0; i < action->history_count; i++) {
+        const repli_transition *at = &action->history[i];
+        ends += at->phase == REPLI_PHASE_DONE || at->phase == REPLI_PHASE_FAILED;
+        if (at->phase == REPLI_PHASE_RUNNING)
+            begun_ns = at->time_ns;
+    }
+    ck_assert_msg(outcome != NULL && ends == 1, "%s ended %d times: %s", action->id, ends,
+                  outcome != NULL ? outcome : "not");
+    if (was_cancelled[number])
+        ck_assert_msg(action->outcome == REPLI_ENDED_CANCELLED, "%s is %s", action->id, outcome);
+    if (begun_ns != REPLI_TIME_NONE && action->not_before_ns != REPLI_TIME_NONE)
+        ck_assert_msg(begun_ns >= action->not_before_ns, "%s began too early", action->id);
+    switch (action->outcome) {
+    case REPLI_ENDED_DONE: break;
+    case REPLI_ENDED_CANCELLED: ck_assert((limits & CANCEL) != 0); break;
+    case REPLI_ENDED_TIMED_OUT:
+        ck_assert((limits & DEADLINE) != 0);
+        ck_assert_int_ge(action->finished_ns, action->deadline_ns);
+        break;
+    default: ck_abort_msg("%s is %s: %s", action->id, outcome, action->error_json);
+    }
+}
+
+/* Returns how many of them ended in each way. */
+static void check_mixed(CURL *curl, int ends[REPLI_ENDED_INTERRUPTED + 1]) {
+    for (int number = 0; number < atomic_load(&mixer.acknowledged); number++) {
+        char path[64], answer[4096] = "";
+        repli_doc *doc;
+        const repli_action *action;
+        repli_error err = REPLI_ERROR_INIT;
+        path[0] = '/';
+        id_of(mixer.index, number, path + 1);
+        ck_assert_int_eq(ask(curl, path, NULL, answer), 200);
+        ck_assert_msg(repli_action_from_json(answer, strlen(answer), &doc, &action, &err) ==
+                          REPLI_OK,
+                      "%s: %s", err.message, answer);
+        check_mixed_one(number, action);
+        ends[action->outcome]++;
+        repli_doc_free(doc);
+    }
+}
+
 static unsigned number_from(const char *variable, unsigned otherwise) {
     const char *text = getenv(variable);
     return text != NULL ? (unsigned)strtoul(text, NULL, 0) : otherwise;
@@ -387,11 +509,18 @@ START_TEST(nothing_is_lost_and_nothing_runs_twice) {
     const int repeated_steps = check_file();
     check_records(curl);
     check_log();
+    int ends[REPLI_ENDED_INTERRUPTED + 1] = {0};
+    check_mixed(curl, ends);
     for (int i = 0; i < CLIENTS; i++) {
         total += atomic_load(&clients[i].acknowledged);
         repeated += clients[i].repeated;
     }
     printf("%d actions, %d asked for again, %d steps repeated\n", total, repeated, repeated_steps);
+    printf("with limits: %d done, %d timed out, %d cancelled\n", ends[REPLI_ENDED_DONE],
+           ends[REPLI_ENDED_TIMED_OUT], ends[REPLI_ENDED_CANCELLED]);
+    for (int outcome = REPLI_ENDED_TIMED_OUT; outcome <= REPLI_ENDED_CANCELLED; outcome++)
+        ck_assert_int_gt(ends[outcome], 0);
+    ck_assert_int_gt(ends[REPLI_ENDED_DONE], 0);
     /* A run in which nothing happened proves nothing. */
     ck_assert_int_gt(total, 2 * rounds);
 
