@@ -5,6 +5,7 @@
 #   tests/support/*.c       linked into every test program
 #   tests/stores/*.c        linked into those of groups that run real stores
 #   tests/plugins/*.c       a loadable object each, for tests of the driver loader
+#   tests/conformance/drivers/*.c   a driver each, for tests of repliagent check (conformance.mk)
 #
 # Groups run in this order. Unit tests see internal names; the others see what a user sees.
 

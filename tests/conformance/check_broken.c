@@ -191,6 +191,23 @@ START_TEST(every_rule_is_applied) {
 }
 END_TEST
 
+/* Who reads a driver to learn from it is told the rule. */
+START_TEST(the_rule_is_in_its_first_sentence) {
+    char path[256], rule[64];
+    snprintf(path, sizeof(path), "tests/conformance/drivers/%s.c", faults[_i].driver);
+    char *text = program_read_file(path);
+    *strstr(text, "*/") = '\0';
+    int named = faults[_i].breaks[0] == '\0';
+    for (const char *next = faults[_i].breaks; *next != '\0'; next += strcspn(next, " ")) {
+        next += *next == ' ';
+        snprintf(rule, sizeof(rule), "%.*s", (int)strcspn(next, " "), next);
+        named = named || strstr(text, rule) != NULL;
+    }
+    ck_assert_msg(named, "%s does not name any of %s", path, faults[_i].breaks);
+    free(text);
+}
+END_TEST
+
 START_TEST(every_driver_is_tried) {
     glob_t files;
     ck_assert_int_eq(glob("tests/conformance/drivers/*.c", 0, NULL, &files), 0);
@@ -205,6 +222,7 @@ int main(void) {
     TCase *tcase = tcase_create("drivers");
     tcase_add_test(tcase, every_driver_is_tried);
     tcase_add_test(tcase, every_rule_is_applied);
+    tcase_add_loop_test(tcase, the_rule_is_in_its_first_sentence, 0, FAULTS);
     tcase_add_loop_test(tcase, what_is_broken_is_found, 0, count);
     Suite *suite = suite_create("broken drivers");
     suite_add_tcase(suite, tcase);

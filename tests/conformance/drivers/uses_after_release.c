@@ -1,4 +1,4 @@
-/* Reads an answer that it has released: identity.calls, as it may say anything by then. */
+/* Reads an answer that it has released: emit.accepted, as what is there by then is no text. */
 #include "base/sound.h"
 
 static int32_t store_info(void *opened, repli_op *op, repli_sink *sink, repli_error *err) {
