@@ -175,13 +175,11 @@ static int32_t start(call *c) {
     if (code != REPLI_OK)
         return code;
     c->commands->began_ns = repli__mono_ns();
-    repli_time_format(repli__wall_ns(), c->started, sizeof(c->started), NULL);
     repli__log_printf(c->commands->log, REPLI_LOG_INFO, "agent",
                       "action %s (%s) runs \"%.200s\" as process %" PRId64, c->action->id,
                       c->action->kind, c->external->action[0], c->process.pid);
-    const verdict started = {
-        .phase = REPLI_PHASE_RUNNING, .stage = stage_action, .exit_code = -1, .next_ms = 0};
-    return emit(c, &started);
+    /* The file tells enough; what is for people is written with the next step. */
+    return wait_on(c, 0);
 }
 
 static int32_t await(call *c, char *output) {
@@ -380,19 +378,28 @@ static int32_t end(call *c, int32_t why, const char *reason) {
     return fail(c, output, -1, why, what);
 }
 
-/* Not 0 if the action has to end: an end is begun only once, and goes on. */
+/* The command ended by itself before it had to, and that is all there was to do. */
+static int is_over(const call *c) {
+    repli_process found;
+    return c->external->check == NULL && repli__child_find(c->path, &found, NULL) == REPLI_OK &&
+           found.state == REPLI_PROCESS_EXITED;
+}
+
+/* Not 0 if the action has to end; it is called again until that is done. */
 static int has_to_end(call *c, int32_t *ret_code) {
     char reason[120];
+    if ((c->flags & REPLI_STEP_CANCELLED) == 0 && !is_late(c))
+        return 0;
+    if (c->commands->ends_ns == 0 && is_over(c))
+        return 0;
     if ((c->flags & REPLI_STEP_DEADLINE) != 0) {
         *ret_code = end(c, REPLI_ENDED_TIMED_OUT, "its deadline passed");
     } else if ((c->flags & REPLI_STEP_CANCELLED) != 0) {
         *ret_code = end(c, REPLI_ENDED_CANCELLED, "cancelled");
-    } else if (is_late(c)) {
+    } else {
         snprintf(reason, sizeof(reason), "timed out: it had not finished after %" PRId64 " ms",
                  c->external->timeout_ms);
         *ret_code = end(c, REPLI_ENDED_TIMED_OUT, reason);
-    } else {
-        return 0;
     }
     return 1;
 }
@@ -424,9 +431,12 @@ int32_t repli__external_step(void *user_data, const repli_host *host, repli_op *
     repli__command_path(c.commands, step->action->id, c.path);
     read_payload(&c);
     int32_t code = REPLI_OK;
-    if (has_to_end(&c, &code))
-        return code;
-    return strcmp(c.stage, stage_check) == 0 ? step_check(&c) : step_action(&c);
+    if (!has_to_end(&c, &code))
+        code = strcmp(c.stage, stage_check) == 0 ? step_check(&c) : step_action(&c);
+    /* An error, such as a lack of memory, fails the action, and the next one may begin. */
+    if (code != REPLI_OK && repli__child_find(c.path, &c.process, NULL) == REPLI_OK)
+        repli__commands_end(c.commands, &c.process, 1);
+    return code;
 }
 
 int32_t repli__external_plan(void *user_data, const repli_host *host, repli_op *op,
