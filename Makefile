@@ -71,6 +71,8 @@ ALLDATA_LIBS := -lleveldb
 has_leveldb   = $(shell echo '\#include <leveldb/c.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
 ALLDATA      := $(if $(and $(filter-out no,$(REPLI_ALLDATA)),$(call has_leveldb)),liballdata)
 ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata lib/alldata/gossip))
+NATS         := $(if $(and $(ALLDATA),$(NATS_LIBS)),liballdata-nats)
+NATS_OBJ     := $(if $(NATS),$(call objects,lib/alldata-nats))
 
 # --- Flags: ours first, so that yours win --------------------------------------------------------
 
@@ -92,6 +94,7 @@ REVISION       := -DREPLI_CHECKOUT='"$(word 1,$(revision))"' -DREPLI_TAINT='"$(w
 # ROOM is what only the objects of one room get. The most specific pattern wins; private, since what
 # they are made from would inherit it otherwise.
 $(B)/obj/lib/%.o:             private ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
+$(B)/obj/lib/alldata-nats/%.o: private ROOM = -Ilib $(call cflags,libnats)
 $(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/src/repliagent/%.o:  private ROOM = -Ilib/conformance $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
 $(B)/obj/src/repliagent/libcurl.o: \
@@ -169,11 +172,21 @@ no-alldata: ; @echo '  left out: AllData ($(if $(filter no,$(REPLI_ALLDATA)),REP
 .PHONY: no-alldata
 endif
 
+ifneq ($(NATS),)
+nats_inputs := $(NATS_OBJ) $(B)/lib/base-internal.a
+$(eval $(call library,$(NATS),$(nats_inputs),lib/alldata-nats/alldata-nats.map,$(NATS_LIBS)))
+else ifneq ($(ALLDATA),)
+all: no-nats
+no-nats: ; @echo '  left out: AllData on NATS (no libnats)'
+.PHONY: no-nats
+endif
+
 # With all their names, for unit tests.
 $(B)/lib/base-internal.a: $(call objects,lib/base)
 $(B)/lib/core-internal.a: $(CORE_OBJ)
 $(B)/lib/http-internal.a: $(HTTP_OBJ)
 $(B)/lib/alldata-internal.a: $(ALLDATA_OBJ)
+$(B)/lib/alldata-nats-internal.a: $(NATS_OBJ)
 $(B)/lib/program-internal.a: $(filter-out %/main.o,$(PROG_OBJ))
 $(B)/lib/%-internal.a: $(B)/files
 	$(call say,AR)

@@ -6,7 +6,8 @@ DRIVERS     := $(filter-out $(WITHOUT_DRIVERS),$(ALL_DRIVERS))
 
 goals := $(or $(MAKECMDGOALS),all)
 NEED  := build $(PARTS) $(DRIVERS:%=?driver-%)
-NEED  += $(if $(filter-out no,$(REPLI_ALLDATA)),?alldata)
+NEED  += $(if $(filter-out no,$(REPLI_ALLDATA)),?alldata ?alldata-nats)
+NEED  += $(if $(filter check,$(goals)),?server-nats)
 NEED  += $(if $(filter check check-fast tests bench bench-record soak fuzz,$(goals)),test)
 NEED  += $(if $(filter check,$(goals)),server-postgresql server-redis)
 NEED  += $(if $(filter check,$(goals)),?compilers ?configure ?manual ?abi ?bindings \
@@ -31,6 +32,7 @@ libs   = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 CORE_PKGS := jansson sqlite3
 HTTP_PKGS := libmicrohttpd gnutls
 PROG_PKGS := yaml-0.1
+NATS_PKGS := libnats
 LOAD_PKGS := libcurl#  the program loads it when it is needed
 TEST_PKGS := check libcurl
 
@@ -41,5 +43,6 @@ HTTP_LIBS   := $(call libs,$(HTTP_PKGS))
 PROG_CFLAGS := $(call cflags,$(PROG_PKGS) $(LOAD_PKGS))
 PROG_LIBS   := $(call libs,$(PROG_PKGS))
 LOAD_LIBS   := $(call libs,$(LOAD_PKGS))
+NATS_LIBS   := $(call libs,$(NATS_PKGS))
 TEST_CFLAGS := $(call cflags,$(TEST_PKGS))
 TEST_LIBS   := $(call libs,$(TEST_PKGS))

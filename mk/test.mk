@@ -15,22 +15,22 @@ GROUPS := $(FAST_GROUPS) alldata fuzz fault abi embed conformance headers build 
           program $(STORE_GROUPS) kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
-programs = $(call without_alldata,$(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c))))
+programs = $(filter-out $(if $(NATS),,%/check_nats),$(call without_alldata,$(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))))
 tests    = $(foreach g,$(1),$(call programs,$(g)) $(call scripts,$(g)))
 
 # What a group's programs are linked with (GROUP_lib, GROUP_libs), and what its files may include;
 # shared libraries and include/ if nothing else is said.
-internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(ALLDATA),alldata) $(if $(HTTP),http) core)
-shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(ALLDATA) $(CORE))
+internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) $(if $(ALLDATA),alldata) $(if $(HTTP),http) core)
+shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(NATS) $(ALLDATA) $(CORE))
 unit_lib    := $(internal)
 fault_lib   := $(internal)
 program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
-alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,alldata base)
+alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) alldata base)
 api_libs    := $(HTTP_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
 # Without AllData, which LevelDB may be missing for, its tests are left out.
-TEST_ROOM = -Itests/support $(TEST_CFLAGS) $(if $(ALLDATA),-DWITH_ALLDATA)
+TEST_ROOM = -Itests/support $(TEST_CFLAGS) $(if $(ALLDATA),-DWITH_ALLDATA) $(if $(NATS),-DWITH_NATS)
 without_alldata = $(if $(ALLDATA),$(1),$(filter-out %_alldata %/alldata.o %_alldata.o,$(1)))
 $(B)/obj/tests/%.o:         private ROOM = $(TEST_ROOM)
 $(B)/obj/tests/unit/%.o:    private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
@@ -53,7 +53,7 @@ $$(patsubst %,$(B)/tests/%,$$(call programs,$(1))): $(B)/tests/%: $(B)/obj/tests
 	$$(call say,LD)
 	@mkdir -p $$(@D)
 	$$(Q)$$(link) -Wl,-rpath,$$(abspath $(B)/lib) -o $$@ $$^ $$(TEST_LIBS) $$($(1)_libs) \
-	    $$(if $$($(1)_lib),$$(PROG_LIBS) $$(HTTP_LIBS) $$(CORE_LIBS) $$(if $$(ALLDATA),$$(ALLDATA_LIBS)) -ldl) $$(LDLIBS)
+	    $$(if $$($(1)_lib),$$(PROG_LIBS) $$(HTTP_LIBS) $$(CORE_LIBS) $$(if $$(ALLDATA),$$(ALLDATA_LIBS)) $$(NATS_LIBS) -ldl) $$(LDLIBS)
 endef
 $(foreach g,$(GROUPS),$(eval $(call test_group,$(g))))
 

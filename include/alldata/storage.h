@@ -83,10 +83,12 @@ typedef struct alldata_storage_module {
     int32_t (*interval_open)(void *self, const char *name, uint32_t flags, void **ret_interval,
                              repli_error *err);
     void (*interval_close)(void *interval);
-    /** Store records whose keys are known not to exist. flags: ALLDATA_PUT_SYNC. After a failure
-     * the interval is closed and opened again before the next call. */
-    int32_t (*put)(void *interval, const alldata_record *const *records, size_t count,
-                   uint32_t flags, repli_error *err);
+    /** Store records whose keys are not known to exist. flags: ALLDATA_PUT_SYNC. One that alone
+     * cannot be stored gets a code, such as REPLI_ECONFLICT if its key has another event after all,
+     * and the others are stored. After a failure of the whole the interval is closed and opened
+     * again before the next call. */
+    int32_t (*put)(void *interval, alldata_record *const *records, size_t count, uint32_t flags,
+                   repli_error *err);
     /** All that was put is on disk when it returns. At any time, also beside a put. */
     int32_t (*sync)(void *interval, repli_error *err);
     /** The event of a key. REPLI_ENOTFOUND: there is none. */

@@ -49,7 +49,6 @@ int alldata__batch_add(alldata__batch *batch, alldata_record *record,
                        struct alldata__request *owner) {
     batch->places[place_of(batch, record->key)] = batch->number << PLACE_BITS | batch->count;
     batch->records[batch->count] = record;
-    batch->codes[batch->count] = &record->code;
     batch->owners[batch->count] = owner;
     batch->count++;
     batch->bytes += record->event_size;

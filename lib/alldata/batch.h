@@ -20,8 +20,7 @@ enum { ALLDATA__BATCH = 4096 };
 
 typedef struct alldata__batch {
     struct alldata__interval *interval;
-    const alldata_record *records[ALLDATA__BATCH];
-    int32_t *codes[ALLDATA__BATCH];
+    alldata_record *records[ALLDATA__BATCH];
     struct alldata__request *owners[ALLDATA__BATCH];
     size_t count;
     size_t bytes;

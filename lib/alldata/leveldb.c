@@ -213,8 +213,8 @@ static int32_t open_interval(void *argument, const char *name, uint32_t flags, v
 
 /* Events. */
 
-static int32_t put(void *argument, const alldata_record *const *records, size_t count,
-                   uint32_t flags, repli_error *err) {
+static int32_t put(void *argument, alldata_record *const *records, size_t count, uint32_t flags,
+                   repli_error *err) {
     database *self = argument;
     const int syncs = (flags & ALLDATA_PUT_SYNC) != 0;
     char *text = self->marker;

@@ -55,7 +55,7 @@ static void fail_batch(alldata_storage *storage, alldata__batch *batch, alldata_
     interval->broken = 1;
     repli__error_copy(&interval->why, error);
     for (size_t i = 0; i < batch->count; i++) {
-        *batch->codes[i] = error->code;
+        batch->records[i]->code = error->code;
         fail(batch->owners[i], error);
     }
     if (batch->rests)
@@ -63,6 +63,35 @@ static void fail_batch(alldata_storage *storage, alldata__batch *batch, alldata_
             if (wants_sync(storage, request))
                 fail(request, error);
     storage->counts.failed += batch->count;
+}
+
+static int32_t conflict(const alldata_record *record, repli_error *err) {
+    return repli__error(err, REPLI_ECONFLICT, ALLDATA__ORIGIN,
+                        "another event is stored under the key %.27s: events never change; give "
+                        "this one a key of its own",
+                        record->key);
+}
+
+/* The module may have found that one of them could not be stored. */
+static void count_batch(alldata_storage *storage, alldata__batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        const alldata_record *record = batch->records[i];
+        repli_error error = REPLI_ERROR_INIT;
+        if (record->code == REPLI_OK) {
+            storage->counts.stored++;
+            storage->counts.event_bytes += record->event_size;
+            continue;
+        }
+        if (record->code == REPLI_ECONFLICT)
+            conflict(record, &error);
+        else
+            repli__error(&error, record->code, ALLDATA__ORIGIN,
+                         "%s does not take the event of the key %.27s: it has %zu bytes",
+                         storage->module->name, record->key, record->event_size);
+        storage->counts.conflicts += record->code == REPLI_ECONFLICT;
+        storage->counts.failed += record->code != REPLI_ECONFLICT;
+        fail(batch->owners[i], &error);
+    }
 }
 
 static void flush(alldata_storage *storage, alldata__request *list) {
@@ -73,8 +102,7 @@ static void flush(alldata_storage *storage, alldata__request *list) {
     if (write_batch(storage, batch, &error) != REPLI_OK) {
         fail_batch(storage, batch, list, &error);
     } else {
-        storage->counts.stored += batch->count;
-        storage->counts.event_bytes += batch->bytes;
+        count_batch(storage, batch);
     }
     alldata__roll_leave(storage, batch->interval);
     alldata__batch_clear(batch);
@@ -105,13 +133,6 @@ static int32_t look_for(alldata_storage *storage, const alldata__batch *batch, c
     const int32_t code = storage->module->get(atomic_load(&batch->interval->handle), record->key,
                                               ALLDATA_KEY_LENGTH, compare, ret, err);
     return code == REPLI_ENOTFOUND ? REPLI_OK : code;
-}
-
-static int32_t conflict(const alldata_record *record, repli_error *err) {
-    return repli__error(err, REPLI_ECONFLICT, ALLDATA__ORIGIN,
-                        "another event is stored under the key %.27s: events never change; give "
-                        "this one a key of its own",
-                        record->key);
 }
 
 static int32_t add(alldata_storage *storage, alldata__request *list, alldata__request *request,

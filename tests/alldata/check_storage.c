@@ -231,7 +231,7 @@ END_TEST
 
 /* Durability. */
 
-static int32_t wait_put(void *interval, const alldata_record *const *records, size_t count,
+static int32_t wait_put(void *interval, alldata_record *const *records, size_t count,
                         uint32_t flags, repli_error *err);
 
 /* LevelDB, whose first put waits until everybody else has come. */
@@ -254,7 +254,7 @@ static size_t waiting(alldata_storage *storage) {
 
 enum { PUTTERS = 16 };
 
-static int32_t wait_put(void *interval, const alldata_record *const *records, size_t count,
+static int32_t wait_put(void *interval, alldata_record *const *records, size_t count,
                         uint32_t flags, repli_error *err) {
     if (atomic_fetch_add(&slow.puts, 1) == 0)
         while (waiting(slow.storage) < PUTTERS - 1)
@@ -637,7 +637,7 @@ static struct {
     int opened;
 } frail;
 
-static int32_t fail_put(void *interval, const alldata_record *const *records, size_t count,
+static int32_t fail_put(void *interval, alldata_record *const *records, size_t count,
                         uint32_t flags, repli_error *err) {
     if (!frail.fails)
         return alldata_storage_leveldb()->put(interval, records, count, flags, err);

@@ -10,7 +10,7 @@ $(B)/obj/tests/bench/%.o: ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFL
 $(bench_programs): $(B)/tests/%: $(B)/obj/tests/%.o $(bench_helpers) $(internal)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(link) -o $@ $^ $(TEST_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(if $(ALLDATA),$(ALLDATA_LIBS)) -ldl $(LDLIBS)
+	$(Q)$(link) -o $@ $^ $(TEST_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(if $(ALLDATA),$(ALLDATA_LIBS)) $(NATS_LIBS) -ldl $(LDLIBS)
 
 bench_chosen   := $(or $(foreach name,$(BENCH),%/bench_$(name) %/bench_$(name).sh),%)
 

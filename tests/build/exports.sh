@@ -41,7 +41,10 @@ library libreplicante-agent REPLICANTE_AGENT lib/replicante-agent.map $core_head
     library libreplicante-agent-http REPLICANTE_AGENT lib/http/replicante-agent-http.map \
         include/replicante/http.h
 [ ! -e "$BUILD/lib/liballdata.so" ] ||
-    library liballdata ALLDATA lib/alldata/alldata.map include/alldata/*.h
+    library liballdata ALLDATA lib/alldata/alldata.map \
+        $(ls include/alldata/*.h | grep -v '/nats\.h$')
+[ ! -e "$BUILD/lib/liballdata-nats.so" ] ||
+    library liballdata-nats ALLDATA lib/alldata-nats/alldata-nats.map include/alldata/nats.h
 
 for so in "$BUILD"/drivers/driver_*.so; do
     [ -e "$so" ] || continue

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <alldata/nats.h>
+
 #include "contract.h"
 
 int32_t call_alldata_error_name(world *w, repli_error *err) {
@@ -166,6 +168,15 @@ static void remove_storage(const char *path) {
     if (system(command) != 0)
         return;
 }
+
+#ifdef WITH_NATS
+int32_t call_alldata_nats_module(world *w, repli_error *err) {
+    (void)w;
+    (void)err;
+    REQUIRE(strcmp(alldata_nats_module()->name, "nats") == 0);
+    return REPLI_OK;
+}
+#endif
 
 int32_t call_alldata_storage_leveldb(world *w, repli_error *err) {
     (void)w;

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <alldata/nats.h>
+
 #include "operation.h"
 
 /* Key generator. */
@@ -193,6 +195,9 @@ static int32_t look_around(world *w, repli_error *err) {
     EXPECT(w, stats.stored == 3);
     EXPECT(w, alldata_storage_deadline(w->events) != UINT64_MAX);
     EXPECT(w, alldata_storage_leveldb()->struct_size == sizeof(alldata_storage_module));
+#ifdef WITH_NATS
+    EXPECT(w, alldata_nats_module()->struct_size == sizeof(alldata_storage_module));
+#endif
     return code;
 }
 
@@ -271,6 +276,12 @@ static int32_t use_gossip(world *w, repli_error *err) {
     return code;
 }
 
+#ifdef WITH_NATS
+#define NATS " alldata_nats_module"
+#else
+#define NATS
+#endif
+
 const operation alldata_operations[] = {
     {.name = "draw a number for a generator of keys",
      .functions = "alldata_keygen_new",
@@ -324,7 +335,7 @@ const operation alldata_operations[] = {
      .verify = verify_export},
     {.name = "look around in a storage",
      .functions = "alldata_storage_dispatch alldata_storage_intervals alldata_storage_stats_get "
-                  "alldata_storage_deadline alldata_storage_leveldb",
+                  "alldata_storage_deadline alldata_storage_leveldb" NATS,
      .prepare = prepare_events,
      .act = look_around},
     {.name = "close a storage",

@@ -12,6 +12,9 @@ static const char *const maps[] = {
 #ifdef WITH_ALLDATA
     "lib/alldata/alldata.map",
 #endif
+#ifdef WITH_NATS
+    "lib/alldata-nats/alldata-nats.map",
+#endif
 };
 
 static const operation *const tables[] = {
