@@ -51,6 +51,7 @@ typedef struct alldata__peer {
     uint32_t checks;       /* signs of life asked for, and not seen */
     uint64_t check_ns;     /* end of the wait for one */
     uint64_t suspected_ns; /* when it was last told of as a suspect; 0: never */
+    uint64_t sent_ns;      /* when it was last sent a digest; 0: never */
     uint64_t pulled_ns;    /* when it was last asked for what it knows better; 0: never */
 
     /* Of the digest that is being answered. */

@@ -34,6 +34,28 @@ static void ask_live(alldata__membership *m) {
     alldata__send_digest(m, &peer->address, peer, all, peer->ours);
 }
 
+/* The reference node that has not heard from us for longest; NULL if all have in this round. */
+static alldata__peer *longest_silent(const alldata__membership *m) {
+    alldata__peer *silent = NULL;
+    for (size_t i = 0; i < m->peers.count; i++) {
+        alldata__peer *peer = m->peers.items[i];
+        if (peer->state == ALLDATA__LIVE && !peer->ours &&
+            m->now.ns - peer->sent_ns >= m->round_ns / 2 &&
+            (silent == NULL || peer->sent_ns < silent->sent_ns))
+            silent = peer;
+    }
+    return silent;
+}
+
+/* It judges us by how steadily we speak to it, and at first we said much at once. */
+static void greet_references(alldata__membership *m) {
+    for (int i = 0; i < ALLDATA__GREETED; i++) {
+        alldata__peer *peer = longest_silent(m);
+        if (peer != NULL)
+            alldata__send_digest(m, &peer->address, peer, 0, 0);
+    }
+}
+
 static void ask_dead(alldata__membership *m, size_t live) {
     const size_t dead = alldata__count_peers(m, ALLDATA__DEAD);
     alldata__peer *peer = alldata__random_peer(m, ALLDATA__DEAD, 0);
@@ -112,6 +134,7 @@ static void run_round(alldata__membership *m) {
     m->round_due_ns = m->now.ns + m->round_ns;
     m->tries_left = ALLDATA__TRIES;
     ask_live(m);
+    greet_references(m);
     ask_dead(m, live);
     ask_seeds(m, live);
     check_ring(m);

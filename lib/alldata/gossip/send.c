@@ -62,6 +62,8 @@ static void list_live(alldata__membership *m, alldata__frame_out *out, const all
 void alldata__send_digest(alldata__membership *m, const alldata__address *to, alldata__peer *target,
                           int all, int ask) {
     alldata__frame_out out;
+    if (target != NULL)
+        target->sent_ns = m->now.ns;
     begin(m, &out);
     alldata__frame_list(&out, "digest");
     list_live(m, &out, target, all);

@@ -8,6 +8,7 @@
 enum {
     ALLDATA__CHECKS = 3,  /* unanswered, and a peer is dead */
     ALLDATA__RING = 3,    /* of our own nodes that each asks every round */
+    ALLDATA__GREETED = 4, /* reference nodes that each speaks to every round */
     ALLDATA__TELLERS = 4, /* are told of a suspect by each that learns of it */
     ALLDATA__TRIES = 32,  /* of hearsay, in one round */
     ALLDATA__RUMOUR_ROUNDS = 3
