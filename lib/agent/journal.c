@@ -207,6 +207,13 @@ static int add_shards(repli__journal *journal) {
     return 1;
 }
 
+/* Of a first snapshot. */
+static int has_more(const repli__journal *journal) {
+    return journal->with_shards == NULL &&
+           journal->next_shard <
+               repli_snapshot_shards(journal->present.snapshot, NULL)->shard_count;
+}
+
 static int write_roles(repli__journal *journal) {
     const size_t left = journal->role_count - journal->next_role;
     const size_t count = left < CHUNK ? left : CHUNK;
@@ -316,7 +323,7 @@ static int go_on(repli__journal *journal) {
             return 0;
         if (!write_roles(journal))
             return 0;
-        if (journal->role_count > 0)
+        if (journal->role_count > 0 || has_more(journal))
             next = ROLES;
         else if (journal->with_shards == NULL)
             next = GONE;

@@ -101,6 +101,37 @@ START_TEST(an_action_is_the_cause_of_what_it_did) {
 }
 END_TEST
 
+#define CHANGE(before, after) "\"old\":" before ",\"new\":" after
+
+START_TEST(of_very_many_roles_most_are_counted) {
+    say("{\"shard_count\": 2500}");
+    program_agent_start(&agent);
+    for (const long end = program_now_ms() + 30000;; program_pause_ms(20)) {
+        program_output_free(&output);
+        program_run(&output, (const char *[]){"events", "-a", agent.address, "--after", "900",
+                                              "--json", "--limit", "1000", NULL});
+        if (strstr(output.out, "\"count\":500,") != NULL)
+            break;
+        ck_assert_msg(program_now_ms() < end, "%s", output.out);
+    }
+    ck_assert_ptr_nonnull(strstr(output.out, "\"count\":1000,"));
+    ck_assert_int_eq(program_agent_stop(&agent, SIGTERM, 10000), 0);
+    /* Nobody is told again, and those that went are told of. */
+    say("{\"shard_count\": 1200}");
+    program_agent_start(&agent);
+    const long end = program_now_ms() + 30000;
+    do {
+        ck_assert_int_lt(program_now_ms(), end);
+        program_output_free(&output);
+        program_run(&output, (const char *[]){"events", "-a", agent.address, "--json", "--limit",
+                                              "1000", NULL});
+    } while (strstr(output.out, "\"subject\":null," CHANGE("\"Primary\"", "null")) == NULL);
+    ck_assert_ptr_null(strstr(output.out,
+                              "\"new\":\"Primary\",\"reason\":null,\"cause\":"
+                              "\"observed\",\"action\":null,\"count\":1,\"away\":true"));
+}
+END_TEST
+
 START_TEST(a_table_is_for_people) {
     program_agent_start(&agent);
     expect("\"type\":\"role\"");
@@ -122,6 +153,7 @@ int main(void) {
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_change_is_told_once_over_restarts);
     tcase_add_test(tcase, an_action_is_the_cause_of_what_it_did);
+    tcase_add_test(tcase, of_very_many_roles_most_are_counted);
     tcase_add_test(tcase, a_table_is_for_people);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
