@@ -33,6 +33,8 @@
 #define SECCOMP_USER_NOTIF_FLAG_CONTINUE (1UL << 0)
 #endif
 
+#ifdef SECCOMP_GET_NOTIF_SIZES
+
 /* Half of an argument of a system call. */
 #define ARGUMENT(index, half)                                                                      \
     ((uint32_t)(offsetof(struct seccomp_data, args) + (index) * sizeof(uint64_t) + (half)*4u))
@@ -57,52 +59,6 @@ static int install(void) {
         return -1;
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
                         &program);
-}
-
-/* One byte, and perhaps a descriptor with it. */
-union control {
-    struct cmsghdr head;
-    char space[CMSG_SPACE(sizeof(int))];
-};
-
-void network_offer(int channel) {
-    const int listener = install();
-    char byte = listener >= 0;
-    struct iovec data = {&byte, 1};
-    union control control;
-    memset(&control, 0, sizeof(control));
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-    if (listener >= 0) {
-        message.msg_control = &control;
-        message.msg_controllen = sizeof(control);
-        control.head = (struct cmsghdr){
-            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-        memcpy(CMSG_DATA(&control.head), &listener, sizeof(listener));
-    }
-    while (sendmsg(channel, &message, 0) == -1 && errno == EINTR)
-        ;
-    if (listener >= 0)
-        close(listener);
-}
-
-static int receive(int channel) {
-    char byte = 0;
-    struct iovec data = {&byte, 1};
-    union control control;
-    struct msghdr message = {.msg_iov = &data,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof(control)};
-    ssize_t size;
-    do
-        size = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
-    while (size == -1 && errno == EINTR);
-    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    if (size != 1 || head == NULL || head->cmsg_type != SCM_RIGHTS)
-        return -1;
-    int listener;
-    memcpy(&listener, CMSG_DATA(head), sizeof(listener));
-    return listener;
 }
 
 /* Empty if it leads to no other process that counts. */
@@ -184,6 +140,64 @@ static void *serve(void *argument) {
     free(notice);
     free(answer);
     return NULL;
+}
+
+#else /* headers of a kernel before 5.0 */
+
+static int install(void) {
+    return -1;
+}
+
+static void *serve(void *argument) {
+    return argument;
+}
+
+#endif
+
+/* One byte, and perhaps a descriptor with it. */
+union control {
+    struct cmsghdr head;
+    char space[CMSG_SPACE(sizeof(int))];
+};
+
+void network_offer(int channel) {
+    const int listener = install();
+    char byte = listener >= 0;
+    struct iovec data = {&byte, 1};
+    union control control;
+    memset(&control, 0, sizeof(control));
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    if (listener >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof(control);
+        control.head = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(&control.head), &listener, sizeof(listener));
+    }
+    while (sendmsg(channel, &message, 0) == -1 && errno == EINTR)
+        ;
+    if (listener >= 0)
+        close(listener);
+}
+
+static int receive(int channel) {
+    char byte = 0;
+    struct iovec data = {&byte, 1};
+    union control control;
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    ssize_t size;
+    do
+        size = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+    while (size == -1 && errno == EINTR);
+    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    if (size != 1 || head == NULL || head->cmsg_type != SCM_RIGHTS)
+        return -1;
+    int listener;
+    memcpy(&listener, CMSG_DATA(head), sizeof(listener));
+    return listener;
 }
 
 int network_start(struct network *network, struct board *board, int channel) {

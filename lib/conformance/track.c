@@ -67,8 +67,8 @@ void track_same_identity(struct board *board, enum rule_id rule, const struct lo
         board_fail(board, rule, "there were %zu shards (%s), and %s there are %zu (%s)",
                    before->shard_count, before->shards, when, now.shard_count, now.shards);
     else
-        board_pass(board, rule, "cluster %.120s and %zu shards %s", now.cluster, now.shard_count,
-                   when);
+        board_pass(board, rule, "cluster %.120s and %zu shard%s %s", now.cluster, now.shard_count,
+                   now.shard_count == 1 ? "" : "s", when);
 }
 
 static void compare_ids(struct board *board, const struct look *before, const struct look *now) {
