@@ -33,8 +33,9 @@ struct board_identity {
 struct board {
     struct board_verdict verdicts[RULE_COUNT];
 
-    /* The call in progress, for whoever watches. */
-    char method[24];                              /* empty: none */
+    /* The calls in progress, for whoever watches: how many, and the last that began. */
+    int running;
+    _Atomic(const char *) method;                 /* NULL: none; static text */
     atomic_uint_fast64_t entered_ns, deadline_ns; /* 0: none */
 
     const char *circumstances; /* such as "while the store hangs"; "" */
@@ -42,7 +43,7 @@ struct board {
     atomic_uint_fast64_t latest_ns; /* the most that a call was late */
     atomic_int finished;            /* the scene got to its end */
     int watched;                    /* connections were seen, if there were any */
-    char command_output[200]; /* of the last command */
+    char command_output[200];       /* of the last command */
     char command_error[BOARD_EVIDENCE_SIZE];
 
     struct board_identity identity;
@@ -63,8 +64,12 @@ void board_presume(struct board *board, enum rule_id rule, const char *format, .
     __attribute__((format(printf, 3, 4)));
 int board_failed(const struct board *board, enum rule_id rule);
 
-/* Around every call to the driver. */
+/* Around every call to the driver, also of several threads at once. method is static text. */
 void board_enter(struct board *board, const char *method, uint64_t deadline_ns);
 void board_leave(struct board *board);
+/* The method that runs; empty: none. */
+const char *board_method(const struct board *board);
+/* No call is in progress, whatever became of the process in which one was. */
+void board_forget_calls(struct board *board);
 
 #endif

@@ -101,8 +101,7 @@ static void note(struct network *network, const struct seccomp_notif *notice) {
     }
     struct network_contact contact;
     describe(&address, size, &contact);
-    memcpy(contact.method, network->board->method, sizeof(contact.method));
-    contact.method[sizeof(contact.method) - 1] = '\0';
+    snprintf(contact.method, sizeof(contact.method), "%s", board_method(network->board));
     if (contact.where[0] == '\0' || network->count == NETWORK_MAX)
         return;
     for (size_t i = 0; i < network->count; i++)

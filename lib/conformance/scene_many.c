@@ -103,6 +103,7 @@ static void observe_at_once(struct subject *s) {
     struct board *board = s->bench->board;
     struct observer observers[OBSERVERS];
     int started = 0;
+    board_presume(board, RULE_CALLS_CONCURRENT, "of calls at once some did not return");
     for (; started < OBSERVERS; started++) {
         observers[started] = (struct observer){.subject = s, .up = 1};
         if (repli__thread_start(&observers[started].thread, "check", observe, &observers[started],

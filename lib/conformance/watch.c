@@ -28,12 +28,12 @@ struct watch {
     int channel;
     int output;
     pid_t pid;
-    int status; /* of the process, once it ended */
-    int undo;   /* command that brings the store back; -1: none */
-    int killed; /* it was, since a call did not return */
-    int ends;   /* a signal asks this process to end */
-    int broken; /* a command does not do what it should */
-    char method[24];
+    int status;         /* of the process, once it ended */
+    int undo;           /* command that brings the store back; -1: none */
+    int killed;         /* it was, since a call did not return */
+    int ends;           /* a signal asks this process to end */
+    int broken;         /* a command does not do what it should */
+    const char *method; /* that did not return, if it was killed for that */
     struct network network;
 };
 
@@ -118,7 +118,7 @@ static void watch_it(struct watch *watch) {
         watch->ends = watch->ends || ends();
         if (!watch->killed && is_overdue(watch)) {
             watch->killed = 1;
-            memcpy(watch->method, watch->bench->board->method, sizeof(watch->method));
+            watch->method = board_method(watch->bench->board);
         }
         if (watch->killed || watch->ends)
             kill(watch->pid, SIGKILL);
@@ -129,7 +129,7 @@ static void watch_it(struct watch *watch) {
 static void judge_end(struct watch *watch) {
     struct board *board = watch->bench->board;
     char after[120];
-    const char *method = watch->killed ? watch->method : board->method;
+    const char *method = watch->killed ? watch->method : board_method(board);
     snprintf(after, sizeof(after), "%s%s%s%s", method[0] != '\0' ? "in " : "after its calls",
              method, board->circumstances[0] != '\0' ? " " : "", board->circumstances);
     if (watch->killed && atomic_load(&board->deadline_ns) != 0)
@@ -236,8 +236,7 @@ int32_t watch_scene(struct bench *bench, const struct scene *scene, const struct
     sigset_t ending;
     sigset_t mask;
     bench->board->circumstances = "";
-    bench->board->method[0] = '\0';
-    atomic_store(&bench->board->entered_ns, 0);
+    board_forget_calls(bench->board);
     atomic_store(&bench->board->finished, 0);
     sigemptyset(&ending);
     sigaddset(&ending, SIGINT);

@@ -41,6 +41,7 @@ static const struct fault {
     {"not_cancelled", "calls.cancel"},
     {"one_thread", "calls.threads"},
     {"not_concurrent", "calls.concurrent"},
+    {"blocks_itself", "calls.deadline calls.concurrent"},
     {"positive_code", "calls.codes"},
     {"fails_silently", "calls.errors"},
     {"calls_without_memory", "calls.memory process.survives"},
