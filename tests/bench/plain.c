@@ -101,8 +101,10 @@ static void insert_id(plain *it, const unsigned char id[REPLI__ID_SIZE], int32_t
     sqlite3_bind_text(it->insert, 8, "AGENT_API", -1, SQLITE_STATIC);
     sqlite3_bind_null(it->insert, 9);
     sqlite3_bind_text(it->insert, 10, plain_args, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(it->insert, 11, ++it->event);
-    sqlite3_bind_int64(it->insert, 12, phase == REPLI_PHASE_RUNNING ? ++it->event : 0);
+    for (int limit = 11; limit <= 13; limit++)
+        sqlite3_bind_null(it->insert, limit);
+    sqlite3_bind_int64(it->insert, 14, ++it->event);
+    sqlite3_bind_int64(it->insert, 15, phase == REPLI_PHASE_RUNNING ? ++it->event : 0);
     execute(it, it->insert);
 }
 
@@ -133,7 +135,8 @@ void plain_finish(plain *it, int64_t seq) {
     sqlite3_bind_null(it->finish, 4);
     sqlite3_bind_null(it->finish, 5);
     sqlite3_bind_int64(it->finish, 6, repli__wall_ns());
-    sqlite3_bind_int64(it->finish, 7, ++it->event);
+    sqlite3_bind_int(it->finish, 7, REPLI_ENDED_DONE);
+    sqlite3_bind_int64(it->finish, 8, ++it->event);
     execute(it, it->finish);
 }
 
