@@ -5,6 +5,7 @@
 
 #include "datadir.h"
 #include "files.h"
+#include "plan.h"
 #include "postgresql.h"
 #include "program.h"
 #include "session.h"
@@ -78,6 +79,8 @@ static int32_t run_single_user(repli__pg_task *task, const char *sql, repli_erro
     repli__pg *pg = task->pg;
     char program[600], output[4096], config_file[4200];
     int32_t exit_code = 0;
+    if (pg->plan)
+        return repli__pg_plan_tell(pg, 0, "", "make the accounts of the driver's configuration");
     int32_t code = repli__pg_program(pg, "postgres", 0, program, sizeof(program), err);
     if (code != REPLI_OK)
         return code;
@@ -121,6 +124,8 @@ int32_t repli__pg_accounts_admit(const repli__pg *pg, repli_error *err) {
     if (!config->host || *config->host != '/')
         return REPLI_OK;
     char *old = NULL;
+    if (pg->plan) /* there is none yet */
+        return repli__pg_plan_file(pg, 0, "let these accounts in by", config->data_directory, name);
     int32_t code = repli__pg_read_file(pg, config->data_directory, name, &old, err);
     if (code != REPLI_OK)
         return code;

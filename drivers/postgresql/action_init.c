@@ -60,7 +60,7 @@ static int32_t start_initdb(repli__pg_task *task, const repli__pg_job *job, repl
         code = repli__pg_program(pg, "initdb", 0, program, sizeof(program), err);
     if (code != REPLI_OK)
         return code;
-    if (mkdir(pg->config.data_directory, 0700) != 0)
+    if (!pg->plan && mkdir(pg->config.data_directory, 0700) != 0)
         chmod(pg->config.data_directory, 0700);
     snprintf(encoding, sizeof(encoding), "--encoding=%s", task->args.encoding);
     snprintf(locale, sizeof(locale), "--locale=%s", task->args.locale);

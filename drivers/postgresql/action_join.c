@@ -67,7 +67,7 @@ static int32_t make_room(repli__pg_task *task, repli_error *err) {
     int32_t code = repli__pg_datadir_mark(pg, err);
     if (code == REPLI_OK)
         code = repli__pg_datadir_empty(pg, err);
-    if (code == REPLI_OK && mkdir(pg->config.data_directory, 0700) != 0)
+    if (code == REPLI_OK && !pg->plan && mkdir(pg->config.data_directory, 0700) != 0)
         chmod(pg->config.data_directory, 0700);
     return code;
 }

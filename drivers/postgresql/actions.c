@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plan.h"
 #include "postgresql.h"
 #include "task.h"
 
@@ -256,4 +257,37 @@ int32_t repli__pg_action_step(void *self, repli_op *op, const repli_step *step, 
         return code;
     repli__pg_task_load(&task, action->payload_json);
     return actions[index].run(&task, err);
+}
+
+/* Stage by stage, until there is nothing more to be told: the last one waits for what the action
+ * brings about. */
+static int32_t run_through(size_t index, repli__pg_task *task, repli_error *err) {
+    enum { MOST_TURNS = 64 };
+    repli__pg_plan *plan = task->pg->plan;
+    int32_t code = REPLI_OK;
+    for (int turn = 0; code == REPLI_OK && !plan->over && turn < MOST_TURNS; turn++) {
+        plan->moved = 0;
+        code = actions[index].run(task, err);
+        if (!plan->moved)
+            break;
+    }
+    return code ? code : repli__pg_plan_end(task->pg);
+}
+
+int32_t repli__pg_action_plan(void *self, repli_op *op, const char *kind, const char *args_json,
+                              size_t args_size, repli_sink *sink, repli_error *err) {
+    repli__pg *pg = self;
+    const size_t index = find(kind);
+    if (index == ACTION_COUNT)
+        return repli__pg_fail(pg, err, REPLI_ENOTFOUND, NULL, "there is no action %s", kind);
+    repli__pg_task task = {.pg = pg, .op = op, .sink = sink, .id = "plan"};
+    int32_t code = read_args(pg, index, args_json, args_size, &task.args, err);
+    if (code != REPLI_OK)
+        return code;
+    repli__pg_task_load(&task, NULL);
+    repli__pg_plan plan = {.sink = sink};
+    pg->plan = &plan;
+    code = run_through(index, &task, err);
+    pg->plan = NULL;
+    return code;
 }

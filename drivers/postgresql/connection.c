@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "plan.h"
 #include "postgresql.h"
 #include "status.h"
 
@@ -366,6 +367,8 @@ int32_t repli__pg_query(repli__pg *pg, const repli_op *op, repli__pg_link *link,
 
 int32_t repli__pg_execute(repli__pg *pg, const repli_op *op, repli__pg_link *link, const char *sql,
                           int parameter_count, const char *const *parameters, repli_error *err) {
+    if (pg->plan)
+        return repli__pg_plan_statement(pg, sql, parameter_count, parameters);
     PGresult *result = NULL;
     const int32_t code =
         repli__pg_query(pg, op, link, sql, parameter_count, parameters, &result, err);

@@ -87,7 +87,9 @@ int32_t repli__pg_datadir_unmark(const repli__pg *pg, repli_error *err) {
 }
 
 int32_t repli__pg_datadir_empty(const repli__pg *pg, repli_error *err) {
-    if (!is_marked(pg))
+    if (pg->plan && is_empty(pg->config.data_directory) == 1)
+        return REPLI_OK;
+    if (!pg->plan && !is_marked(pg))
         return repli__pg_fail(pg, err, REPLI_ECONFLICT, NULL,
                               "%s was not made by this agent, which therefore removes nothing from "
                               "it",

@@ -117,6 +117,7 @@ static const repli_driver driver = {
     .actions_describe = repli__pg_actions_describe,
     .action_validate = repli__pg_action_validate,
     .action_step = repli__pg_action_step,
+    .action_plan = repli__pg_action_plan,
     .cancel = cancel,
 };
 

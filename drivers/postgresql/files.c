@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plan.h"
 #include "postgresql.h"
 #include "text.h"
 
@@ -41,7 +42,7 @@ int32_t repli__pg_work_directory(const repli__pg *pg, const char **ret_path, rep
     if (!path)
         return repli__pg_fail(pg, err, REPLI_EINVALID, NULL,
                               "this action needs data_directory in the driver's configuration");
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (!pg->plan && mkdir(path, 0700) != 0 && errno != EEXIST)
         return repli__pg_fail(pg, err, REPLI_EIO, NULL,
                               "cannot make the directory %s: %s; set work_directory to one that "
                               "the agent may write to",
@@ -86,6 +87,8 @@ static int replace(int directory, const char *name, const char *content, mode_t 
 
 int32_t repli__pg_write_file(const repli__pg *pg, const char *directory, const char *name,
                              const char *content, repli_error *err) {
+    if (pg->plan)
+        return repli__pg_plan_file(pg, 0, "write", directory, name);
     const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return io_failed(pg, err, "cannot open", directory, "");
@@ -169,6 +172,8 @@ void repli__pg_read_tail(const char *directory, const char *name, char *ret_text
 
 int32_t repli__pg_remove_file(const repli__pg *pg, const char *directory, const char *name,
                               repli_error *err) {
+    if (pg->plan)
+        return repli__pg_plan_file(pg, 0, "remove", directory, name);
     char path[MAX_PATH];
     const int32_t code = repli__pg_path(pg, path, sizeof(path), directory, name, err);
     if (code != REPLI_OK)
@@ -203,6 +208,8 @@ static int empty(int fd) {
 }
 
 int32_t repli__pg_empty_directory(const repli__pg *pg, const char *path, repli_error *err) {
+    if (pg->plan)
+        return repli__pg_plan_file(pg, 1, "remove all that is in", path, "");
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return REPLI_OK;
@@ -216,6 +223,8 @@ static int ends_with(const char *name, const char *suffix) {
 
 int32_t repli__pg_copy_files(const repli__pg *pg, const char *from, const char *to,
                              const char *suffix, repli_error *err) {
+    if (pg->plan)
+        return repli__pg_plan_tell(pg, 0, "", "copy %s/*%s to %s", from, suffix, to);
     if (mkdir(to, 0700) != 0 && errno != EEXIST)
         return io_failed(pg, err, "cannot make", to, "");
     DIR *directory = opendir(from);

@@ -9,6 +9,8 @@
 #include "service.h"
 #include "source.h"
 
+#define STREAMING "the standby to stream from %s:%s"
+
 /* How long a server that was asked to start may be without a process, in seconds. */
 enum { START_GRACE_S = 5 };
 
@@ -104,6 +106,8 @@ int32_t repli__pg_start(repli__pg_task *task, const char *next, repli_error *err
 int32_t repli__pg_start_failed(repli__pg_task *task, const repli_error *error, repli_error *err) {
     repli__pg *pg = task->pg;
     char words[200];
+    if (pg->plan)
+        return repli__pg_task_wait(task, 200, NULL, err, "the server to start");
     if (error->code == REPLI_EAUTH || error->code == REPLI_EPERMISSION ||
         error->code == REPLI_ENOTFOUND || error->code == REPLI_ECANCELLED)
         return repli__pg_pass(pg, err, error, "the server was started, but");
@@ -125,6 +129,9 @@ int32_t repli__pg_start_failed(repli__pg_task *task, const repli_error *error, r
 static int32_t stream(repli__pg_task *task, repli_error *err) {
     repli__pg *pg = task->pg;
     repli_error error = REPLI_ERROR_INIT;
+    if (pg->plan)
+        return repli__pg_task_wait(task, 200, NULL, err, STREAMING, task->args.source_host,
+                                   task->args.source_port);
     if (repli__pg_observe(pg, task->op, REPLI__PG_ASK_NODE, &error) != REPLI_OK)
         return repli__pg_start_failed(task, &error, err);
     if (repli__pg_follows(task)) {
@@ -143,8 +150,8 @@ static int32_t stream(repli__pg_task *task, repli_error *err) {
         return repli__pg_fail(pg, err, REPLI_ETIMEOUT, words,
                               "the standby runs, but does not stream from %s:%s; it goes on trying",
                               task->args.source_host, task->args.source_port);
-    return repli__pg_task_wait(task, 200, NULL, err, "the standby to stream from %s:%s",
-                               task->args.source_host, task->args.source_port);
+    return repli__pg_task_wait(task, 200, NULL, err, STREAMING, task->args.source_host,
+                               task->args.source_port);
 }
 
 int32_t repli__pg_follow(repli__pg_task *task, repli_error *err) {

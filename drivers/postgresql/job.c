@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "files.h"
+#include "plan.h"
 #include "postgresql.h"
 #include "text.h"
 
@@ -84,6 +85,12 @@ static int left_children(const repli_process *process) {
 int32_t repli__pg_job_look(const repli__pg *pg, const repli__pg_job *job,
                            repli__pg_job_state *ret_state, repli_error *err) {
     repli__pg_job_state state = {REPLI__PG_JOB_NONE, 0, REPLI_PROCESS_INIT};
+    if (pg->plan) {
+        if (strcmp(pg->plan->job, job->name) == 0)
+            state.state = REPLI__PG_JOB_ENDED;
+        *ret_state = state;
+        return REPLI_OK;
+    }
     uint64_t numbers[2] = {0, 0};
     int ours = 0;
     const char *work = NULL;
@@ -156,6 +163,15 @@ static int32_t wait_for_pid(const repli__pg *pg, const repli__pg_job *job, repli
 int32_t repli__pg_job_start(const repli__pg *pg, const repli__pg_job *job, const char *const *argv,
                             const char *const *env, repli_error *err) {
     enum { BEFORE = 6, MOST = 40 };
+    if (pg->plan) {
+        const int rewinds = strcmp(job->name, "rewind") == 0;
+        snprintf(pg->plan->job, sizeof(pg->plan->job), "%s", job->name);
+        return repli__pg_plan_program(
+            pg, rewinds, argv,
+            rewinds ? "undo in the data directory what the source does not have, and copy the rest"
+            : strcmp(job->name, "copy") == 0 ? "copy the source's data directory"
+                                             : "make a new data directory");
+    }
     char log[80], log_path[4096], files[4096];
     file_name(job, "log", log, sizeof(log));
     const char *work = NULL;

@@ -23,6 +23,8 @@ struct repli__pg {
     char version_number[24];
     char version_text[128];
     int version_asked; /* of the program on disk */
+
+    struct repli__pg_plan *plan; /* while an action is only told; else NULL */
 };
 
 /* Fill err and return code. The message is one line of clean UTF-8; cause may be NULL. */

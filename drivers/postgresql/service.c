@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "files.h"
+#include "plan.h"
 #include "postgresql.h"
 #include "program.h"
 
@@ -14,6 +15,10 @@ static int32_t must(const repli__pg *pg, const repli_op *op, const char *const *
                     const char *what, repli_error *err) {
     char words[300];
     int32_t exit_code = 0;
+    if (pg->plan) {
+        snprintf(words, sizeof(words), "%s the server", what);
+        return repli__pg_plan_program(pg, 0, argv, words);
+    }
     const int32_t code = repli__pg_run(pg, op, argv, NULL, words, sizeof(words), &exit_code, err);
     if (code != REPLI_OK || exit_code == 0)
         return code;
@@ -44,6 +49,10 @@ static int32_t pg_ctl(const repli__pg *pg, const repli_op *op, const char *verb,
     const char *argv[16] = {program, verb, "-D", pg->config.data_directory};
     for (size_t i = 0; more && more[i] && i < 10; i++)
         argv[4 + i] = more[i];
+    if (pg->plan && !ret_exit_code) {
+        snprintf(words, sizeof(words), "%s the server", verb);
+        return repli__pg_plan_program(pg, 0, argv, words);
+    }
     int32_t exit_code = 0;
     code = repli__pg_run(pg, op, argv, NULL, words, sizeof(words), &exit_code, err);
     if (code == REPLI_OK && ret_exit_code)
@@ -61,6 +70,8 @@ int32_t repli__pg_service_state(const repli__pg *pg, const repli_op *op, int32_t
     const char *const systemd[] = {"systemctl", "is-active", "--quiet", config->service_unit, NULL};
     char words[300];
     int32_t exit_code = 0, code;
+    if (pg->plan && pg->plan->service)
+        return *ret_state = pg->plan->service, REPLI_OK;
     if (config->service_status)
         code = repli__pg_run(pg, op, (const char *const *)config->service_status, NULL, words,
                              sizeof(words), &exit_code, err);
@@ -77,6 +88,8 @@ int32_t repli__pg_service_state(const repli__pg *pg, const repli_op *op, int32_t
 
 int32_t repli__pg_service_start(const repli__pg *pg, const repli_op *op, repli_error *err) {
     const repli__pg_config *config = &pg->config;
+    if (pg->plan)
+        pg->plan->service = REPLI__PG_SERVICE_RUNNING;
     if (config->service_start)
         return must(pg, op, (const char *const *)config->service_start, "start", err);
     if (config->service_unit)
@@ -99,6 +112,8 @@ int32_t repli__pg_service_start(const repli__pg *pg, const repli_op *op, repli_e
 
 int32_t repli__pg_service_stop(const repli__pg *pg, const repli_op *op, repli_error *err) {
     static const char *const more[] = {"--no-wait", "--mode=fast", NULL};
+    if (pg->plan)
+        pg->plan->service = REPLI__PG_SERVICE_STOPPED;
     if (pg->config.service_stop)
         return must(pg, op, (const char *const *)pg->config.service_stop, "stop", err);
     return pg->config.service_unit ? systemctl(pg, op, "stop", err)

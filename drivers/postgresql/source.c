@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "files.h"
+#include "plan.h"
 #include "postgresql.h"
 
 static const char password_file[] = "pgpass";
@@ -114,6 +115,8 @@ int32_t repli__pg_source_checkpoint(repli__pg_task *task, const char *system_ide
         code = connect(task, account, 0, &link, err);
     if (code == REPLI_OK)
         code = look_before_checkpoint(task, &link, system_identifier, &needed, err);
+    if (task->pg->plan && task->pg->plan->checkpointed++)
+        needed = 0;
     if (code == REPLI_OK && needed)
         code = repli__pg_execute(task->pg, task->op, &link, "CHECKPOINT", 0, NULL, err);
     repli__pg_disconnect(&link);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "plan.h"
 #include "postgresql.h"
 #include "text.h"
 
@@ -86,6 +87,13 @@ static void add_member(repli__pg_text *text, const char *name, const char *value
 static int32_t emit(repli__pg_task *task, int32_t phase, int64_t next_step_ms,
                     const char *waiting_for, const repli_process *process, repli_error *err) {
     const repli_host *host = task->pg->host;
+    repli__pg_plan *plan = task->pg->plan;
+    if (plan) {
+        plan->over = phase == REPLI_PHASE_DONE;
+        if (waiting_for)
+            repli__pg_plan_wait(task->pg, waiting_for);
+        return plan->code;
+    }
     repli__pg_text text;
     repli__pg_text_init(&text, host);
     repli__pg_text_add(&text, "{");
@@ -114,6 +122,8 @@ static int32_t emit(repli__pg_task *task, int32_t phase, int64_t next_step_ms,
 int32_t repli__pg_task_go(repli__pg_task *task, const char *stage, repli_error *err) {
     snprintf(task->stage, sizeof(task->stage), "%s", stage);
     now_text(task->entered);
+    if (task->pg->plan)
+        task->pg->plan->moved = 1;
     return emit(task, REPLI_PHASE_RUNNING, 0, NULL, NULL, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "info.h"
 #include "peer.h"
+#include "plan.h"
 #include "redis.h"
 
 /*
@@ -15,6 +16,8 @@ enum {
     ASK_AGAIN_S = 6, /* an election may come to nothing */
     NEWS_S = 10      /* what changed elsewhere takes a moment to be known here */
 };
+
+#define CATCH_UP "the replica to catch up and take over"
 
 static void primary_of(const repli__redis_observation *seen, char *ret_text, size_t size) {
     snprintf(ret_text, size, strchr(seen->primary_host, ':') ? "[%s]:%s" : "%s:%s",
@@ -58,6 +61,16 @@ static int32_t settle(repli__redis_task *task, repli__redis_peer *here, repli_er
 
 /* Replication. */
 
+/* What comes after the server has done its part. Who will be the successor it chooses itself if it
+ * is not told. */
+static int32_t plan_rest(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
+    repli__redis_plan_then(task, CATCH_UP);
+    repli__redis_plan_then(task, "the link to the new primary");
+    snprintf(task->primary, sizeof(task->primary), "%s", task->args.to);
+    return *task->args.to ? persist_both(task, here, err)
+                          : repli__redis_peer_persist(task, here, err);
+}
+
 static int32_t begin(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
     const repli__redis_observation *seen = &here->seen;
     repli__redis_address to = {"", "", ""};
@@ -80,6 +93,8 @@ static int32_t begin(repli__redis_task *task, repli__redis_peer *here, repli_err
         *to.host ? REPLI__REDIS_COMMAND("FAILOVER", "TO", to.host, to.port, "TIMEOUT", milliseconds)
                  : REPLI__REDIS_COMMAND("FAILOVER", "TIMEOUT", milliseconds),
         err);
+    if (code == REPLI_OK && task->plan)
+        return plan_rest(task, here, err);
     return code ? code : repli__redis_task_go(task, "failover", 20, err);
 }
 
@@ -135,9 +150,8 @@ static int32_t failover_plain(repli__redis_task *task, repli__redis_peer *here, 
                                      "agent's");
         if (task->cancelled)
             return cancel(task, here, err);
-        return repli__redis_task_late(task)
-                   ? give_up(task, here, err)
-                   : repli__redis_task_wait(task, err, "the replica to catch up and take over");
+        return repli__redis_task_late(task) ? give_up(task, here, err)
+                                            : repli__redis_task_wait(task, err, CATCH_UP);
     }
     if (task->cancelled)
         return cancel(task, here, err);
@@ -199,6 +213,7 @@ static int32_t failover_cluster(repli__redis_task *task, repli__redis_peer *here
     if (code == REPLI_OK)
         code = repli__redis_peer_do(task, &there, REPLI__REDIS_COMMAND("CLUSTER", "FAILOVER"), err);
     repli__redis_peer_close(task, &there);
+    repli__redis_plan_then(task, CATCH_UP);
     return code ? code : repli__redis_task_go(task, "failover", 100, err);
 }
 

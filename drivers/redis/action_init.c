@@ -1,5 +1,6 @@
 #include "info.h"
 #include "peer.h"
+#include "plan.h"
 #include "redis.h"
 
 /* Without cluster mode a cluster begins with any primary. */
@@ -19,13 +20,13 @@ static int32_t init_plain(repli__redis_task *task, repli__redis_peer *here, repl
     return code ? code : repli__redis_task_done(task, err);
 }
 
+#define CLUSTER_OK "the state of the cluster to be \"ok\""
+
 static int32_t init_cluster(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
     const repli__redis_observation *seen = &here->seen;
     if (seen->slots_assigned == 16384)
         return seen->cluster_ok ? repli__redis_task_done(task, err)
-                                : repli__redis_task_wait(task, err,
-                                                         "the state of the cluster to "
-                                                         "be \"ok\"");
+                                : repli__redis_task_wait(task, err, CLUSTER_OK);
     if (seen->slots_assigned > 0)
         return repli__redis_fail(task->redis, err, REPLI_ECONFLICT, NULL,
                                  "the cluster has been made already, in part: %lld of 16384 slots "
@@ -36,6 +37,7 @@ static int32_t init_cluster(repli__redis_task *task, repli__redis_peer *here, re
                                  "this node is a replica, which holds no slots");
     const int32_t code = repli__redis_peer_do(
         task, here, REPLI__REDIS_COMMAND("CLUSTER", "ADDSLOTSRANGE", "0", "16383"), err);
+    repli__redis_plan_then(task, CLUSTER_OK);
     return code ? code : repli__redis_task_go(task, "slots", 200, err);
 }
 

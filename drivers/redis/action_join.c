@@ -3,6 +3,7 @@
 
 #include "info.h"
 #include "peer.h"
+#include "plan.h"
 #include "redis.h"
 
 /*
@@ -14,6 +15,8 @@ typedef struct pair {
     repli__redis_peer *newcomer, *member;
     const char *member_address; /* as the newcomer is to reach it */
 } pair;
+
+#define COPY "the copy of the primary's data"
 
 /* Following would end in the loss of what the newcomer holds. */
 static int32_t check_keys(const repli__redis_task *task, const repli__redis_peer *newcomer,
@@ -52,6 +55,9 @@ static int32_t follow(repli__redis_task *task, pair *both, repli_error *err) {
     if (code == REPLI_OK)
         code = repli__redis_peer_persist(task, both->newcomer, err);
     snprintf(task->primary, sizeof(task->primary), "%s", both->member_address);
+    repli__redis_plan_then(task, COPY);
+    if (code == REPLI_OK && task->plan)
+        code = repli__redis_peer_persist(task, both->newcomer, err);
     return code ? code : repli__redis_task_go(task, "link", 100, err);
 }
 
@@ -77,8 +83,7 @@ static int32_t join_plain(repli__redis_task *task, pair *both, repli_error *err)
     }
     if (!newcomer->link_up)
         return repli__redis_task_wait(task, err, "%s",
-                                      newcomer->syncing ? "the copy of the primary's data"
-                                                        : "the link to the primary");
+                                      newcomer->syncing ? COPY : "the link to the primary");
     snprintf(task->primary, sizeof(task->primary), "%s", both->member_address);
     const int32_t code = repli__redis_peer_persist(task, both->newcomer, err);
     return code ? code : repli__redis_task_done(task, err);
@@ -155,7 +160,7 @@ static int32_t choose(repli__redis_task *task, const pair *both, repli_error *er
 static int32_t replicate(repli__redis_task *task, pair *both, repli_error *err) {
     const repli__redis_observation *newcomer = &both->newcomer->seen;
     const repli__redis_node *primary = repli__redis_nodes_by_id(&newcomer->nodes, task->primary);
-    if (!primary || (primary->flags & REPLI__REDIS_HANDSHAKE))
+    if (!task->plan && (!primary || (primary->flags & REPLI__REDIS_HANDSHAKE)))
         return repli__redis_task_wait(task, err, "the new node to know its primary %s",
                                       task->primary);
     if (*newcomer->self->slots)
@@ -170,26 +175,13 @@ static int32_t replicate(repli__redis_task *task, pair *both, repli_error *err) 
     if (code == REPLI_OK)
         code = repli__redis_peer_do(
             task, both->newcomer, REPLI__REDIS_COMMAND("CLUSTER", "REPLICATE", task->primary), err);
+    repli__redis_plan_then(task, COPY);
     return code ? code : repli__redis_task_go(task, "replicate", 100, err);
 }
 
-static int32_t join_cluster(repli__redis_task *task, pair *both, repli_error *err) {
+/* The two know each other. */
+static int32_t join_known(repli__redis_task *task, pair *both, repli_error *err) {
     const repli__redis_observation *newcomer = &both->newcomer->seen;
-    const repli__redis_observation *member = &both->member->seen;
-    if (strcmp(newcomer->self->id, member->self->id) == 0)
-        return repli__redis_fail(task->redis, err, REPLI_EINVALID, NULL,
-                                 "%s and %s are the same server: a node cannot meet itself",
-                                 both->here.link.name, both->there.link.name);
-    if (!knows(newcomer, member) || !knows(member, newcomer)) {
-        /* A handshake that comes to nothing is given up by the servers and has to be begun anew. */
-        if (!repli__redis_task_in(task, "meet") || repli__redis_task_seconds(task) >= 15)
-            return meet(task, both, err);
-        return repli__redis_task_wait(task, err, "%s and %s to know each other",
-                                      both->here.link.name, both->there.link.name);
-    }
-    if (newcomer->known_nodes < member->known_nodes ||
-        repli__redis_nodes_with(&newcomer->nodes, REPLI__REDIS_HANDSHAKE) > 0)
-        return repli__redis_task_wait(task, err, "the new node to know the whole cluster");
     if (!*task->args.replicate)
         return repli__redis_task_done(task, err);
     if (!*task->primary) {
@@ -203,8 +195,36 @@ static int32_t join_cluster(repli__redis_task *task, pair *both, repli_error *er
     if (strcmp(newcomer->self->primary, task->primary) != 0)
         return replicate(task, both, err);
     if (!newcomer->link_up)
-        return repli__redis_task_wait(task, err, "the copy of the primary's data");
+        return repli__redis_task_wait(task, err, COPY);
     return repli__redis_task_done(task, err);
+}
+
+static int32_t join_cluster(repli__redis_task *task, pair *both, repli_error *err) {
+    const repli__redis_observation *newcomer = &both->newcomer->seen;
+    const repli__redis_observation *member = &both->member->seen;
+    if (strcmp(newcomer->self->id, member->self->id) == 0)
+        return repli__redis_fail(task->redis, err, REPLI_EINVALID, NULL,
+                                 "%s and %s are the same server: a node cannot meet itself",
+                                 both->here.link.name, both->there.link.name);
+    const int met = knows(newcomer, member) && knows(member, newcomer);
+    int32_t code = REPLI_OK;
+    /* A handshake that comes to nothing is given up by the servers and has to be begun anew. */
+    if (!met && (!repli__redis_task_in(task, "meet") || repli__redis_task_seconds(task) >= 15))
+        code = meet(task, both, err);
+    else if (!met)
+        code = repli__redis_task_wait(task, err, "%s and %s to know each other",
+                                      both->here.link.name, both->there.link.name);
+    else if (newcomer->known_nodes < member->known_nodes ||
+             repli__redis_nodes_with(&newcomer->nodes, REPLI__REDIS_HANDSHAKE) > 0)
+        code = repli__redis_task_wait(task, err, "the new node to know the whole cluster");
+    else
+        return join_known(task, both, err);
+    if (code != REPLI_OK || !task->plan)
+        return code;
+    /* A plan goes on as if they had met. */
+    if (!met)
+        repli__redis_plan_then(task, "the new node to know the whole cluster");
+    return join_known(task, both, err);
 }
 
 /* Both. */

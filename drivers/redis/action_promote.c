@@ -1,12 +1,22 @@
 #include <string.h>
 
 #include "peer.h"
+#include "plan.h"
 #include "redis.h"
 
 /* Make this replica a primary: what is done when the primary is gone. */
 
 /* An election may come to nothing, and is then asked for again. */
 enum { ASK_AGAIN_S = 6 };
+
+#define AGREEMENT "the cluster to agree that this replica takes over"
+
+static int32_t done(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
+    int32_t code = REPLI_OK;
+    if (!here->seen.cluster_mode)
+        code = repli__redis_peer_persist(task, here, err);
+    return code ? code : repli__redis_task_done(task, err);
+}
 
 static int32_t promote_plain(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
     const repli__redis_observation *seen = &here->seen;
@@ -19,14 +29,9 @@ static int32_t promote_plain(repli__redis_task *task, repli__redis_peer *here, r
     if (code == REPLI_OK)
         code =
             repli__redis_peer_do(task, here, REPLI__REDIS_COMMAND("REPLICAOF", "NO", "ONE"), err);
+    if (code == REPLI_OK && task->plan)
+        return done(task, here, err);
     return code ? code : repli__redis_task_go(task, "promote", 0, err);
-}
-
-static int32_t done(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
-    int32_t code = REPLI_OK;
-    if (!here->seen.cluster_mode)
-        code = repli__redis_peer_persist(task, here, err);
-    return code ? code : repli__redis_task_done(task, err);
 }
 
 /* A promotion that was asked for before may have come about between the look and the command. */
@@ -42,9 +47,7 @@ static int32_t promote_cluster(repli__redis_task *task, repli__redis_peer *here,
     const int asked =
         repli__redis_task_in(task, "promote") && repli__redis_task_seconds(task) < ASK_AGAIN_S;
     if (asked || repli__redis_task_late(task))
-        return repli__redis_task_wait(task, err,
-                                      "the cluster to agree that this replica takes "
-                                      "over");
+        return repli__redis_task_wait(task, err, AGREEMENT);
     const char *how = task->args.takeover ? "TAKEOVER" : task->args.force ? "FORCE" : NULL;
     repli_error error = REPLI_ERROR_INIT;
     const int32_t code =
@@ -52,6 +55,7 @@ static int32_t promote_cluster(repli__redis_task *task, repli__redis_peer *here,
     if (code != REPLI_OK)
         return became_primary(task, here) ? done(task, here, err)
                                           : repli__redis_pass(task->redis, err, &error, NULL);
+    repli__redis_plan_then(task, AGREEMENT);
     return repli__redis_task_go(task, "promote", 100, err);
 }
 

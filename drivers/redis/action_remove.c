@@ -162,9 +162,12 @@ static int32_t remove_other(repli__redis_task *task, repli__redis_peer *here,
 
     size_t missed = 0;
     code = visit_others(task, &here->seen.nodes, leaver->id, forget, &missed, err);
-    if (code == REPLI_OK && missed > 0)
-        return repli__redis_task_wait(task, err, "%zu nodes to answer, to forget the one that goes",
+    if (code == REPLI_OK && missed > 0) {
+        code = repli__redis_task_wait(task, err, "%zu nodes to answer, to forget the one that goes",
                                       missed);
+        if (!task->plan)
+            return code;
+    }
     if (code == REPLI_OK)
         code = forget(task, here, leaver->id, err);
     return code ? code : repli__redis_task_done(task, err);
@@ -173,8 +176,11 @@ static int32_t remove_other(repli__redis_task *task, repli__redis_peer *here,
 static int32_t remove_self(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
     size_t missed = 0;
     int32_t code = visit_others(task, &here->seen.nodes, here->seen.self->id, forget, &missed, err);
-    if (code == REPLI_OK && missed > 0)
-        return repli__redis_task_wait(task, err, "%zu nodes to answer, to forget this one", missed);
+    if (code == REPLI_OK && missed > 0) {
+        code = repli__redis_task_wait(task, err, "%zu nodes to answer, to forget this one", missed);
+        if (!task->plan)
+            return code;
+    }
     if (code == REPLI_OK)
         code = reset(task, here, err);
     return code ? code : repli__redis_task_done(task, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "peer.h"
+#include "plan.h"
 #include "redis.h"
 #include "task.h"
 
@@ -207,4 +208,20 @@ int32_t repli__redis_action_step(void *self, repli_op *op, const repli_step *ste
         return code;
     repli__redis_task_load(&task, action->payload_json);
     return actions[index].run(&task, err);
+}
+
+int32_t repli__redis_action_plan(void *self, repli_op *op, const char *kind, const char *args_json,
+                                 size_t args_size, repli_sink *sink, repli_error *err) {
+    repli__redis *redis = self;
+    const size_t index = find(kind);
+    if (index == ACTION_COUNT)
+        return repli__redis_fail(redis, err, REPLI_ENOTFOUND, NULL, "there is no action %s", kind);
+    repli__redis_plan plan = {.destructive = 0};
+    repli__redis_task task = {.redis = redis, .op = op, .sink = sink, .plan = &plan};
+    int32_t code = read_args(redis, index, args_json, args_size, &task.args, err);
+    if (code != REPLI_OK)
+        return code;
+    repli__redis_task_load(&task, NULL);
+    code = actions[index].run(&task, err);
+    return code ? code : repli__redis_plan_end(&task);
 }

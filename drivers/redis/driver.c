@@ -99,6 +99,7 @@ static const repli_driver driver = {
     .action_validate = repli__redis_action_validate,
     .action_step = repli__redis_action_step,
     .cancel = cancel,
+    .action_plan = repli__redis_action_plan,
 };
 
 REPLI_DRIVER_EXPORT const repli_driver *repli_driver_redis_entry(uint32_t host_abi);

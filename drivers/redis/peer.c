@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "plan.h"
 #include "redis.h"
 
 static int copy_port(const char *text, size_t size, char ret_port[8]) {
@@ -67,7 +68,8 @@ void repli__redis_peer_close(repli__redis_task *task, repli__redis_peer *peer) {
 
 int32_t repli__redis_peer_do(repli__redis_task *task, repli__redis_peer *peer,
                              repli__redis_command command, repli_error *err) {
-    return repli__redis_execute(task->redis, task->op, &peer->link, command, err);
+    return task->plan ? repli__redis_plan_command(task, peer, command)
+                      : repli__redis_execute(task->redis, task->op, &peer->link, command, err);
 }
 
 int32_t repli__redis_peer_persist(repli__redis_task *task, repli__redis_peer *peer,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "plan.h"
 #include "redis.h"
 
 enum { LOOK_AGAIN_MS = 100, PAYLOAD_SIZE = 2048 };
@@ -76,6 +77,11 @@ static void add_member(char *json, const char *name, const char *value) {
 
 static int32_t emit(repli__redis_task *task, int32_t phase, int64_t next_step_ms,
                     const char *waiting_for) {
+    if (task->plan) {
+        if (waiting_for)
+            repli__redis_plan_then(task, "%s", waiting_for);
+        return REPLI_OK;
+    }
     char json[PAYLOAD_SIZE + 2] = "{";
     if (phase == REPLI_PHASE_RUNNING) {
         add_member(json, "step", task->stage);

@@ -17,6 +17,14 @@ typedef struct repli__redis_args {
     int64_t timeout_s;
 } repli__redis_args;
 
+/* What a plan has to tell and has not told yet; see plan.h. */
+typedef struct repli__redis_plan {
+    char summary[400]; /* empty: nothing */
+    char command[600];
+    char waits_for[400];
+    int destructive;
+} repli__redis_plan;
+
 /*
  * One step of an action. What an action has reached is asked of the servers; the payload says what
  * it did last and when, what it waits for, and what came of it.
@@ -25,9 +33,10 @@ typedef struct repli__redis_task {
     repli__redis *redis;
     const repli_op *op;
     repli_sink *sink;
-    int interrupted; /* this step may have happened, at least in part */
-    int cancelled;   /* the action is to end */
-    int ends;        /* at its deadline: there is no other step */
+    int interrupted;         /* this step may have happened, at least in part */
+    int cancelled;           /* the action is to end */
+    int ends;                /* at its deadline: there is no other step */
+    repli__redis_plan *plan; /* NULL: it is done, and not only told */
     repli__redis_args args;
     char stage[24];    /* empty at the beginning */
     char entered[24];  /* when the stage was */

@@ -191,6 +191,47 @@ START_TEST(restart_tells_why_the_server_does_not_come_back) {
 }
 END_TEST
 
+START_TEST(plans_tell_what_is_done_then) {
+    repli_agent *agent = agent_start(1, NULL);
+    static const char add[] = "{\"node\":\"Node-9\",\"address\":\"192.0.2.9:5432\"}";
+    const char *plan = must_plan(agent, ADD, add);
+    assert_contains(plan, "\"command\":\"SELECT pg_create_physical_replication_slot('node_9')\"");
+    assert_contains(plan, "/pg_hba.conf\"");
+    assert_contains(plan, "SELECT pg_reload_conf()");
+    ck_assert_int_eq(count_slots("node_9"), 0);
+    ck_assert_int_eq(count_hba_lines("192.0.2.9"), 0);
+    must_do(agent, ADD, add);
+    assert_contains(must_plan(agent, ADD, add), "\"steps\":[]");
+    plan = must_plan(agent, REMOVE, "{\"node\":\"Node-9\"}");
+    assert_contains(plan, "SELECT pg_drop_replication_slot('node_9')\",\"waits_for\":null,"
+                          "\"destructive\":true");
+    ck_assert_int_eq(count_slots("node_9"), 1);
+    must_do(agent, REMOVE, "{\"node\":\"Node-9\"}");
+    assert_contains(must_not_plan(agent, REMOVE, "{\"node\":\"node2\"}"), "is in use by process");
+    assert_contains(must_plan(agent, REMOVE, "{\"node\":\"node2\",\"force\":true}"),
+                    "pg_terminate_backend");
+    ck_assert_int_eq(count_slots("node2"), 1);
+
+    char before[64];
+    snprintf(before, sizeof(before), "%s", cluster_sql(1, "SELECT pg_postmaster_start_time()"));
+    plan = must_plan(agent, RESTART, "{}");
+    const char *stop = strstr(plan, "\"stop the server\"");
+    const char *start = strstr(plan, "\"start the server\"");
+    ck_assert_msg(stop && start && stop < start, "%s", plan);
+    ck_assert_str_eq(cluster_sql(1, "SELECT pg_postmaster_start_time()"), before);
+    agent_stop(agent);
+
+    agent = agent_start(2, NULL);
+    assert_contains(must_not_plan(agent, ADD, add), "ask the primary's agent");
+    assert_contains(
+        must_plan(agent, PROMOTE, "{}"),
+        "{\"summary\":\"promote this standby\",\"command\":\"SELECT pg_promote(false)\","
+        "\"waits_for\":\"the end of recovery\",\"destructive\":false}");
+    ck_assert_str_eq(cluster_sql(2, "SELECT pg_is_in_recovery()"), "t");
+    agent_stop(agent);
+}
+END_TEST
+
 START_TEST(promote_makes_a_primary_and_then_has_nothing_to_do) {
     repli_agent *agents[2] = {agent_start(1, NULL), agent_start(2, NULL)};
     assert_contains(must_do(agents[0], PROMOTE, "null"), "\"timeline\":\"1\"");
@@ -244,6 +285,12 @@ START_TEST(init_makes_a_cluster_that_works_with_the_documented_accounts) {
     char identifier[64];
     repli_agent *agent = agent_start(2, NULL);
     assert_status(agent, REPLI_STATUS_NOT_IN_CLUSTER, NULL);
+    const char *plan = must_plan(agent, INIT, "{}");
+    assert_contains(plan, "initdb --pgdata ");
+    assert_contains(plan, "make the accounts of the driver's configuration");
+    assert_contains(plan, "\"waits_for\":\"the server to start\"");
+    shell("! test -e %s/n2/data/PG_VERSION && ! test -e %s/n2/data.replicante",
+          the_cluster.directory, the_cluster.directory);
     snprintf(identifier, sizeof(identifier), "%s", must_do(agent, INIT, "{}"));
     assert_status(agent, REPLI_STATUS_HEALTHY, NULL);
     ck_assert_int_eq(role_of(agent), REPLI_ROLE_PRIMARY);
@@ -287,6 +334,7 @@ static Suite *actions_suite(void) {
     tcase_add_test(pair, restart_runs_the_configured_command);
     tcase_add_test(pair, restart_finds_settings_that_are_elsewhere);
     tcase_add_test(pair, restart_tells_why_the_server_does_not_come_back);
+    tcase_add_test(pair, plans_tell_what_is_done_then);
     tcase_add_test(pair, promote_makes_a_primary_and_then_has_nothing_to_do);
     suite_add_tcase(suite, pair);
     TCase *lone = tcase_create("lone");

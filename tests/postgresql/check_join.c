@@ -62,6 +62,13 @@ START_TEST(empty_node_joins_and_then_has_nothing_to_do) {
     cluster_sql(1, "CREATE TABLE t AS SELECT 42 AS answer");
     assert_status(agent, REPLI_STATUS_NOT_IN_CLUSTER, NULL);
     must_do(primary, ADD, "{\"node\":\"node2\"}");
+    const char *plan = must_plan(agent, JOIN, "{\"source\":\"127.0.0.1:%d\"}", source_port());
+    assert_contains(plan, "pg_basebackup --pgdata ");
+    assert_contains(plan, "/standby.signal\"");
+    assert_contains(plan, "\"start the server\"");
+    assert_contains(plan, "the standby to stream from 127.0.0.1:");
+    shell("! ls -A %s/n2/data 2>/dev/null | grep . && ! test -e %s/n2/data.replicante",
+          the_cluster.directory, the_cluster.directory);
     for (int i = 0; i < 2; i++) {
         const char *payload = must_do(agent, JOIN, "{\"source\":\"127.0.0.1:%d\"}", source_port());
         assert_contains(payload, "\"slot\":\"node2\"");

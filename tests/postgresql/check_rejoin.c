@@ -49,6 +49,12 @@ static void assert_settings(void) {
 START_TEST(running_primary_that_diverged_rejoins) {
     diverge();
     repli_agent *agent = agent_start(1, NULL);
+    const char *plan = must_plan(agent, REJOIN, "{\"source\":\"127.0.0.1:%d\",\"slot\":\"node1\"}",
+                                 the_cluster.port + 2);
+    assert_contains(plan, "\"stop the server\"");
+    assert_contains(plan, "pg_rewind --target-pgdata ");
+    assert_contains(plan, "the standby to stream from 127.0.0.1:");
+    ck_assert_str_eq(cluster_sql(1, "SELECT pg_is_in_recovery()"), "f");
     for (int i = 0; i < 2; i++) {
         assert_contains(must_do(agent, REJOIN, "{\"source\":\"127.0.0.1:%d\",\"slot\":\"node1\"}",
                                 the_cluster.port + 2),

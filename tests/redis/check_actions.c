@@ -278,6 +278,53 @@ START_TEST(an_account_without_the_right_is_told_so) {
 }
 END_TEST
 
+/* must_do() sees to it that a plan changes nothing that matters to what is done afterwards. */
+START_TEST(plans_tell_what_is_done_then) {
+    char join[100], server[40], command[100];
+    repli_agent *agent = agent_start(3, NULL);
+    snprintf(join, sizeof(join), "{\"source\":\"127.0.0.1:%d\"}", port(1));
+    snprintf(server, sizeof(server), "127.0.0.1:%d> ", port(3));
+    snprintf(command, sizeof(command), "%sREPLICAOF 127.0.0.1 %d", server, port(1));
+    const char *plan = must_plan(agent, JOIN, "%s", join);
+    assert_contains(plan, "\"command\":\"");
+    assert_contains(plan, command);
+    assert_contains(plan, "\"waits_for\":\"the copy of the primary's data\",\"destructive\":false");
+    assert_contains(plan, "CONFIG REWRITE");
+    assert_role(3, "master");
+    servers_cli(3, "set mine 1");
+    assert_contains(must_not_plan(agent, JOIN, "%s", join), "holds 1 keys");
+    plan = must_plan(agent, JOIN, "{\"source\":\"127.0.0.1:%d\",\"force\":true}", port(1));
+    assert_contains(plan, "\"destructive\":true");
+    ck_assert_str_eq(servers_cli(3, "get mine"), "1");
+    servers_cli(3, "flushall");
+    must_do(agent, JOIN, "%s", join);
+    ck_assert_ptr_null(strstr(must_plan(agent, JOIN, "%s", join), "REPLICAOF"));
+
+    assert_contains(must_not_plan(agent, PROMOTE, "{}"), "is alive");
+    plan = must_plan(agent, PROMOTE, "{\"force\":true}");
+    assert_contains(plan, "REPLICAOF NO ONE");
+    assert_contains(must_not_plan(agent, FAILOVER, "{}"), "run redis.io/failover there");
+    assert_role(3, "slave");
+    assert_contains(must_plan(agent, REMOVE, "{}"), "REPLICAOF NO ONE");
+    assert_role(3, "slave");
+    agent_stop(agent);
+
+    agent = agent_start(1, NULL);
+    plan = must_plan(agent, FAILOVER, "{\"to\":\"127.0.0.1:%d\"}", port(2));
+    snprintf(command, sizeof(command), "FAILOVER TO 127.0.0.1 %d TIMEOUT 60000", port(2));
+    assert_contains(plan, command);
+    assert_contains(plan,
+                    "the replica to catch up and take over, and for the link to the new primary");
+    snprintf(command, sizeof(command), "127.0.0.1:%d> CONFIG REWRITE", port(2));
+    assert_contains(plan, command);
+    assert_role(1, "master");
+    assert_role(2, "slave");
+    servers_do("stop", 1);
+    must_not_plan(agent, FAILOVER, "{}");
+    agent_stop(agent);
+}
+END_TEST
+
 START_TEST(bad_arguments_are_refused_at_once) {
     static const struct {
         const char *kind, *args, *message;
@@ -327,6 +374,7 @@ int main(void) {
     tcase_add_test(tests, promote_waits_for_the_primary_to_be_gone);
     tcase_add_test(tests, promote_can_be_forced);
     tcase_add_test(tests, an_account_without_the_right_is_told_so);
+    tcase_add_test(tests, plans_tell_what_is_done_then);
     tcase_add_test(tests, bad_arguments_are_refused_at_once);
     suite_add_tcase(suite, tests);
     return run_redis_suite(suite);

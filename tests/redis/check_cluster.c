@@ -137,6 +137,30 @@ START_TEST(two_clusters_are_not_merged) {
 }
 END_TEST
 
+START_TEST(plans_of_a_cluster_change_nothing) {
+    repli_agent *agent = agent_start(7, NULL);
+    char source[64];
+    snprintf(source, sizeof(source), "127.0.0.1:%d", the_servers.port + 1);
+    const char *plan = must_plan(agent, JOIN, "{\"source\":\"%s\",\"replicate\":\"auto\"}", source);
+    const char *meets = strstr(plan, "> CLUSTER MEET 127.0.0.1 ");
+    const char *copies = strstr(plan, "> CLUSTER REPLICATE ");
+    ck_assert_msg(meets && copies && meets < copies, "%s", plan);
+    assert_contains(plan, "the new node to know the whole cluster");
+    assert_contains(servers_cli(7, "cluster info"), "cluster_known_nodes:1\n");
+    assert_contains(must_plan(agent, INIT, "{}"), "CLUSTER ADDSLOTSRANGE 0 16383");
+    assert_contains(servers_cli(7, "cluster info"), "cluster_slots_assigned:0\n");
+    agent_stop(agent);
+    agent = agent_start(4, NULL);
+    assert_contains(must_plan(agent, PROMOTE, "{}"), "> CLUSTER FAILOVER");
+    plan = must_plan(agent, REMOVE, "{}");
+    assert_contains(plan, "> CLUSTER FORGET ");
+    assert_contains(plan, "> CLUSTER RESET HARD\",\"waits_for\":null,\"destructive\":true");
+    assert_contains(servers_cli(4, "cluster info"), "cluster_known_nodes:6\n");
+    assert_contains(servers_cli(4, "info replication"), "role:slave");
+    agent_stop(agent);
+}
+END_TEST
+
 START_TEST(join_makes_a_primary_without_slots_or_a_replica) {
     repli_agent *agent = agent_start(7, NULL);
     assert_contains(must_fail(agent, JOIN, "{\"source\":\"127.0.0.1:%d\"}", port(8)),
@@ -266,6 +290,7 @@ int main(void) {
     tcase_add_test(tests, a_cluster_without_a_majority_is_unhealthy);
     tcase_add_test(tests, init_gives_a_lone_node_all_slots_once);
     tcase_add_test(tests, two_clusters_are_not_merged);
+    tcase_add_test(tests, plans_of_a_cluster_change_nothing);
     tcase_add_test(tests, join_makes_a_primary_without_slots_or_a_replica);
     tcase_add_test(tests, add_makes_a_replica_of_whom_it_is_told);
     tcase_add_test(tests, join_keeps_keys_unless_forced);

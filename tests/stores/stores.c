@@ -1,5 +1,7 @@
 #include "stores.h"
 
+#include <stdatomic.h>
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -224,8 +226,66 @@ static const char *end_of(repli_agent *agent, int32_t phase) {
     return output;
 }
 
+/* Plans. */
+
+static atomic_int planned;
+static int32_t plan_code;
+static char plan_text[16384];
+
+static void take_plan(void *user_data, int32_t code, const repli_plan *plan,
+                      const repli_error *error) {
+    (void)user_data;
+    plan_code = code;
+    snprintf(plan_text, sizeof(plan_text), "%s", plan ? plan->json : error->message);
+    atomic_fetch_add(&planned, 1);
+}
+
+static int32_t plan_v(repli_agent *agent, const char *kind, const char *format, va_list args) {
+    char json[1024];
+    vsnprintf(json, sizeof(json), format, args);
+    repli_request request = REPLI_REQUEST_INIT;
+    repli_error error = REPLI_ERROR_INIT;
+    request.kind = kind;
+    request.args_json = json;
+    const int before = atomic_load(&planned);
+    const int32_t code = repli_agent_plan(agent, &request, take_plan, NULL, &error);
+    ck_assert_msg(code == REPLI_OK, "%s %s: %s", kind, json, error.message);
+    const int64_t end = now_ms() + 60000;
+    while (atomic_load(&planned) == before) {
+        ck_assert_msg(now_ms() < end, "no plan of %s after 60 s", kind);
+        pause_ms(5);
+    }
+    /* Passwords of the accounts that tests use. */
+    static const char *const secrets[] = {"agentpw", "actorpw", "replpw", "rewinderpw"};
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+        ck_assert_msg(!strstr(plan_text, secrets[i]), "%s", plan_text);
+    return plan_code;
+}
+
+const char *must_plan(repli_agent *agent, const char *kind, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    const int32_t code = plan_v(agent, kind, format, args);
+    va_end(args);
+    ck_assert_msg(code == REPLI_OK, "%s: %s", kind, plan_text);
+    return plan_text;
+}
+
+const char *must_not_plan(repli_agent *agent, const char *kind, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    const int32_t code = plan_v(agent, kind, format, args);
+    va_end(args);
+    ck_assert_msg(code != REPLI_OK, "%s: %s", kind, plan_text);
+    return plan_text;
+}
+
 const char *must_do(repli_agent *agent, const char *kind, const char *format, ...) {
     va_list args;
+    va_start(args, format);
+    const int32_t code = plan_v(agent, kind, format, args);
+    va_end(args);
+    ck_assert_msg(code == REPLI_OK, "the plan of %s: %s", kind, plan_text);
     va_start(args, format);
     schedule_v(agent, 0, kind, format, args);
     va_end(args);

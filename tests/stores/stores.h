@@ -43,7 +43,14 @@ const char *schedule_within(repli_agent *agent, int milliseconds, const char *ki
 const char *must_end(repli_agent *agent, const char *id, int32_t outcome);
 /* Wait until it is finished; the caller frees *ret_doc. */
 const repli_action *finish(repli_agent *agent, const char *id, int seconds, repli_doc **ret_doc);
-/* Schedule, wait and expect it to be DONE; the payload lives until the next call. */
+/* What it would do, as JSON that lives until the next call; the servers must be as they were. */
+const char *must_plan(repli_agent *agent, const char *kind, const char *args_format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same of one that is refused; the error. */
+const char *must_not_plan(repli_agent *agent, const char *kind, const char *args_format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Plan, which must work and change nothing, then schedule, wait and expect it to be DONE; the
+ * payload lives until the next call. */
 const char *must_do(repli_agent *agent, const char *kind, const char *args_format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same for FAILED; the error. */
