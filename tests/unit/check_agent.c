@@ -60,6 +60,7 @@ static const repli_driver *actionless_entry(uint32_t host_abi) {
     driver.actions_describe = NULL;
     driver.action_validate = NULL;
     driver.action_step = NULL;
+    driver.action_plan = NULL;
     return &driver;
 }
 
