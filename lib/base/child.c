@@ -31,6 +31,7 @@ typedef struct heading {
 } heading;
 
 static ssize_t read_from(const char *path, char *text, size_t size) {
+    text[0] = '\0';
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd == -1)
         return -1;
