@@ -79,10 +79,11 @@ NATS_OBJ     := $(if $(NATS),$(call objects,lib/alldata-nats))
 # --- Flags: ours first, so that yours win --------------------------------------------------------
 
 # Who asks for nothing else gets a core that is small, a quarter less: its time goes into SQLite.
-# Link-time optimisation is for gcc, as objects of clang could not be archived without it.
+# Link-time optimisation is for gcc, as objects of clang could not be archived without it. Small
+# code would turn a snprintf() of a constant into strcpy(), of which there is to be none.
 ifeq ($(strip $(CFLAGS)),)
 CFLAGS   := -O2 -g
-FOR_SIZE := $(if $(SANITIZE),,-Os $(shell $(CC) --version 2>/dev/null | \
+FOR_SIZE := $(if $(SANITIZE),,-Os -fno-builtin-snprintf $(shell $(CC) --version 2>/dev/null | \
                 grep -q 'Free Software' && echo -flto=auto -ffat-lto-objects))
 endif
 

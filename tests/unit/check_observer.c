@@ -75,7 +75,7 @@ static void setup(void) {
         .calls = calls,
         .log = &log_of,
         .mem = &repli__mem_default,
-        .hooks = {on_tick, on_work, on_detect, on_record, on_running, &hooks},
+        .hooks = {on_tick, on_work, on_detect, on_record, on_running, &hooks, NULL},
     };
     ck_assert_int_eq(repli__observer_new(&options, &observer, NULL), REPLI_OK);
 }
