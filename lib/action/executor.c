@@ -1,64 +1,19 @@
-#include "action/executor.h"
+#include "action/executor_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "action/plan.h"
-#include "action/run.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "driver/op.h"
 #include "driver/sink.h"
 #include "model/doc.h"
 
-enum { SHORTEST_PAUSE_MS = 10, LONGEST_RETRY_MS = 1000, KIND_SIZE = 256 };
-
-/* To end an action that is past its deadline: whoever set that does not want to wait for long. */
-enum { LAST_STEP_MS = 10000 };
+enum { SHORTEST_PAUSE_MS = 10, LONGEST_RETRY_MS = 1000 };
 
 /* Who waits for an answer until the deadline may give up a little earlier. */
 static const uint64_t slack_ns = 50 * (uint64_t)REPLI__NS_PER_MS;
-/* What a step that was cancelled is given to return before that is said aloud. */
-static const uint64_t grace_ns = 1000 * (uint64_t)REPLI__NS_PER_MS;
-
-/* What is done next. */
-enum stage { TAKE, STEP, RECORD };
-
-struct repli__executor {
-    repli__mem mem;
-    repli__log *log;
-    repli__store *store;
-    const repli__registry *registry;
-    const repli_host *host;
-    void (*cancel)(void *user_data, repli_op *op);
-    void *cancel_data;
-    void (*watch)(void *user_data);
-    void *watch_data;
-    repli__worker worker;
-
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t idle;   /* those who pause: no step is in progress */
-    repli__executor_options options;
-    repli__executor_stats stats;
-    char kind[KIND_SIZE]; /* of the action that runs; empty: none does */
-    repli__executor_recent recent;
-    int stops;
-    int pauses;
-    int stepping;
-    uint64_t step_deadline_ns;             /* of the step in progress */
-    enum { IN_TIME, TOLD, STUCK } overrun; /* how far that was noticed */
-    repli__plans plans;                    /* to be answered */
-
-    pthread_mutex_t op_mutex; /* keeps op while it is being cancelled */
-    repli_op *op;             /* the step in progress, or NULL */
-
-    /* Of the worker. */
-    enum stage stage;
-    uint64_t pause_ns; /* nothing is done before */
-    int64_t retry_ms;  /* the last pause after a failure; 0: there was none */
-    repli__run run;
-};
 
 /* Each part of the work returns when to go on; 0: at once. */
 
@@ -123,7 +78,7 @@ static void begin_action(repli__executor *executor, const repli__claim *claim) {
                       claim->interrupted ? "is resumed after an interruption" : "begins");
     set_running(executor, action->kind);
     set_recent(executor, action, UINT64_MAX);
-    executor->stage = STEP;
+    executor->stage = REPLI__STEP;
 }
 
 static void end_action(repli__executor *executor) {
@@ -131,7 +86,7 @@ static void end_action(repli__executor *executor) {
     set_recent(executor, NULL, repli__mono_ns());
     repli__arena_dispose(&executor->run.payload_arena);
     repli_doc_free(executor->run.claim.doc);
-    executor->stage = TAKE;
+    executor->stage = REPLI__TAKE;
 }
 
 static uint64_t take(repli__executor *executor) {
@@ -170,49 +125,9 @@ static uint64_t deadline_of(const repli__run *run) {
                : repli__mono_of(wall_ns);
 }
 
-/* Returns 0 if there may be no step now; else it is in progress, and to end by end_ns. */
-static int begin_step(repli__executor *executor, repli_op *op, uint64_t end_ns) {
-    pthread_mutex_lock(&executor->mutex);
-    const int may = executor->pauses == 0 && !executor->stops;
-    if (may) {
-        executor->stepping = 1;
-        executor->stats.step_since_ns = repli__mono_ns();
-        const int64_t most_ms = executor->options.step_timeout_ms;
-        const int is_last = (executor->run.flags & REPLI_STEP_DEADLINE) != 0;
-        op->deadline_ns =
-            repli__deadline_ns(is_last && most_ms > LAST_STEP_MS ? LAST_STEP_MS : most_ms);
-        if (end_ns < op->deadline_ns)
-            op->deadline_ns = end_ns;
-        executor->step_deadline_ns = op->deadline_ns;
-        executor->overrun = IN_TIME;
-        pthread_mutex_lock(&executor->op_mutex);
-        executor->op = op;
-        pthread_mutex_unlock(&executor->op_mutex);
-    }
-    pthread_mutex_unlock(&executor->mutex);
-    if (may && op->deadline_ns == end_ns && executor->watch != NULL)
-        executor->watch(executor->watch_data);
-    return may;
-}
-
-/* Returns how long it took. */
-static uint64_t leave_step(repli__executor *executor) {
-    pthread_mutex_lock(&executor->op_mutex);
-    executor->op = NULL;
-    pthread_mutex_unlock(&executor->op_mutex);
-    pthread_mutex_lock(&executor->mutex);
-    const uint64_t took_ns = repli__mono_ns() - executor->stats.step_since_ns;
-    executor->stats.step_since_ns = 0;
-    executor->stats.stuck = 0;
-    executor->stepping = 0;
-    pthread_cond_broadcast(&executor->idle);
-    pthread_mutex_unlock(&executor->mutex);
-    return took_ns;
-}
-
 static void end_step(repli__executor *executor, const repli_op *op) {
     const repli_action *action = executor->run.claim.action;
-    const uint64_t took_ns = leave_step(executor);
+    const uint64_t took_ns = repli__step_leave(executor);
     const int overran = repli__mono_ns() > op->deadline_ns;
     pthread_mutex_lock(&executor->mutex);
     executor->stats.steps++;
@@ -260,7 +175,7 @@ static enum after_step do_step(repli__executor *executor) {
         .struct_size = sizeof(step), .flags = run->flags, .number = run->steps, .action = &action};
     repli_op op = {.running_action = action.kind};
     atomic_init(&op.cancelled, 0);
-    if (!begin_step(executor, &op, deadline_of(run)))
+    if (!repli__step_begin(executor, &op, deadline_of(run)))
         return NOTHING;
     repli_error error = REPLI_ERROR_INIT;
     int32_t code =
@@ -300,7 +215,7 @@ static uint64_t step(repli__executor *executor) {
         drop_result(run);
         return after == CUT ? 0 : UINT64_MAX;
     }
-    executor->stage = RECORD;
+    executor->stage = REPLI__RECORD;
     return 0;
 }
 
@@ -359,7 +274,7 @@ static uint64_t pause_left(const repli__executor *executor) {
     const uint64_t now_ns = repli__mono_ns();
     if (executor->pause_ns == 0 || now_ns >= executor->pause_ns)
         return 0;
-    if (executor->stage != STEP)
+    if (executor->stage != REPLI__STEP)
         return executor->pause_ns;
     if (called_to_end(executor) != executor->run.answered)
         return 0;
@@ -385,7 +300,7 @@ static uint64_t go_on(repli__executor *executor) {
     run->waits = run->sink.outcome.waiting_for != NULL;
     keep_payload(executor);
     drop_result(run);
-    executor->stage = STEP;
+    executor->stage = REPLI__STEP;
     pause_for(executor, pause_ms);
     return pause_left(executor);
 }
@@ -409,64 +324,15 @@ static uint64_t record(repli__executor *executor) {
 /* At the end. An action that is not brought to its own is resumed by the next executor. */
 static void give_up(repli__executor *executor) {
     const repli_action *action = executor->run.claim.action;
-    if (executor->stage == RECORD) {
+    if (executor->stage == REPLI__RECORD) {
         repli__log_printf(executor->log, REPLI_LOG_ERROR, "agent",
                           "stopping without having recorded a step of action %s (%s), which will "
                           "be asked for again",
                           action->id, action->kind);
         drop_result(&executor->run);
     }
-    if (executor->stage != TAKE)
+    if (executor->stage != REPLI__TAKE)
         end_action(executor);
-}
-
-/* Plans. */
-
-/* Not 0 if a question was answered. */
-static int answer_plan(repli__executor *executor) {
-    repli_op op = {.running_action =
-                       executor->stage != TAKE ? executor->run.claim.action->kind : NULL};
-    atomic_init(&op.cancelled, 0);
-    pthread_mutex_lock(&executor->mutex);
-    const int asked = executor->plans.first != NULL;
-    pthread_mutex_unlock(&executor->mutex);
-    if (!asked || !begin_step(executor, &op, UINT64_MAX))
-        return 0;
-    pthread_mutex_lock(&executor->mutex);
-    repli__plan_question *question = repli__plans_take(&executor->plans);
-    pthread_mutex_unlock(&executor->mutex);
-    if (question != NULL)
-        repli__plan_answer(question, executor->host, &op);
-    leave_step(executor);
-    return 1;
-}
-
-int32_t repli__executor_plan(repli__executor *executor, const repli__handler *handler,
-                             const char *args_json, repli_planned_fn planned, void *user_data,
-                             repli_error *err) {
-    repli__plan_question *question =
-        repli__plan_question_new(&executor->mem, handler, args_json, planned, user_data);
-    if (question == NULL)
-        return repli__error_nomem(err, "agent", "asking what an action would do");
-    pthread_mutex_lock(&executor->mutex);
-    const int closed = executor->plans.closed || executor->stops;
-    if (!closed)
-        repli__plans_add(&executor->plans, question);
-    pthread_mutex_unlock(&executor->mutex);
-    if (closed) {
-        repli__free(&executor->mem, question);
-        return repli__error(err, REPLI_ESTATE, "agent", "the agent is stopped");
-    }
-    repli__worker_tell(&executor->worker);
-    return REPLI_OK;
-}
-
-static void refuse_plans(repli__executor *executor) {
-    pthread_mutex_lock(&executor->mutex);
-    repli__plan_question *first = executor->plans.first;
-    executor->plans = (repli__plans){.closed = 1};
-    pthread_mutex_unlock(&executor->mutex);
-    repli__plans_refuse(first);
 }
 
 /* At most one step, and its outcome. */
@@ -476,17 +342,17 @@ static uint64_t work(void *user_data) {
         give_up(executor);
         return UINT64_MAX;
     }
-    if (answer_plan(executor))
+    if (repli__executor_answer_plan(executor))
         return 0;
     uint64_t next_ns = pause_left(executor);
     if (next_ns != 0)
         return next_ns;
     executor->pause_ns = 0;
-    if (executor->stage == TAKE)
+    if (executor->stage == REPLI__TAKE)
         next_ns = take(executor);
-    if (executor->stage == STEP && next_ns == 0)
+    if (executor->stage == REPLI__STEP && next_ns == 0)
         next_ns = step(executor);
-    if (executor->stage == RECORD && next_ns == 0)
+    if (executor->stage == REPLI__RECORD && next_ns == 0)
         next_ns = record(executor);
     return next_ns;
 }
@@ -553,17 +419,6 @@ int32_t repli__executor_start(repli__executor *executor, repli_error *err) {
     return REPLI_OK;
 }
 
-/* If its deadline is not later. */
-static void cancel_step(repli__executor *executor, uint64_t deadline_ns) {
-    pthread_mutex_lock(&executor->op_mutex);
-    if (executor->op != NULL && executor->op->deadline_ns <= deadline_ns) {
-        atomic_store(&executor->op->cancelled, 1);
-        if (executor->cancel != NULL)
-            executor->cancel(executor->cancel_data, executor->op);
-    }
-    pthread_mutex_unlock(&executor->op_mutex);
-}
-
 int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repli_error *err) {
     if (!executor->worker.started)
         return REPLI_OK;
@@ -572,62 +427,15 @@ int32_t repli__executor_stop(repli__executor *executor, int64_t timeout_ms, repl
     executor->stops = 1;
     pthread_mutex_unlock(&executor->mutex);
     repli__worker_quit(&executor->worker);
-    cancel_step(executor, UINT64_MAX);
+    repli__step_cancel(executor, UINT64_MAX);
     const int ended = repli__worker_join(&executor->worker, deadline);
-    refuse_plans(executor);
+    repli__executor_refuse_plans(executor);
     if (!ended)
         return repli__error(err, REPLI_ETIMEOUT, "agent",
                             "the step of the running action did not return when it was cancelled; "
                             "its thread is given up");
     repli__store_claims_off(executor->store);
     return REPLI_OK;
-}
-
-void repli__executor_on_cancel(repli__executor *executor,
-                               void (*cancel)(void *user_data, repli_op *op), void *user_data) {
-    executor->cancel = cancel;
-    executor->cancel_data = user_data;
-}
-
-void repli__executor_on_watch(repli__executor *executor, void (*watch)(void *user_data),
-                              void *user_data) {
-    executor->watch = watch;
-    executor->watch_data = user_data;
-}
-
-/* Returns when to look again. */
-static uint64_t notice(repli__executor *executor, uint64_t now_ns, int *ret_told, int *ret_stuck) {
-    const uint64_t deadline_ns = executor->step_deadline_ns;
-    if (!executor->stepping || executor->overrun == STUCK)
-        return UINT64_MAX;
-    if (now_ns < deadline_ns)
-        return deadline_ns;
-    *ret_told = executor->overrun == IN_TIME;
-    executor->overrun = TOLD;
-    if (now_ns < deadline_ns + grace_ns)
-        return deadline_ns + grace_ns;
-    *ret_stuck = executor->stats.stuck = 1;
-    executor->overrun = STUCK;
-    return UINT64_MAX;
-}
-
-uint64_t repli__executor_watch(repli__executor *executor) {
-    const uint64_t now_ns = repli__mono_ns();
-    char kind[KIND_SIZE];
-    int told = 0;
-    int stuck = 0;
-    pthread_mutex_lock(&executor->mutex);
-    const uint64_t next_ns = notice(executor, now_ns, &told, &stuck);
-    memcpy(kind, executor->kind, sizeof(kind));
-    pthread_mutex_unlock(&executor->mutex);
-    if (told)
-        cancel_step(executor, now_ns);
-    if (stuck)
-        repli__log_printf(executor->log, REPLI_LOG_WARNING, "agent",
-                          "a step of the running action (%s) is past its deadline and was "
-                          "cancelled, but does not return; no other action runs until it does",
-                          kind);
-    return next_ns;
 }
 
 void repli__executor_set_options(repli__executor *executor,
@@ -653,19 +461,4 @@ void repli__executor_stats_get(repli__executor *executor, repli__executor_stats 
     pthread_mutex_lock(&executor->mutex);
     *ret_stats = executor->stats;
     pthread_mutex_unlock(&executor->mutex);
-}
-
-void repli__executor_pause(repli__executor *executor) {
-    pthread_mutex_lock(&executor->mutex);
-    executor->pauses++;
-    while (executor->stepping)
-        pthread_cond_wait(&executor->idle, &executor->mutex);
-    pthread_mutex_unlock(&executor->mutex);
-}
-
-void repli__executor_resume(repli__executor *executor) {
-    pthread_mutex_lock(&executor->mutex);
-    executor->pauses--;
-    pthread_mutex_unlock(&executor->mutex);
-    repli__worker_tell(&executor->worker);
 }
