@@ -39,12 +39,25 @@ typedef struct call {
     repli_sink *sink;
     repli_error *err;
     char stage[16];
-    char since[REPLI_TIME_SIZE];       /* when the stage began */
+    char began[REPLI_TIME_SIZE];       /* when the stage began */
     char run[REPLI__SERVICE_RUN_SIZE]; /* that was found, and is to end; "": none */
 } call;
 
-static int32_t emit(const call *c, int32_t phase, const char *waiting_for, const char *error,
-                    const char *cause) {
+static const char *waits_for(const char *stage) {
+    static const struct {
+        const char *stage, *waiting_for;
+    } waits[] = {{start, "the command that starts the service"},
+                 {stop, "the command that stops the service"},
+                 {restart, "the command that restarts the service"},
+                 {starting, "the service to run"},
+                 {stopping, "the service to stop"}};
+    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+        if (strcmp(waits[i].stage, stage) == 0)
+            return waits[i].waiting_for;
+    return NULL;
+}
+
+static int32_t emit(const call *c, int32_t phase, const char *error, const char *cause) {
     repli_buf payload = {.allocator = &c->commands->mem};
     repli__json_out out;
     repli_outcome outcome = REPLI_OUTCOME_INIT;
@@ -52,15 +65,11 @@ static int32_t emit(const call *c, int32_t phase, const char *waiting_for, const
     repli__json_open(&out, '{');
     repli__json_name(&out, "stage");
     repli__json_string(&out, c->stage);
-    repli__json_name(&out, "since");
-    repli__json_string(&out, c->since);
+    repli__json_name(&out, "began");
+    repli__json_string(&out, c->began);
     if (c->run[0] != '\0') {
         repli__json_name(&out, "run");
         repli__json_string(&out, c->run);
-    }
-    if (waiting_for != NULL) {
-        repli__json_name(&out, "waiting_for");
-        repli__json_string(&out, waiting_for);
     }
     repli__json_close(&out, '}');
     int32_t code = repli__json_end(&out, c->err);
@@ -69,6 +78,8 @@ static int32_t emit(const call *c, int32_t phase, const char *waiting_for, const
     outcome.error = error;
     outcome.error_cause = cause;
     outcome.next_step_ms = 0;
+    if (phase == REPLI_PHASE_RUNNING)
+        outcome.waiting_for = waits_for(c->stage);
     if (code == REPLI_OK)
         code = c->host->emit_outcome(c->sink, &outcome);
     repli_buf_dispose(&payload);
@@ -78,36 +89,26 @@ static int32_t emit(const call *c, int32_t phase, const char *waiting_for, const
 }
 
 static int32_t go_to(call *c, const char *stage) {
-    static const struct {
-        const char *stage, *waiting_for;
-    } waits[] = {{start, "the command that starts the service"},
-                 {stop, "the command that stops the service"},
-                 {restart, "the command that restarts the service"},
-                 {starting, "the service to run"},
-                 {stopping, "the service to stop"}};
-    const char *waiting_for = NULL;
-    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
-        if (strcmp(waits[i].stage, stage) == 0)
-            waiting_for = waits[i].waiting_for;
     snprintf(c->stage, sizeof(c->stage), "%s", stage);
-    repli_time_format(repli__wall_ns(), c->since, sizeof(c->since), NULL);
-    return emit(c, REPLI_PHASE_RUNNING, waiting_for, NULL, NULL);
+    repli_time_format(repli__wall_ns(), c->began, sizeof(c->began), NULL);
+    return emit(c, REPLI_PHASE_RUNNING, NULL, NULL);
 }
 
 static int32_t wait_on(const call *c, int64_t next_ms) {
     repli_outcome outcome = REPLI_OUTCOME_INIT;
     outcome.next_step_ms = next_ms;
+    outcome.waiting_for = waits_for(c->stage);
     return c->host->emit_outcome(c->sink, &outcome);
 }
 
 static int32_t fail(const call *c, const char *error, const char *cause) {
-    return emit(c, REPLI_PHASE_FAILED, NULL, error, cause);
+    return emit(c, REPLI_PHASE_FAILED, error, cause);
 }
 
 static int64_t stage_ms(const call *c) {
-    int64_t since_ns = repli__wall_ns();
-    repli_time_parse(c->since, &since_ns, NULL);
-    return (repli__wall_ns() - since_ns) / REPLI__NS_PER_MS;
+    int64_t began_ns = repli__wall_ns();
+    repli_time_parse(c->began, &began_ns, NULL);
+    return (repli__wall_ns() - began_ns) / REPLI__NS_PER_MS;
 }
 
 /* Commands. */
@@ -183,9 +184,9 @@ static int is_kind(const call *c, const char *kind) {
 static int32_t decide(call *c, const repli__service_state *now) {
     const int runs = now->state == REPLI__SERVICE_RUNNING;
     if (is_kind(c, REPLI__SERVICE_START))
-        return runs ? emit(c, REPLI_PHASE_DONE, NULL, NULL, NULL) : go_to(c, start);
+        return runs ? emit(c, REPLI_PHASE_DONE, NULL, NULL) : go_to(c, start);
     if (now->state == REPLI__SERVICE_STOPPED)
-        return is_kind(c, REPLI__SERVICE_STOP) ? emit(c, REPLI_PHASE_DONE, NULL, NULL, NULL)
+        return is_kind(c, REPLI__SERVICE_STOP) ? emit(c, REPLI_PHASE_DONE, NULL, NULL)
                                                : go_to(c, start);
     memcpy(c->run, now->run, sizeof(c->run));
     return go_to(c, is_kind(c, REPLI__SERVICE_STOP) || c->service->unit == NULL ? stop : restart);
@@ -203,7 +204,7 @@ static int32_t not_yet(const call *c, const char *what) {
 
 static int32_t step_starting(call *c, const repli__service_state *now) {
     if (now->state == REPLI__SERVICE_RUNNING && strcmp(now->run, c->run) != 0)
-        return emit(c, REPLI_PHASE_DONE, NULL, NULL, NULL);
+        return emit(c, REPLI_PHASE_DONE, NULL, NULL);
     if (now->failed)
         return fail(c, "the service failed when it was started", NULL);
     return not_yet(c, now->state == REPLI__SERVICE_RUNNING ? "the service has not been restarted"
@@ -215,7 +216,7 @@ static int32_t step_stopping(call *c, const repli__service_state *now) {
         (is_kind(c, REPLI__SERVICE_STOP) && now->state != REPLI__SERVICE_STOPPED))
         return not_yet(c, "the service still runs");
     if (is_kind(c, REPLI__SERVICE_STOP))
-        return emit(c, REPLI_PHASE_DONE, NULL, NULL, NULL);
+        return emit(c, REPLI_PHASE_DONE, NULL, NULL);
     /* Something else may have started it again by now. */
     return now->state == REPLI__SERVICE_STOPPED ? go_to(c, start) : go_to(c, starting);
 }
@@ -262,7 +263,7 @@ static int32_t do_step(void *user_data, const repli_host *host, repli_op *op,
     repli__commands_turn_to(c.commands, step->action);
     memcpy(c.stage, look, sizeof(look));
     host->json_string(host, json, size, "stage", c.stage, sizeof(c.stage), NULL);
-    host->json_string(host, json, size, "since", c.since, sizeof(c.since), NULL);
+    host->json_string(host, json, size, "began", c.began, sizeof(c.began), NULL);
     host->json_string(host, json, size, "run", c.run, sizeof(c.run), NULL);
     if ((step->flags & REPLI_STEP_CANCELLED) != 0)
         return end(&c, step->flags);

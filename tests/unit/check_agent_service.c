@@ -83,6 +83,13 @@ static void stop(int mode) {
     fixture.agent = NULL;
 }
 
+static void run_a_little(int mode) {
+    if (mode == REPLI_RUN_THREADS)
+        pause_ms(2);
+    else
+        repli_agent_run(fixture.agent, 5, NULL);
+}
+
 /* Do it, and expect an error with that text (NULL: none). */
 static void act(int mode, const char *verb, const char *error) {
     char id[REPLI_UUID_SIZE], kind[64];
@@ -97,10 +104,7 @@ static void act(int mode, const char *verb, const char *error) {
             break;
         ck_assert_msg(now_ms() < until, "%s: %s", verb, action->payload_json);
         repli_doc_free(doc);
-        if (mode == REPLI_RUN_THREADS)
-            pause_ms(2);
-        else
-            repli_agent_run(fixture.agent, 5, NULL);
+        run_a_little(mode);
     }
     if (error == NULL)
         ck_assert_msg(action->phase == REPLI_PHASE_DONE, "%s: %s", verb, action->error_json);
@@ -167,6 +171,48 @@ START_TEST(what_a_unit_cannot_do_is_said) {
     act(_i, "start", "the unit db@1.service is not-found");
     write_file("lost", "");
     act(_i, "stop", "cannot tell the state of db@1.service");
+    stop(_i);
+}
+END_TEST
+
+/* Of an action in that phase. */
+static int payload_has(const char *id, int32_t phase, const char *text) {
+    const repli_action *action;
+    repli_doc *doc;
+    ck_assert_int_eq(repli_agent_action(fixture.agent, id, &doc, &action, NULL), REPLI_OK);
+    const int has = action->phase == phase && action->payload_json != NULL &&
+                    strstr(action->payload_json, text) != NULL;
+    repli_doc_free(doc);
+    return has;
+}
+
+static int count_looks(void) {
+    int looks = 0;
+    for (const char *at = read_file("asked"); (at = strstr(at, "show")) != NULL; at++)
+        looks++;
+    return looks;
+}
+
+START_TEST(what_is_waited_for_is_said) {
+    static const char waits[] = "\"waiting_for\":\"the service to run\",\"since\":\"20";
+    const int64_t until = now_ms() + 30000;
+    char id[REPLI_UUID_SIZE];
+    use_unit();
+    repli_config_set_int(fixture.config, "service.timeout_ms", 60000, NULL);
+    write_file("becomes", "activating");
+    start(_i);
+    agent_fixture_schedule(&fixture, "agent.replicante.io/service.start", "null", id);
+    for (; !payload_has(id, REPLI_PHASE_RUNNING, waits); run_a_little(_i))
+        ck_assert_int_lt(now_ms(), until);
+    /* Also after steps that only look again. */
+    for (const int before = count_looks(); count_looks() < before + 3; run_a_little(_i)) {
+        ck_assert(payload_has(id, REPLI_PHASE_RUNNING, waits));
+        ck_assert_int_lt(now_ms(), until);
+    }
+    write_file("active", "active");
+    for (; !payload_has(id, REPLI_PHASE_DONE, "\"stage\":\"starting\""); run_a_little(_i))
+        ck_assert_int_lt(now_ms(), until);
+    ck_assert(!payload_has(id, REPLI_PHASE_DONE, "waiting_for"));
     stop(_i);
 }
 END_TEST
@@ -263,6 +309,7 @@ int main(void) {
     const int modes = REPLI_RUN_LENT + 1;
     tcase_add_loop_test(tcase, a_unit_is_started_stopped_and_restarted, 0, modes);
     tcase_add_loop_test(tcase, what_a_unit_cannot_do_is_said, 0, modes);
+    tcase_add_loop_test(tcase, what_is_waited_for_is_said, 0, modes);
     tcase_add_loop_test(tcase, commands_start_stop_and_restart, 0, modes);
     tcase_add_loop_test(tcase, commands_that_do_not_do_it_are_told_of, 0, modes);
     tcase_add_test(tcase, half_a_service_is_refused);
