@@ -227,7 +227,8 @@ enum {
     REPLI_EVENT_MEMBERSHIP = 3, /**< subject "cluster": its id; "node": whether it is a member */
     REPLI_EVENT_VERSION = 4,    /**< subject "store" or "agent": its software's version */
     REPLI_EVENT_ACTION = 5,     /**< an action's phase */
-    REPLI_EVENT_AGENT = 6       /**< the agent itself: "started" or "stopped" */
+    REPLI_EVENT_AGENT = 6,      /**< the agent itself: "started" or "stopped" */
+    REPLI_EVENT_MAINTENANCE = 7 /**< the owner of the maintenance, with its reason */
 };
 
 /** It happened while no agent watched: found by the first observation after a start. */

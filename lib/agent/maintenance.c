@@ -80,10 +80,14 @@ static int passes(void *user_data, const char *kind) {
 
 /* To and from the database. */
 
+static const char *reason_of(const repli__maintenance_state *state) {
+    return state->reason[0] != '\0' ? state->reason : NULL;
+}
+
 static repli_maintenance record_of(const repli__maintenance_state *state) {
     repli_maintenance record = REPLI_MAINTENANCE_INIT;
     record.owner = state->owner;
-    record.reason = state->reason[0] != '\0' ? state->reason : NULL;
+    record.reason = reason_of(state);
     record.since_ns = state->since_ns;
     record.until_ns = state->until_ns;
     return record;
@@ -126,8 +130,20 @@ int32_t repli__maintenance_load(repli__maintenance *maintenance, repli__store *s
     return REPLI_OK;
 }
 
+static int differs(const repli__maintenance_state *a, const repli__maintenance_state *b) {
+    return a->on != b->on || a->until_ns != b->until_ns || strcmp(a->owner, b->owner) != 0 ||
+           strcmp(a->reason, b->reason) != 0;
+}
+
+/* With the event that tells of it; flags: of that. */
 static int32_t write_down(repli__maintenance *maintenance, repli__store *store,
-                          const repli__maintenance_state *state, repli_error *err) {
+                          const repli__maintenance_state *state, uint32_t flags, repli_error *err) {
+    const repli__maintenance_state *before = &maintenance->state;
+    const repli__note event = {.type = REPLI_EVENT_MAINTENANCE,
+                               .flags = flags,
+                               .from = before->on ? before->owner : NULL,
+                               .value = state->on ? state->owner : NULL,
+                               .reason = reason_of(state)};
     repli_buf json = REPLI_BUF_INIT;
     int32_t code = REPLI_OK;
     if (state->on) {
@@ -135,7 +151,8 @@ static int32_t write_down(repli__maintenance *maintenance, repli__store *store,
         code = repli_maintenance_to_json(&record, &json, err);
     }
     if (code == REPLI_OK)
-        code = repli__store_set_gate(store, state->on, key, state->on ? json.data : "", err);
+        code = repli__store_set_gate(store, state->on, key, state->on ? json.data : "",
+                                     differs(before, state) ? &event : NULL, err);
     repli_buf_dispose(&json);
     if (code == REPLI_OK)
         put(maintenance, state);
@@ -171,18 +188,18 @@ static int32_t begin(repli__maintenance *maintenance, repli__store *store,
                             "the end of the maintenance has passed already");
     if (same)
         state.since_ns = present->since_ns;
-    const int32_t code = write_down(maintenance, store, &state, err);
+    const int32_t code = write_down(maintenance, store, &state, 0, err);
     if (code == REPLI_OK)
         log_begin(log, &state);
     return code;
 }
 
 static int32_t end(repli__maintenance *maintenance, repli__store *store, const char *how,
-                   repli__log *log, repli_error *err) {
+                   uint32_t flags, repli__log *log, repli_error *err) {
     static const repli__maintenance_state off = {.on = 0};
     char owner[sizeof(off.owner)];
     memcpy(owner, maintenance->state.owner, sizeof(owner));
-    const int32_t code = write_down(maintenance, store, &off, err);
+    const int32_t code = write_down(maintenance, store, &off, flags, err);
     if (code == REPLI_OK)
         repli__log_printf(log, REPLI_LOG_INFO, "agent", "the maintenance of %s %s", owner, how);
     return code;
@@ -196,7 +213,7 @@ int32_t repli__maintenance_change(repli__maintenance *maintenance, repli__store 
     if (wanted != NULL)
         code = begin(maintenance, store, wanted, flags, log, err);
     else if (maintenance->state.on)
-        code = end(maintenance, store, "is ended", log, err);
+        code = end(maintenance, store, "is ended", 0, log, err);
     pthread_mutex_unlock(&maintenance->changing);
     return code;
 }
@@ -223,8 +240,9 @@ uint64_t repli__maintenance_due_ns(repli__maintenance *maintenance) {
 int repli__maintenance_expire(repli__maintenance *maintenance, repli__store *store,
                               repli__log *log) {
     pthread_mutex_lock(&maintenance->changing);
-    const int over = left_ns(&maintenance->state) == 0 &&
-                     end(maintenance, store, "is over, as its end has come", log, NULL) == REPLI_OK;
+    const int over =
+        left_ns(&maintenance->state) == 0 && end(maintenance, store, "is over, as its end has come",
+                                                 REPLI__NOTE_OWN, log, NULL) == REPLI_OK;
     pthread_mutex_unlock(&maintenance->changing);
     return over;
 }

@@ -37,9 +37,10 @@ static const char *const ends[] = {
 };
 
 static const char *const event_types[] = {
-    [REPLI_EVENT_STATUS] = "status",         [REPLI_EVENT_ROLE] = "role",
-    [REPLI_EVENT_MEMBERSHIP] = "membership", [REPLI_EVENT_VERSION] = "version",
-    [REPLI_EVENT_ACTION] = "action",         [REPLI_EVENT_AGENT] = "agent",
+    [REPLI_EVENT_STATUS] = "status",           [REPLI_EVENT_ROLE] = "role",
+    [REPLI_EVENT_MEMBERSHIP] = "membership",   [REPLI_EVENT_VERSION] = "version",
+    [REPLI_EVENT_ACTION] = "action",           [REPLI_EVENT_AGENT] = "agent",
+    [REPLI_EVENT_MAINTENANCE] = "maintenance",
 };
 
 enum {

@@ -7,19 +7,27 @@ typedef struct gate_change {
     int shut;
     const char *name;
     const char *value;
+    const repli__note *event;
 } gate_change;
 
 static int apply_gate(repli__store *store, repli__change *change) {
     const gate_change *gate = (const gate_change *)change;
     store->draft.shut = gate->shut;
     store->draft.looked = 0;
-    return repli__change_remember(store, gate->name, gate->value);
+    const int code = repli__change_remember(store, gate->name, gate->value);
+    if (code != SQLITE_OK || gate->event == NULL)
+        return code;
+    static const repli__notes nobody = {.notes = NULL};
+    return repli__event_write(store, &nobody, gate->event, gate->event->from, 1);
 }
 
 int32_t repli__store_set_gate(repli__store *store, int shut, const char *name, const char *value,
-                              repli_error *err) {
-    gate_change gate = {
-        .change = {.apply = apply_gate}, .shut = shut, .name = name, .value = value};
+                              const repli__note *event, repli_error *err) {
+    gate_change gate = {.change = {.apply = apply_gate},
+                        .shut = shut,
+                        .name = name,
+                        .value = value,
+                        .event = event};
     return repli__commit(store, &gate.change, err);
 }
 

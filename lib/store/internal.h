@@ -57,7 +57,7 @@ typedef struct repli__state {
     uint64_t refused;
     uint64_t ended[REPLI__ENDED_COUNT]; /* by REPLI_ENDED_* */
     int64_t next_event;
-    int64_t first_event; /* none before it can be read any more */
+    int64_t first_event;                 /* none before it can be read any more */
     uint64_t events[REPLI__EVENT_TYPES]; /* since the start, by type */
 } repli__state;
 
@@ -202,6 +202,9 @@ int32_t repli__change_probe(repli__store *store);
 
 /* Give the next number to an event of a type, within a transaction. */
 int64_t repli__event_number(repli__store *store, int32_t type);
+/* Write an event, within a transaction. Returns a code of SQLite. */
+int repli__event_write(repli__store *store, const repli__notes *notes, const repli__note *note,
+                       const char *old_value, int64_t count);
 /* Write down, within a transaction, that events before this one are gone. */
 int repli__event_forget(repli__store *store, int64_t first_event);
 /* Find out which number is next. Returns a code of SQLite. */

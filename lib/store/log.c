@@ -48,11 +48,12 @@ static void take_note(reading *self, sqlite3_stmt *row) {
     repli_event *event = slot_for(self, number);
     if (event == NULL)
         return;
+    const uint32_t flags = (uint32_t)sqlite3_column_int(row, 3);
     *event = (repli_event){.struct_size = sizeof(*event),
                            .number = number,
                            .time_ns = sqlite3_column_int64(row, 1),
                            .type = sqlite3_column_int(row, 2),
-                           .flags = (uint32_t)sqlite3_column_int(row, 3),
+                           .flags = flags & ~REPLI__NOTE_OWN,
                            .subject = text_of(self, row, 4),
                            .old_value = text_of(self, row, 5),
                            .new_value = text_of(self, row, 6),
@@ -61,8 +62,10 @@ static void take_note(reading *self, sqlite3_stmt *row) {
                            .action_id = text_of(self, row, 9),
                            .action_kind = text_of(self, row, 10)};
     event->cause = event->action_id != NULL ? "action" : "observed";
-    if (event->type == REPLI_EVENT_AGENT)
+    if (event->type == REPLI_EVENT_AGENT || (flags & REPLI__NOTE_OWN) != 0)
         event->cause = "agent";
+    else if (event->type == REPLI_EVENT_MAINTENANCE)
+        event->cause = "request";
 }
 
 static void fill(repli_event *event, const repli_event *model, int64_t number, int64_t time_ns,
@@ -179,8 +182,8 @@ static int read_all(reading *self, const repli__state *state) {
     return code;
 }
 
-/* The statement stays on its row, so that all is of one moment; but for what runs: if that is another
- * by now, it shows as a slot left empty, which ends what is read. */
+/* The statement stays on its row, so that all is of one moment; but for what runs: if that is
+ * another by now, it shows as a slot left empty, which ends what is read. */
 static int read_in_one(reading *self, uint32_t limit, const repli__state *state,
                        int64_t *ret_first) {
     sqlite3_stmt *first = self->store->reads[REPLI__SQL_FIRST_EVENT];

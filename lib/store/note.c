@@ -107,7 +107,7 @@ static int say(repli__store *store, const repli__note *note) {
     return code == SQLITE_OK ? repli__sql_execute(statement) : code;
 }
 
-static int write_event(repli__store *store, const repli__notes *notes, const repli__note *note,
+int repli__event_write(repli__store *store, const repli__notes *notes, const repli__note *note,
                        const char *old_value, int64_t count) {
     sqlite3_stmt *statement = store->writes[REPLI__SQL_NOTE];
     int code = sqlite3_bind_int64(statement, 1, repli__event_number(store, note->type));
@@ -152,7 +152,7 @@ static int apply_one(repli__store *store, note_change *self, const repli__note *
             add_up(store, self, old_value, note->value))
             return SQLITE_OK;
         if (code == SQLITE_OK)
-            code = write_event(store, self->notes, note, old_value, 1);
+            code = repli__event_write(store, self->notes, note, old_value, 1);
     }
     repli__free(&store->mem, old_value);
     return code;
@@ -168,7 +168,8 @@ static int apply_note(repli__store *store, repli__change *change) {
         const repli__note note = {
             .type = self->type, .flags = notes->notes[0].flags, .value = self->sums[i].new_value};
         if (code == SQLITE_OK)
-            code = write_event(store, notes, &note, self->sums[i].old_value, self->sums[i].count);
+            code = repli__event_write(store, notes, &note, self->sums[i].old_value,
+                                      self->sums[i].count);
         repli__free(&store->mem, self->sums[i].old_value);
     }
     self->sum_count = 0;

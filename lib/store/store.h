@@ -88,15 +88,29 @@ void repli__store_claims_off(repli__store *store);
 /* Take over the claim made last: REPLI_ENOTFOUND if there is none. The caller frees claim.doc. */
 int32_t repli__store_take(repli__store *store, repli__claim *ret_claim, repli_error *err);
 
+/* What is so from now on, as far as anybody can tell. */
+typedef struct repli__note {
+    int32_t type;   /* REPLI_EVENT_*, but for actions */
+    uint32_t flags; /* REPLI_EVENT_AWAY, REPLI__NOTE_OWN */
+    const char *subject;
+    const char *from;   /* only if the log says this now; NULL: whatever it says */
+    const char *value;  /* NULL: no longer there */
+    const char *reason; /* or NULL */
+} repli__note;
+
+/* The agent did that on its own, and nobody asked for it. Events say so with their cause. */
+#define REPLI__NOTE_OWN (1u << 16)
+
 /* The gate: while it is shut, what runs goes on, and of those that wait only kinds that pass are
  * claimed. May one? Called within transactions: must not block nor call the store. */
 typedef int (*repli__store_passes_fn)(void *user_data, const char *kind);
 /* Before the start. */
 void repli__store_gate_init(repli__store *store, int shut, repli__store_passes_fn passes,
                             void *user_data);
-/* Shut or open it, and remember value under name, in one transaction. */
+/* Shut or open it, remember value under name, and write the event (NULL: none), whose from is what
+ * was so before, in one transaction. */
 int32_t repli__store_set_gate(repli__store *store, int shut, const char *name, const char *value,
-                              repli_error *err);
+                              const repli__note *event, repli_error *err);
 /* Other kinds pass than before. On failure the next transaction that works takes notice. */
 void repli__store_gate_changed(repli__store *store);
 
@@ -131,17 +145,7 @@ int32_t repli__store_recall(repli__store *store, const char *name, char *ret_val
 /* Events: the log of changes. Those of actions are numbered with the changes above and stand in the
  * actions' records; others are noted. */
 
-enum { REPLI__EVENT_TYPES = REPLI_EVENT_AGENT + 1, REPLI__EVENTS_MAX = 1000 };
-
-/* What is so from now on, as far as anybody can tell. */
-typedef struct repli__note {
-    int32_t type; /* REPLI_EVENT_*, but for actions */
-    uint32_t flags;
-    const char *subject;
-    const char *from;   /* only if the log says this now; NULL: whatever it says */
-    const char *value;  /* NULL: no longer there */
-    const char *reason; /* or NULL */
-} repli__note;
+enum { REPLI__EVENT_TYPES = REPLI_EVENT_MAINTENANCE + 1, REPLI__EVENTS_MAX = 1000 };
 
 /* Together in one transaction: those that differ from what the log says become events. */
 typedef struct repli__notes {
@@ -153,8 +157,8 @@ typedef struct repli__notes {
     size_t ret_count; /* how many did, or would have */
 } repli__notes;
 
-/* Before the start: be told (on the committing thread; must not block nor call the store) that there
- * are new ones. */
+/* Before the start: be told (on the committing thread; must not block nor call the store) that
+ * there are new ones. */
 void repli__store_on_events(repli__store *store, void (*told)(void *user_data), void *user_data);
 
 int32_t repli__store_note(repli__store *store, repli__notes *notes, repli_error *err);
@@ -200,8 +204,8 @@ typedef struct repli__store_stats {
     uint64_t ended[REPLI__ENDED_COUNT]; /* actions since the start, by REPLI_ENDED_* */
     int64_t last_event;                 /* its number; 0: there was none */
     uint64_t events[REPLI__EVENT_TYPES];
-    uint64_t commit_since_ns;           /* monotonic begin of the commit in progress; 0: none */
-    int32_t last_code;                  /* how the last commit ended that wrote something */
+    uint64_t commit_since_ns; /* monotonic begin of the commit in progress; 0: none */
+    int32_t last_code;        /* how the last commit ended that wrote something */
 } repli__store_stats;
 
 void repli__store_stats_get(repli__store *store, repli__store_stats *ret_stats);

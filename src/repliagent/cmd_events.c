@@ -44,6 +44,13 @@ static char *cause_of(const json_t *event) {
                        json_is_true(json_object_get(event, "away")) ? ", while away" : "");
 }
 
+/* Who holds actions up also says what for. */
+static char *reason_of(const json_t *event) {
+    const char *reason = json_string_value(json_object_get(event, "reason"));
+    const int shown = reason != NULL && strcmp(word(event, "type"), "maintenance") == 0;
+    return text_printf("%s%s", shown ? ": " : "", shown ? reason : "");
+}
+
 static int style_of(const json_t *event) {
     const char *type = word(event, "type");
     const char *new_value = word(event, "new");
@@ -68,16 +75,18 @@ static void add_row(struct table *table, const json_t *event) {
     char *time = time_of(event);
     char *subject = subject_of(event);
     char *cause = cause_of(event);
+    char *reason = reason_of(event);
     table_add(table, TABLE_DIM, "%" JSON_INTEGER_FORMAT,
               json_integer_value(json_object_get(event, "number")));
     table_add(table, TABLE_PLAIN, "%s", time);
     table_add(table, TABLE_PLAIN, "%s", word(event, "type"));
     table_add(table, TABLE_PLAIN, "%s", subject);
-    table_add(table, style_of(event), "%s -> %s", word(event, "old"), word(event, "new"));
+    table_add(table, style_of(event), "%s -> %s%s", word(event, "old"), word(event, "new"), reason);
     table_add(table, TABLE_DIM, "%s", cause);
     free(time);
     free(subject);
     free(cause);
+    free(reason);
 }
 
 static void show_table(const json_t *events, int with_head) {

@@ -273,6 +273,11 @@ START_TEST(maintenance_holds_actions_up) {
     json_decref(answer);
     ck_assert_int_eq(ASK("maintenance", "off"), 0);
     ck_assert_str_eq(output.out, "off\n");
+    ck_assert_int_eq(ASK("events"), 0);
+    expect_in(output.out, "  maintenance  -  ");
+    expect_in(output.out, "  - -> alice: new disks  ");
+    expect_in(output.out, "  alice -> bob  ");
+    expect_in(output.out, "  bob -> -  ");
     ck_assert_int_eq(ASK("schedule", "fake.test/echo", "--wait"), 0);
     ck_assert_int_eq(ASK("actions"), 0);
     ck_assert_ptr_null(strstr(output.out, "NEW"));

@@ -1,4 +1,5 @@
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -245,6 +246,75 @@ START_TEST(it_ends_while_the_agent_is_away) {
 }
 END_TEST
 
+/* "OLD>NEW (REASON) CAUSE" for each event of maintenance after a number, while no number is left out. */
+static const char *told(int64_t after) {
+    static char text[1024];
+    repli_doc *doc = NULL;
+    const repli_event *events;
+    size_t count;
+    size_t size = 0;
+    ck_assert_int_eq(
+        repli_agent_events(fixture.agent, after, 0, &doc, &events, &count, NULL, NULL, NULL),
+        REPLI_OK);
+    text[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        const repli_event *event = &events[i];
+        ck_assert_int_eq(event->number, after + 1 + (int64_t)i);
+        if (event->type != REPLI_EVENT_MAINTENANCE)
+            continue;
+        ck_assert_ptr_null(event->subject);
+        ck_assert_ptr_null(event->action_id);
+        ck_assert_uint_eq(event->flags, 0);
+        size +=
+            (size_t)snprintf(text + size, sizeof(text) - size, "%s%s>%s (%s) %s",
+                             size > 0 ? ", " : "", event->old_value != NULL ? event->old_value : "",
+                             event->new_value != NULL ? event->new_value : "",
+                             event->reason != NULL ? event->reason : "", event->cause);
+    }
+    repli_doc_free(doc);
+    return text;
+}
+
+START_TEST(each_change_is_an_event) {
+    static const char all[] = ">alice (new disks) request, alice>alice (new disks) request, "
+                              "alice>bob (new disks) request, bob> () request";
+    agent_fixture_start(&fixture);
+    ck_assert_int_eq(end(), REPLI_OK); /* which changes nothing, */
+    const int64_t until_ns = wall_ms(3600000);
+    ck_assert_int_eq(begin("alice", REPLI_TIME_NONE, 0), REPLI_OK);
+    ck_assert_int_eq(begin("bob", REPLI_TIME_NONE, 0), REPLI_ECONFLICT);
+    ck_assert_int_eq(begin("alice", until_ns, 0), REPLI_OK);
+    ck_assert_int_eq(begin("alice", until_ns, 0), REPLI_OK); /* nor does this */
+    ck_assert_int_eq(begin("bob", until_ns, REPLI_MAINTENANCE_FORCE), REPLI_OK);
+    ck_assert_int_eq(end(), REPLI_OK);
+    ck_assert_str_eq(told(0), all);
+    agent_fixture_stop(&fixture);
+    agent_fixture_start(&fixture);
+    ck_assert_str_eq(told(0), all);
+}
+END_TEST
+
+START_TEST(its_own_end_is_an_event_as_well) {
+    agent_fixture_start(&fixture);
+    ck_assert_int_eq(begin("alice", wall_ms(200), 0), REPLI_OK);
+    for (const int64_t start = now_ms(); lasts(); pause_ms(5))
+        ck_assert_int_lt(now_ms() - start, 10000);
+    ck_assert_str_eq(told(0), ">alice (new disks) request, alice> () agent");
+
+    /* And one that comes while no agent is there to see it. */
+    const int64_t until_ns = wall_ms(200);
+    ck_assert_int_eq(begin("bob", until_ns, 0), REPLI_OK);
+    agent_fixture_stop(&fixture);
+    while (wall_ms(0) < until_ns)
+        pause_ms(10);
+    agent_fixture_start(&fixture);
+    for (const int64_t start = now_ms(); lasts(); pause_ms(5))
+        ck_assert_int_lt(now_ms() - start, 10000);
+    ck_assert_str_eq(told(0), ">alice (new disks) request, alice> () agent, "
+                              ">bob (new disks) request, bob> () agent");
+}
+END_TEST
+
 /* The host sleeps until the agent says, and not longer. */
 START_TEST(it_ends_in_a_loop_of_the_hosts_as_well) {
     ck_assert_int_eq(repli_config_set_run_mode(fixture.config, REPLI_RUN_DISPATCH, NULL), REPLI_OK);
@@ -278,6 +348,8 @@ int main(void) {
     tcase_add_test(tcase, it_has_one_owner);
     tcase_add_test(tcase, it_survives_a_restart);
     tcase_add_test(tcase, it_ends_by_itself);
+    tcase_add_test(tcase, each_change_is_an_event);
+    tcase_add_test(tcase, its_own_end_is_an_event_as_well);
     tcase_add_test(tcase, it_ends_while_the_agent_is_away);
     tcase_add_test(tcase, it_ends_in_a_loop_of_the_hosts_as_well);
     suite_add_tcase(suite, tcase);

@@ -1,5 +1,6 @@
 #include <check.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,8 +46,9 @@ static void claim(void) {
 }
 
 static void set(int shut) {
-    ck_assert_int_eq(repli__store_set_gate(fixture.store, shut, "why", shut ? "repairs" : "", NULL),
-                     REPLI_OK);
+    ck_assert_int_eq(
+        repli__store_set_gate(fixture.store, shut, "why", shut ? "repairs" : "", NULL, NULL),
+        REPLI_OK);
 }
 
 static void insert_kind(uint64_t number, const char *kind) {
@@ -175,6 +177,56 @@ START_TEST(a_damaged_record_holds_up_nobody_who_passes) {
 }
 END_TEST
 
+static int veto(void *user_data) {
+    (void)user_data;
+    return 1;
+}
+
+/* "NUMBER OLD>NEW CAUSE" of the newest event. */
+static const char *newest_event(void) {
+    static char text[64];
+    repli_doc *doc;
+    repli_event *events;
+    size_t count;
+    int64_t first;
+    ck_assert_int_eq(repli__store_events(fixture.store, 0, 0, &doc, &events, &count, &first, NULL),
+                     REPLI_OK);
+    const repli_event *last = count > 0 ? &events[count - 1] : &(repli_event)REPLI_EVENT_INIT;
+    snprintf(text, sizeof(text), "%d %s>%s %s", (int)count,
+             last->old_value != NULL ? last->old_value : "",
+             last->new_value != NULL ? last->new_value : "",
+             last->cause != NULL ? last->cause : "");
+    repli_doc_free(doc);
+    return text;
+}
+
+/* Neither is ever on disk without the other. */
+START_TEST(its_event_is_written_with_it) {
+    repli__note event = {.type = REPLI_EVENT_MAINTENANCE, .value = "alice"};
+    char why[16];
+    sqlite3_commit_hook(fixture.store->writer.db, veto, NULL);
+    ck_assert_int_ne(repli__store_set_gate(fixture.store, 1, "why", "repairs", &event, NULL),
+                     REPLI_OK);
+    sqlite3_commit_hook(fixture.store->writer.db, NULL, NULL);
+    ck_assert_int_eq(repli__store_recall(fixture.store, "why", why, sizeof(why), NULL),
+                     REPLI_ENOTFOUND);
+    ck_assert_str_eq(newest_event(), "0 > ");
+    claim();
+    test_insert(fixture.store, 1);
+    run(1); /* nothing holds it up; its three events have the first numbers */
+    ck_assert_int_eq(repli__store_set_gate(fixture.store, 1, "why", "repairs", &event, NULL),
+                     REPLI_OK);
+    reopen(1);
+    ck_assert_int_eq(repli__store_recall(fixture.store, "why", why, sizeof(why), NULL), REPLI_OK);
+    ck_assert_str_eq(why, "repairs");
+    ck_assert_str_eq(newest_event(), "4 >alice request");
+    event =
+        (repli__note){.type = REPLI_EVENT_MAINTENANCE, .flags = REPLI__NOTE_OWN, .from = "alice"};
+    ck_assert_int_eq(repli__store_set_gate(fixture.store, 0, "why", "", &event, NULL), REPLI_OK);
+    ck_assert_str_eq(newest_event(), "5 alice> agent");
+}
+END_TEST
+
 static int vm_steps(void) {
     return sqlite3_stmt_status(fixture.store->writes[REPLI__SQL_OLDEST], SQLITE_STMTSTATUS_VM_STEP,
                                1);
@@ -216,6 +268,7 @@ int main(void) {
     tcase_add_test(tcase, one_that_waits_can_be_cancelled);
     tcase_add_test(tcase, after_a_restart_what_ran_goes_on);
     tcase_add_test(tcase, a_damaged_record_holds_up_nobody_who_passes);
+    tcase_add_test(tcase, its_event_is_written_with_it);
     tcase_add_test(tcase, many_that_wait_are_passed_over_once);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
