@@ -104,6 +104,17 @@ static int is_in_progress(const repli__redis_observation *seen) {
                                      "no-failover");
 }
 
+static int32_t ended(repli__redis_task *task, repli__redis_peer *here, repli_error *err);
+
+/* The server ends it as well, at its own timeout or once the replica has caught up, and perhaps
+ * since it was asked. */
+static int has_ended_meanwhile(repli__redis_task *task, repli__redis_peer *here) {
+    repli_error error = REPLI_ERROR_INIT;
+    repli__redis_observation_free(task->redis, &here->seen);
+    return repli__redis_look(task->redis, task->op, &here->link, &here->seen, &error) == REPLI_OK &&
+           !is_in_progress(&here->seen);
+}
+
 /* The server's own timeout does not cover the last phase, in which it takes no writes: a replica
  * that hangs would hold it there for ever. */
 static int32_t abort_it(repli__redis_task *task, repli__redis_peer *here, int32_t code,
@@ -111,6 +122,8 @@ static int32_t abort_it(repli__redis_task *task, repli__redis_peer *here, int32_
     repli_error error = REPLI_ERROR_INIT;
     const int32_t aborted =
         repli__redis_peer_do(task, here, REPLI__REDIS_COMMAND("FAILOVER", "ABORT"), &error);
+    if (aborted != REPLI_OK && has_ended_meanwhile(task, here))
+        return ended(task, here, err);
     if (aborted != REPLI_OK)
         return repli__redis_pass(task->redis, err, &error,
                                  "the failover is to end, but could not be aborted");
@@ -141,6 +154,17 @@ static int32_t cancel(repli__redis_task *task, repli__redis_peer *here, repli_er
                              "primary does not stand yet");
 }
 
+/* No failover is in progress any more. */
+static int32_t ended(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
+    if (task->cancelled)
+        return cancel(task, here, err);
+    if (here->seen.replica)
+        return settle(task, here, err);
+    return repli__redis_fail(task->redis, err, REPLI_ETIMEOUT, NULL,
+                             "the failover was given up by the server, and this node is the "
+                             "primary as before; the server's log tells why");
+}
+
 static int32_t failover_plain(repli__redis_task *task, repli__redis_peer *here, repli_error *err) {
     const int ours = repli__redis_task_in(task, "failover");
     if (is_in_progress(&here->seen)) {
@@ -153,15 +177,8 @@ static int32_t failover_plain(repli__redis_task *task, repli__redis_peer *here, 
         return repli__redis_task_late(task) ? give_up(task, here, err)
                                             : repli__redis_task_wait(task, err, CATCH_UP);
     }
-    if (task->cancelled)
-        return cancel(task, here, err);
-    if (here->seen.replica)
-        return settle(task, here, err);
-    if (ours)
-        return repli__redis_fail(task->redis, err, REPLI_ETIMEOUT, NULL,
-                                 "the failover was given up by the server, and this node is the "
-                                 "primary as before; the server's log tells why");
-    return begin(task, here, err);
+    return ours || task->cancelled || here->seen.replica ? ended(task, here, err)
+                                                         : begin(task, here, err);
 }
 
 /* Cluster mode: a replica is told to take over. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay.h"
 #include "servers.h"
 
 #define INIT "agent.replicante.io/cluster.init"
@@ -230,6 +231,27 @@ START_TEST(failover_that_hangs_can_be_cancelled) {
 }
 END_TEST
 
+/* The server may end it by itself between the agent's last look and its abort. */
+START_TEST(failover_that_ends_before_it_is_aborted_is_looked_at_again) {
+    repli_agent *agent = agent_start(1, &(options){.port = relay_start(port(1), "ABORT")});
+    hang_replica(TAKING_OVER);
+    assert_contains(must_fail(agent, FAILOVER, "{\"timeout_seconds\":1}"),
+                    "given up by the server, and this node is the primary as before");
+    servers_do("resume", 2);
+    hang_replica(CATCHING_UP);
+    char id[REPLI_UUID_SIZE];
+    snprintf(id, sizeof(id), "%s", schedule(agent, FAILOVER, "{\"timeout_seconds\":600}"));
+    servers_cli_until(1, halts[CATCHING_UP], "info replication");
+    ck_assert_int_eq(repli_agent_cancel(agent, id, NULL), REPLI_OK);
+    assert_contains(must_end(agent, id, REPLI_ENDED_CANCELLED),
+                    "no failover is in progress, and this node is the primary");
+    assert_primary_as_before();
+    servers_do("resume", 2);
+    agent_stop(agent);
+    relay_stop();
+}
+END_TEST
+
 /* A server that is stopped answers nothing: nobody knows, and that is what is said. */
 START_TEST(a_deadline_while_the_server_hangs_leaves_the_effect_unknown) {
     repli_agent *agent = agent_start(1, NULL);
@@ -411,6 +433,7 @@ int main(void) {
     tcase_add_loop_test(tests, failover_that_hangs_is_aborted, 0, HALTS);
     tcase_add_loop_test(tests, failover_that_hangs_ends_at_its_deadline, 0, HALTS);
     tcase_add_loop_test(tests, failover_that_hangs_can_be_cancelled, 0, HALTS);
+    tcase_add_test(tests, failover_that_ends_before_it_is_aborted_is_looked_at_again);
     tcase_add_test(tests, a_deadline_while_the_server_hangs_leaves_the_effect_unknown);
     tcase_add_loop_test(tests, failover_of_somebody_else_is_left_alone, 0, HALTS);
     tcase_add_loop_test(tests, failover_goes_on_after_a_restart_of_the_agent, 0, HALTS);
