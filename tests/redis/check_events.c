@@ -10,25 +10,6 @@ static void up(void) {
     servers_up(2, 0);
 }
 
-/* The next change of a role after an event, which must come; its number. The texts live until the
- * next call. */
-static repli_event role_after(repli_agent *agent, int64_t after) {
-    static repli_doc *kept;
-    for (const int64_t end = now_ms() + 30000;; pause_ms(20)) {
-        const repli_event *events;
-        size_t count;
-        repli_doc_free(kept);
-        kept = NULL;
-        ck_assert_int_eq(
-            repli_agent_events(agent, after, 0, &kept, &events, &count, NULL, NULL, NULL),
-            REPLI_OK);
-        for (size_t i = 0; i < count; i++)
-            if (events[i].type == REPLI_EVENT_ROLE)
-                return events[i];
-        ck_assert_int_lt(now_ms(), end);
-    }
-}
-
 static void expect_change(const repli_event *event, const char *from, const char *to) {
     ck_assert_str_eq(event->old_value, from);
     ck_assert_str_eq(event->new_value, to);

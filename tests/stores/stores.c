@@ -300,6 +300,25 @@ const char *must_fail(repli_agent *agent, const char *kind, const char *format, 
     return end_of(agent, REPLI_PHASE_FAILED);
 }
 
+/* Events. */
+
+repli_event role_after(repli_agent *agent, int64_t after) {
+    static repli_doc *kept;
+    for (const int64_t end = now_ms() + 30000;; pause_ms(20)) {
+        const repli_event *events;
+        size_t count;
+        repli_doc_free(kept);
+        kept = NULL;
+        ck_assert_int_eq(
+            repli_agent_events(agent, after, 0, &kept, &events, &count, NULL, NULL, NULL),
+            REPLI_OK);
+        for (size_t i = 0; i < count; i++)
+            if (events[i].type == REPLI_EVENT_ROLE)
+                return events[i];
+        ck_assert_int_lt(now_ms(), end);
+    }
+}
+
 /* Small things. */
 
 void assert_contains(const char *text, const char *part) {

@@ -57,6 +57,9 @@ const char *must_do(repli_agent *agent, const char *kind, const char *args_forma
 const char *must_fail(repli_agent *agent, const char *kind, const char *args_format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The next change of a role after an event, which must come. Its texts live until the next call. */
+repli_event role_after(repli_agent *agent, int64_t after);
+
 void assert_contains(const char *text, const char *part);
 int64_t now_ms(void);
 void pause_ms(int milliseconds);
