@@ -313,11 +313,11 @@ typedef struct cancel_change {
 static int find_to_cancel(repli__store *store, const cancel_change *cancel, int64_t *ret_seq,
                           int32_t *ret_phase, int *ret_may_ask) {
     sqlite3_stmt *statement = store->writes[REPLI__SQL_FIND];
-    int code = sqlite3_bind_blob(statement, 1, cancel->id, REPLI__ID_SIZE, SQLITE_STATIC);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(statement);
     *ret_seq = 0;
-    if (code == SQLITE_ROW) {
+    const int code = sqlite3_bind_blob(statement, 1, cancel->id, REPLI__ID_SIZE, SQLITE_STATIC);
+    if (code != SQLITE_OK)
+        return code;
+    if (sqlite3_step(statement) == SQLITE_ROW) {
         *ret_seq = sqlite3_column_int64(statement, 0);
         *ret_phase = sqlite3_column_int(statement, 1);
         const char *kind = (const char *)sqlite3_column_text(statement, 2);

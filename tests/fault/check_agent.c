@@ -1,4 +1,4 @@
-/* run.sh timeout: 900 */
+/* run.sh timeout: 1800 */
 #include "operation.h"
 
 int main(void) {

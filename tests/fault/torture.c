@@ -234,7 +234,7 @@ int torture(const char *name, const operation *operations) {
     if (counts == MAP_FAILED)
         return EXIT_FAILURE;
     TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
+    tcase_set_timeout(tcase, 900);
     tcase_add_loop_test(tcase, every_call_fails, 0, count * CAUSES);
     Suite *suite = suite_create(name);
     suite_add_tcase(suite, tcase);
