@@ -20,7 +20,7 @@ typedef struct repli__redis_args {
 /* What a plan has to tell and has not told yet; see plan.h. */
 typedef struct repli__redis_plan {
     char summary[400]; /* empty: nothing */
-    char command[600];
+    char command[640];
     char waits_for[400];
     int destructive;
 } repli__redis_plan;
