@@ -10,9 +10,18 @@ account=${PG_ACCOUNT:-postgres}
 trap '"$servers" down "$tmp/d" >/dev/null 2>&1; rm -rf "$tmp"' EXIT
 chmod 755 "$tmp"
 
-# An agent that restarts the server must be of the server's account.
+# An agent that restarts the server must be of the server's account, which may not come to where
+# this tree lies.
+drivers=$BUILD/drivers
 if [ "$(id -u)" = 0 ]; then
-    repliagent="setpriv --reuid=$account --regid=$(id -g "$account") --init-groups $repliagent"
+    drivers=$tmp/tree/drivers servers=$tmp/tree/tests/clusters/pg.sh
+    mkdir -p "$drivers" "$tmp/tree/tests"
+    cp "$BUILD/bin/repliagent" "$tmp/tree"
+    cp "$BUILD/drivers/driver_postgresql.so" "$drivers"
+    cp -r "$TOP/tests/clusters" "$tmp/tree/tests"
+    cp -r "$TOP/tools" "$tmp/tree"
+    chmod -R u=rwX,go=rX "$tmp/tree"
+    repliagent="setpriv --reuid=$account --regid=$(id -g "$account") --init-groups $tmp/tree/repliagent"
 fi
 
 # config NODE CALLS ACTION...: $config for an agent of that node, and for so many calls. What is
@@ -23,7 +32,7 @@ config() {
     (umask 077 && cat >"$config") <<EOT
 node_id: node-$node
 driver: postgresql
-driver_dir: "$BUILD/drivers"
+driver_dir: "$drivers"
 postgresql:
   host: 127.0.0.1
   port: $((PORT + node))
