@@ -22,7 +22,8 @@ only lib/event base model driver store event
 only lib/action base model driver store event action
 only lib/agent base model driver store event action agent
 only lib/conformance base model driver agent conformance
-[ ! -d lib/http ] || only lib/http base http
+only lib/web base web
+[ ! -d lib/http ] || only lib/http base web http
 [ ! -d lib/alldata-nats ] || only lib/alldata-nats base alldata-nats
 only lib/alldata base alldata alldata/gossip
 only lib/alldata/gossip base alldata/gossip
