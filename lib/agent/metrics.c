@@ -1,6 +1,6 @@
 #include "agent/agent.h"
 
-#include "agent/prometheus.h"
+#include "agent/histogram.h"
 #include "agent/snapshot.h"
 #include "agent/version.h"
 #include "base/clock.h"

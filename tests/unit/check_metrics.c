@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "failing.h"
-#include "agent/prometheus.h"
+#include "agent/histogram.h"
 #include "agent_fixture.h"
 #include "base/clock.h"
 #include "store_fixture.h"

@@ -1,4 +1,4 @@
-#include "agent/prometheus.h"
+#include "base/prometheus.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -84,7 +84,7 @@ void repli__prometheus_real(repli__prometheus *out, const char *name, const repl
 }
 
 /* Without floating point, whose decimal mark is a matter of locale. */
-static void format_seconds(char *text, size_t size, uint64_t ns) {
+void repli__prometheus_format_seconds(char *text, size_t size, uint64_t ns) {
     const uint64_t second = (uint64_t)REPLI__NS_PER_S;
     snprintf(text, size, "%" PRIu64 ".%09" PRIu64, ns / second, ns % second);
     char *end = text + strlen(text);
@@ -97,26 +97,6 @@ static void format_seconds(char *text, size_t size, uint64_t ns) {
 void repli__prometheus_seconds(repli__prometheus *out, const char *name, const repli__label *labels,
                                uint64_t value_ns) {
     char text[40];
-    format_seconds(text, sizeof(text), value_ns);
+    repli__prometheus_format_seconds(text, sizeof(text), value_ns);
     put_sample(out, name, labels, text);
-}
-
-void repli__prometheus_histogram(repli__prometheus *out, const char *name, repli__label label,
-                                 repli__calls *calls) {
-    char part[128];
-    uint64_t count = 0;
-    snprintf(part, sizeof(part), "%s_bucket", name);
-    for (int i = 0; i < REPLI__CALLS_BUCKETS; i++) {
-        char bound[40] = "+Inf";
-        if (i < REPLI__CALLS_BUCKETS - 1)
-            format_seconds(bound, sizeof(bound), repli__calls_bounds_ns[i]);
-        count += atomic_load(&calls->buckets[i]);
-        const repli__label labels[] = {label, {"le", bound}, {NULL, NULL}};
-        repli__prometheus_count(out, part, labels, count);
-    }
-    const repli__label labels[] = {label, {NULL, NULL}};
-    snprintf(part, sizeof(part), "%s_sum", name);
-    repli__prometheus_seconds(out, part, labels, atomic_load(&calls->total_ns));
-    snprintf(part, sizeof(part), "%s_count", name);
-    repli__prometheus_count(out, part, labels, count);
 }

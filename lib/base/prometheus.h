@@ -1,11 +1,10 @@
-#ifndef REPLI_AGENT_PROMETHEUS_H
-#define REPLI_AGENT_PROMETHEUS_H
+#ifndef REPLI_BASE_PROMETHEUS_H
+#define REPLI_BASE_PROMETHEUS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <replicante/alloc.h>
-
-#include "agent/calls.h"
 
 /*
  * Writes the Prometheus text format, whatever the locale is. What runs out of memory is remembered,
@@ -36,8 +35,7 @@ void repli__prometheus_real(repli__prometheus *out, const char *name, const repl
 /* Nanoseconds, as seconds. */
 void repli__prometheus_seconds(repli__prometheus *out, const char *name, const repli__label *labels,
                                uint64_t value_ns);
-/* All samples of a histogram, in seconds. label is the one besides "le". */
-void repli__prometheus_histogram(repli__prometheus *out, const char *name, repli__label label,
-                                 repli__calls *calls);
+/* Nanoseconds as seconds, without more digits than are needed. 40 bytes are enough. */
+void repli__prometheus_format_seconds(char *text, size_t size, uint64_t ns);
 
 #endif
