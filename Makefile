@@ -72,7 +72,7 @@ include mk/deps.mk
 ALLDATA_LIBS := -lleveldb
 has_leveldb   = $(shell echo '\#include <leveldb/c.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
 ALLDATA      := $(if $(and $(filter-out no,$(REPLI_ALLDATA)),$(call has_leveldb)),liballdata)
-ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata lib/alldata/gossip))
+ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata lib/alldata/gossip lib/alldata/wire lib/alldata/repair))
 NATS         := $(if $(and $(ALLDATA),$(NATS_LIBS)),liballdata-nats)
 NATS_OBJ     := $(if $(NATS),$(call objects,lib/alldata-nats))
 

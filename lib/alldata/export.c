@@ -6,6 +6,7 @@
 
 #include "alldata/internal.h"
 #include "alldata/system.h"
+#include "alldata/wire/frame.h"
 #include "base/error.h"
 
 /*
@@ -65,10 +66,8 @@ static int32_t add(output *out, const char *data, size_t size, repli_error *err)
 }
 
 static int32_t add_record(output *out, const alldata_record *record, repli_error *err) {
-    char sizes[64];
-    const int size =
-        snprintf(sizes, sizeof(sizes), "%zu %zu ", record->key_size, record->event_size);
-    int32_t code = add(out, sizes, (size_t)size, err);
+    char head[ALLDATA__FRAME_HEAD];
+    int32_t code = add(out, head, alldata__frame_head(head, record), err);
     if (code == REPLI_OK)
         code = add(out, record->key, record->key_size, err);
     if (code == REPLI_OK)

@@ -15,6 +15,7 @@ typedef struct scanner {
     size_t size;
     size_t at;
     size_t max_depth;
+    int syntax_only;
     int too_deep;
     const char *problem; /* at text[at] */
 } scanner;
@@ -67,6 +68,8 @@ static int check_escape(scanner *s) {
     uint32_t c = 0;
     if (!check_hex(s, &c))
         return 0;
+    if (s->syntax_only)
+        return 1;
     if (c == 0)
         return fail(s, "a string contains \\u0000, which is not supported");
     if (c < 0xD800 || c > 0xDFFF)
@@ -120,7 +123,7 @@ static int check_digits(scanner *s) {
 
 static int check_range(scanner *s, size_t start, int has_exponent) {
     const size_t size = s->at - start;
-    if (size <= NUMBER_SAFE && !has_exponent)
+    if (s->syntax_only || (size <= NUMBER_SAFE && !has_exponent))
         return 1;
     s->problem = "a number is too large";
     if (size > REPLI__NUMBER_MAX)
@@ -244,10 +247,20 @@ static int32_t report(const scanner *s, const char *what, repli_error *err) {
                         s->at - line_start + 1, s->problem);
 }
 
+static int32_t check(scanner *s, const char *what, repli_error *err) {
+    if (s->text == NULL || s->size == 0)
+        return repli__error(err, REPLI_EINVALID, "model", "%s is empty: expected JSON", what);
+    return check_text(s) ? REPLI_OK : report(s, what, err);
+}
+
 int32_t repli__json_check(const char *json, size_t size, size_t max_depth, const char *what,
                           repli_error *err) {
-    if (json == NULL || size == 0)
-        return repli__error(err, REPLI_EINVALID, "model", "%s is empty: expected JSON", what);
     scanner s = {.text = json, .size = size, .max_depth = max_depth};
-    return check_text(&s) ? REPLI_OK : report(&s, what, err);
+    return check(&s, what, err);
+}
+
+int32_t repli__json_check_syntax(const char *json, size_t size, size_t max_depth, const char *what,
+                                 repli_error *err) {
+    scanner s = {.text = json, .size = size, .max_depth = max_depth, .syntax_only = 1};
+    return check(&s, what, err);
 }

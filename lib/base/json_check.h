@@ -22,5 +22,8 @@ enum { REPLI__NUMBER_MAX = 400 };
  */
 int32_t repli__json_check(const char *json, size_t size, size_t max_depth, const char *what,
                           repli_error *err);
+/* The same, of text that is kept and not understood: whatever RFC 8259 allows is accepted. */
+int32_t repli__json_check_syntax(const char *json, size_t size, size_t max_depth, const char *what,
+                                 repli_error *err);
 
 #endif

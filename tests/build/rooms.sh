@@ -25,8 +25,9 @@ only lib/conformance base model driver agent conformance
 only lib/web base web
 [ ! -d lib/http ] || only lib/http base web http
 [ ! -d lib/alldata-nats ] || only lib/alldata-nats base alldata-nats
-only lib/alldata base alldata alldata/gossip
+only lib/alldata base alldata alldata/gossip alldata/wire
 only lib/alldata/gossip base alldata/gossip
+only lib/alldata/wire base alldata/wire
 
 for folder in drivers/* src/repliagent; do
     [ -d "$folder" ] || continue
