@@ -66,19 +66,30 @@ static int is_let_through(const becoming *plan) {
     return got == 1;
 }
 
+/* 0, or why it could not be done. */
+static int leave_mark(const repli__gate_options *options, off_t *ret_before) {
+    struct stat before;
+    const size_t size = strlen(options->mark);
+    if (fstat(STDOUT_FILENO, &before) != 0 ||
+        write(STDOUT_FILENO, options->mark, size) != (ssize_t)size ||
+        (options->durable && fsync(STDOUT_FILENO) != 0))
+        return errno;
+    *ret_before = before.st_size;
+    return 0;
+}
+
 /* Only returns if it cannot be done, with the reason. */
 static int run_command(const becoming *plan) {
     const repli_command *command = plan->options->command;
-    const size_t size = strlen(plan->options->mark);
-    struct stat before;
-    if (fstat(STDOUT_FILENO, &before) != 0 ||
-        write(STDOUT_FILENO, plan->options->mark, size) != (ssize_t)size ||
-        (plan->options->durable && fsync(STDOUT_FILENO) != 0))
-        return errno;
+    const int marks = plan->options->mark != NULL;
+    off_t before = 0;
+    const int failed = marks ? leave_mark(plan->options, &before) : 0;
+    if (failed != 0)
+        return failed;
     if (command->directory == NULL || syscall(SYS_chdir, command->directory) == 0)
         execve(plan->path, (char *const *)command->argv, plan->environment);
     const int reason = errno;
-    return ftruncate(STDOUT_FILENO, before.st_size) == 0 ? reason : errno;
+    return !marks || ftruncate(STDOUT_FILENO, before) == 0 ? reason : errno;
 }
 
 static int become(const becoming *plan) {

@@ -20,7 +20,7 @@ typedef struct repli__gate {
 
 /* record: a file that is standard output and error, open for appending. Just before it runs the
  * command the process writes mark, a short text, to it, onto the disk if that is durable; if the
- * command cannot be run it cuts the file back to its size at the opening. */
+ * command cannot be run it cuts the file back to its size at the opening. NULL: neither is done. */
 typedef struct repli__gate_options {
     const repli_command *command;
     int record;

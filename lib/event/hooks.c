@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/gate.h"
+#include "base/spawn.h"
 #include "event/feed.h"
 
 /* Running hooks. */
@@ -162,6 +164,12 @@ static void tell_end(repli__hooks *hooks, repli__hook_run *run) {
     }
 }
 
+static void forget_process(repli__hook_run *run) {
+    run->number = 0;
+    run->adopted = run->killed = 0;
+    run->process = (repli_process)REPLI_PROCESS_INIT;
+}
+
 /* The event is done with, unless its process belonged to another agent and nobody killed it: how
  * that ended is not known. */
 static uint64_t end_process(repli__hooks *hooks, repli__hook_run *run) {
@@ -169,9 +177,7 @@ static uint64_t end_process(repli__hooks *hooks, repli__hook_run *run) {
         tell_end(hooks, run);
         run->stats.done = run->number;
     }
-    run->number = 0;
-    run->adopted = run->killed = 0;
-    run->process = (repli_process)REPLI_PROCESS_INIT;
+    forget_process(run);
     save(hooks, run);
     return 0;
 }
@@ -226,52 +232,76 @@ static uint64_t retry(repli__hook_run *run) {
     return run->retry_ns;
 }
 
-/* What cannot be started is a failure like others, but for want of memory or processes. */
+/* A process that is to become the command, once it is written down who it is. */
+static int32_t fork_process(const repli_command *command, repli__gate *ret_gate, repli_error *err) {
+    int output = -1;
+    int32_t code = repli__spawn_output(command, &output, err);
+    if (code == REPLI_OK)
+        code = repli__gate_fork(&(repli__gate_options){.command = command, .record = output},
+                                ret_gate, err);
+    repli__spawn_close(&output);
+    return code;
+}
+
+/* The next agent must find whatever runs, or it would run the same beside it. REPLI_EFULL: to be
+ * tried again. */
+static int32_t run_process(repli__hooks *hooks, repli__hook_run *run, int64_t number,
+                           const letter *it, repli_error *err) {
+    const repli_command command = {.struct_size = sizeof(command),
+                                   .argv = (const char *const *)run->hook.command,
+                                   .env = it->env,
+                                   .input = it->json.data,
+                                   .input_size = it->json.size};
+    repli__gate gate;
+    const int32_t code = fork_process(&command, &gate, err);
+    if (code != REPLI_OK)
+        return code;
+    run->number = number;
+    run->process = gate.process;
+    run->deadline_ns = repli__deadline_ns(run->hook.timeout_ms);
+    if (save(hooks, run))
+        return repli__gate_open(&gate, &command, err);
+    repli__gate_shut(&gate);
+    return REPLI_EFULL;
+}
+
+/* What cannot be started is a failure like others, but for want of memory, processes or a disk. */
 static uint64_t start_process(repli__hooks *hooks, repli__hook_run *run, const repli_event *event) {
     letter it;
     repli_error error = REPLI_ERROR_INIT;
     int32_t code = write_letter(&it, event, &hooks->mem);
-    const repli_command command = {.struct_size = sizeof(command),
-                                   .argv = (const char *const *)run->hook.command,
-                                   .env = it.env,
-                                   .input = it.json.data,
-                                   .input_size = it.json.size};
-    run->process = (repli_process)REPLI_PROCESS_INIT;
     if (code == REPLI_OK)
-        code = repli__process_start(&command, &run->process, &error);
+        code = run_process(hooks, run, event->number, &it, &error);
     dispose(&it);
+    if (code == REPLI_OK)
+        return repli__deadline_ns(TICK_MS);
+    forget_process(run);
     if (code == REPLI_ENOMEM || code == REPLI_EFULL)
         return retry(run);
-    if (code != REPLI_OK) {
-        run->stats.runs++;
-        run->stats.failures++;
-        repli__log_printf(hooks->log, REPLI_LOG_ERROR, "agent", "hook %s: %s", run->hook.name,
-                          error.message);
-        run->stats.done = event->number;
-        return 0;
-    }
-    run->number = event->number;
-    run->deadline_ns = repli__deadline_ns(run->hook.timeout_ms);
+    run->stats.runs++;
+    run->stats.failures++;
+    repli__log_printf(hooks->log, REPLI_LOG_ERROR, "agent", "hook %s: %s", run->hook.name,
+                      error.message);
+    run->stats.done = event->number;
     save(hooks, run);
-    return repli__deadline_ns(TICK_MS);
+    return 0;
 }
 
 /* Events. */
 
-/* The next one that is there, or NULL; *ret_code says whether that could be found out. */
+/* The first one that it is not done with, or NULL; *ret_code tells a failure. */
 static const repli_event *next_event(repli__hooks *hooks, repli__hook_run *run, int32_t *ret_code) {
     *ret_code = REPLI_OK;
-    if (run->next_event < run->event_count)
-        return &run->events[run->next_event++];
+    for (; run->next_event < run->event_count; run->next_event++)
+        if (run->events[run->next_event].number > run->stats.done)
+            return &run->events[run->next_event];
     repli_doc_free(run->page);
     run->page = NULL;
     run->event_count = run->next_event = 0;
     int64_t first;
     *ret_code = repli__feed_read(hooks->store, hooks->node_id, run->stats.done, PAGE, &run->page,
                                  &run->events, &run->event_count, &first, NULL);
-    if (*ret_code != REPLI_OK || run->event_count == 0)
-        return NULL;
-    return &run->events[run->next_event++];
+    return *ret_code == REPLI_OK && run->event_count > 0 ? run->events : NULL;
 }
 
 /* A page of events at most, up to the first one that matters. */
@@ -283,8 +313,6 @@ static uint64_t begin(repli__hooks *hooks, repli__hook_run *run) {
             return retry(run);
         if (event == NULL)
             return UINT64_MAX;
-        if (event->number <= run->stats.done)
-            continue;
         if ((run->hook.types >> event->type & 1) != 0)
             return start_process(hooks, run, event);
         run->stats.done = event->number;

@@ -206,6 +206,26 @@ START_TEST(does_not_run_unless_the_gate_is_opened) {
 }
 END_TEST
 
+START_TEST(without_a_mark_only_the_command_writes) {
+    const char *const argv[] = {"echo", "said", NULL};
+    const char *const absent[] = {"/no/such/program", NULL};
+    repli_command command = command_of(argv);
+    const int record = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    const repli__gate_options options = {.command = &command, .record = record};
+    repli__gate gate;
+    ck_assert_int_eq(repli__gate_fork(&options, &gate, &err), REPLI_OK);
+    ck_assert_int_eq(repli__gate_open(&gate, &command, &err), REPLI_OK);
+    ck_assert_int_eq(waitpid((pid_t)gate.process.pid, NULL, 0), (pid_t)gate.process.pid);
+    command = command_of(absent);
+    ck_assert_int_eq(repli__gate_fork(&options, &gate, &err), REPLI_OK);
+    ck_assert_int_eq(repli__gate_open(&gate, &command, &err), REPLI_ENOTFOUND);
+    struct stat info;
+    ck_assert_int_eq(fstat(record, &info), 0);
+    ck_assert_int_eq(info.st_size, 5);
+    close(record);
+}
+END_TEST
+
 START_TEST(a_process_that_is_killed_at_the_gate_hurts_nobody) {
     const char *const argv[] = {"true", NULL};
     const repli_command command = command_of(argv);
@@ -288,6 +308,7 @@ int main(void) {
     tcase_add_test(tcase, gets_input_and_directory);
     tcase_add_test(tcase, what_cannot_run_leaves_no_trace);
     tcase_add_test(tcase, does_not_run_unless_the_gate_is_opened);
+    tcase_add_test(tcase, without_a_mark_only_the_command_writes);
     tcase_add_test(tcase, a_process_that_is_killed_at_the_gate_hurts_nobody);
     tcase_add_test(tcase, what_never_ran_is_not_there);
     tcase_add_test(tcase, what_ran_is_there_for_ever);
