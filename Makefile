@@ -56,6 +56,7 @@ CORE_ROOMS := base model driver store event action agent
 CORE_OBJ := $(call objects,$(CORE_ROOMS:%=lib/%))
 HTTP_OBJ := $(if $(filter http,$(PARTS)),$(call objects,lib/http))
 PROG_OBJ := $(if $(filter program,$(PARTS)),$(call objects,src/repliagent))
+LIBCURL_OBJ := $(call objects,lib/libcurl)
 KIT_OBJ  := $(if $(PROG_OBJ),$(call objects,lib/conformance))
 
 CORE := libreplicante-agent
@@ -73,6 +74,8 @@ ALLDATA_LIBS := -lleveldb
 has_leveldb   = $(shell echo '\#include <leveldb/c.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
 ALLDATA      := $(if $(and $(filter-out no,$(REPLI_ALLDATA)),$(call has_leveldb)),liballdata)
 ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata lib/alldata/gossip lib/alldata/wire lib/alldata/repair))
+ALLDATA_HTTP := $(if $(and $(ALLDATA),$(HTTP_OBJ),$(LOAD_LIBS)),liballdata-http)
+ALLDATA_HTTP_OBJ := $(if $(ALLDATA_HTTP),$(call objects,lib/alldata-http))
 NATS         := $(if $(and $(ALLDATA),$(NATS_LIBS)),liballdata-nats)
 NATS_OBJ     := $(if $(NATS),$(call objects,lib/alldata-nats))
 
@@ -107,9 +110,9 @@ REVISION       := -DREPLI_CHECKOUT='"$(word 1,$(revision))"' -DREPLI_TAINT='"$(w
 $(B)/obj/lib/%.o:             private ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
 $(B)/obj/lib/alldata-nats/%.o: private ROOM = -Ilib $(call cflags,libnats)
 $(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
-$(B)/obj/src/repliagent/%.o:  private ROOM = -Ilib/conformance $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
-$(B)/obj/src/repliagent/libcurl.o: \
-    private ROOM = $(PROG_CFLAGS) -DREPLIAGENT_LIBCURL='"$(shell cat $(B)/libcurl)"'
+$(B)/obj/src/repliagent/%.o:  private ROOM = -Ilib/conformance -Ilib/libcurl $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
+$(B)/obj/lib/alldata-http/%.o: private ROOM = -Ilib $(HTTP_CFLAGS) $(LOAD_CFLAGS)
+$(B)/obj/lib/libcurl/%.o: private ROOM = -Ilib $(LOAD_CFLAGS) -DREPLI_LIBCURL='"$(shell cat $(B)/libcurl)"'
 $(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(REVISION)
 $(B)/obj/lib/agent/version.o: $(B)/revision
 
@@ -127,7 +130,7 @@ $(B)/obj/%.o: %.c $(B)/flags
 # Rewritten only when they differ: other flags compile everything anew, and a source file that came
 # or went makes everything be linked anew.
 $(B)/flags: TEXT = $(compile) $(link) $(FOR_SIZE) $(LDLIBS) $(PATHS) \
-                   $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS)
+                   $(CORE_CFLAGS) $(HTTP_CFLAGS) $(PROG_CFLAGS) $(LOAD_CFLAGS)
 $(B)/files: TEXT = $(call sources,lib/* lib/alldata/* src/* drivers/* tests/*)
 $(B)/revision: TEXT = $(revision)
 $(B)/flags $(B)/files $(B)/revision: FORCE
@@ -196,13 +199,26 @@ no-nats: ; @echo '  left out: AllData on NATS (no libnats)'
 .PHONY: no-nats
 endif
 
+# It knows AllData by its public names only.
+ifneq ($(ALLDATA_HTTP),)
+alldata_http_inputs := $(ALLDATA_HTTP_OBJ) $(LIBCURL_OBJ) $(B)/lib/base-internal.a
+alldata_http_needs  := -L$(B)/lib -lalldata $(HTTP_LIBS) -ldl
+$(eval $(call library,$(ALLDATA_HTTP),$(alldata_http_inputs),lib/alldata-http/alldata-http.map,$(alldata_http_needs)))
+$(B)/lib/$(ALLDATA_HTTP).so.$(VERSION): | $(B)/lib/$(ALLDATA).so
+else ifneq ($(ALLDATA),)
+all: no-alldata-http
+no-alldata-http: ; @echo '  left out: AllData over HTTP ($(if $(HTTP_OBJ),no libcurl,no HTTP))'
+.PHONY: no-alldata-http
+endif
+
 # With all their names, for unit tests.
 $(B)/lib/base-internal.a: $(call objects,lib/base)
 $(B)/lib/core-internal.a: $(CORE_OBJ)
 $(B)/lib/http-internal.a: $(HTTP_OBJ)
 $(B)/lib/alldata-internal.a: $(ALLDATA_OBJ)
 $(B)/lib/alldata-nats-internal.a: $(NATS_OBJ)
-$(B)/lib/program-internal.a: $(filter-out %/main.o,$(PROG_OBJ))
+$(B)/lib/alldata-http-internal.a: $(ALLDATA_HTTP_OBJ) $(LIBCURL_OBJ)
+$(B)/lib/program-internal.a: $(filter-out %/main.o,$(PROG_OBJ)) $(LIBCURL_OBJ)
 $(B)/lib/%-internal.a: $(B)/files
 	$(call say,AR)
 	@mkdir -p $(@D)
@@ -213,10 +229,10 @@ $(B)/lib/%-internal.a: $(B)/files
 
 static_libs := $(patsubst %,$(B)/lib/%.a,conformance $(HTTP) $(CORE))
 
-$(B)/bin/repliagent: $(PROG_OBJ) $(static_libs) $(B)/files
+$(B)/bin/repliagent: $(PROG_OBJ) $(LIBCURL_OBJ) $(static_libs) $(B)/files
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(link) -o $@ $(PROG_OBJ) $(static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
+	$(Q)$(link) -o $@ $(PROG_OBJ) $(LIBCURL_OBJ) $(static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
 
 # The conformance kit looks at a driver through the core's own eyes, so it has a copy of what it takes
 # from there.
@@ -228,12 +244,12 @@ $(B)/lib/conformance.a: $(KIT_OBJ) $(B)/lib/core-internal.a
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(@:.a=.o)
 
-# What a program linked with libcurl would load.
+# What something linked with libcurl would load.
 $(B)/libcurl: $(B)/flags
 	$(Q)$(link) -shared -Wl,--no-as-needed -o $@.so $(LOAD_LIBS)
 	$(Q)$(READELF) -d $@.so | sed -n 's/.*NEEDED.*\[\(libcurl[^]]*\)\]$$/\1/p' >$@
 	@rm $@.so && test -s $@ || { echo 'libcurl has no soname' >&2; rm $@; false; }
-$(B)/obj/src/repliagent/libcurl.o: $(B)/libcurl
+$(LIBCURL_OBJ): $(B)/libcurl
 
 all: $(PROG)
 ifeq ($(filter program,$(PARTS)),)

@@ -6,7 +6,7 @@ DRIVERS     := $(filter-out $(WITHOUT_DRIVERS),$(ALL_DRIVERS))
 
 goals := $(or $(MAKECMDGOALS),all)
 NEED  := build $(PARTS) $(DRIVERS:%=?driver-%)
-NEED  += $(if $(filter-out no,$(REPLI_ALLDATA)),?alldata ?alldata-nats)
+NEED  += $(if $(filter-out no,$(REPLI_ALLDATA)),?alldata ?alldata-nats $(if $(PARTS),?alldata-http))
 NEED  += $(if $(filter check,$(goals)),?server-nats)
 NEED  += $(if $(filter check check-fast tests bench bench-record soak fuzz,$(goals)),test)
 NEED  += $(if $(filter check,$(goals)),server-postgresql server-redis)
@@ -33,7 +33,7 @@ CORE_PKGS := jansson sqlite3
 HTTP_PKGS := libmicrohttpd gnutls
 PROG_PKGS := yaml-0.1
 NATS_PKGS := libnats
-LOAD_PKGS := libcurl#  the program loads it when it is needed
+LOAD_PKGS := libcurl#  loaded when it is needed
 TEST_PKGS := check libcurl
 
 CORE_CFLAGS := $(call cflags,$(CORE_PKGS))
@@ -41,6 +41,7 @@ CORE_LIBS   := $(call libs,$(CORE_PKGS))
 HTTP_CFLAGS := $(call cflags,$(HTTP_PKGS))
 HTTP_LIBS   := $(call libs,$(HTTP_PKGS))
 PROG_CFLAGS := $(call cflags,$(PROG_PKGS) $(LOAD_PKGS))
+LOAD_CFLAGS := $(call cflags,$(LOAD_PKGS))
 PROG_LIBS   := $(call libs,$(PROG_PKGS))
 LOAD_LIBS   := $(call libs,$(LOAD_PKGS))
 NATS_LIBS   := $(call libs,$(NATS_PKGS))

@@ -2,8 +2,8 @@
 # destinations. template and fake are there to be read and to test with.
 
 INSTALLED_DRIVERS := $(filter-out template fake,$(BUILT_DRIVERS))
-pc_files := replicante-agent replicante-agent-driver $(if $(HTTP),replicante-agent-http) $(if $(ALLDATA),alldata) $(if $(NATS),alldata-nats)
-libraries := $(CORE) $(HTTP) $(ALLDATA) $(NATS)
+pc_files := replicante-agent replicante-agent-driver $(if $(HTTP),replicante-agent-http) $(if $(ALLDATA),alldata) $(if $(ALLDATA_HTTP),alldata-http) $(if $(NATS),alldata-nats)
+libraries := $(CORE) $(HTTP) $(ALLDATA) $(ALLDATA_HTTP) $(NATS)
 units    := $(if $(PROG),repliagent.service)
 pages    := $(wildcard man/man[1-9]/*.[1-9])
 

@@ -20,8 +20,8 @@ tests    = $(foreach g,$(1),$(call programs,$(g)) $(call scripts,$(g)))
 
 # What a group's programs are linked with (GROUP_lib, GROUP_libs), and what its files may include;
 # shared libraries and include/ if nothing else is said.
-internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) $(if $(ALLDATA),alldata) $(if $(HTTP),http) core)
-shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(NATS) $(ALLDATA) $(CORE))
+internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(ALLDATA_HTTP),alldata-http) $(if $(NATS),alldata-nats) $(if $(ALLDATA),alldata) $(if $(HTTP),http) core)
+shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(NATS) $(ALLDATA_HTTP) $(ALLDATA) $(CORE))
 unit_lib    := $(internal)
 fault_lib   := $(internal)
 program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
@@ -30,7 +30,7 @@ api_libs    := $(HTTP_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
 # Without AllData, which LevelDB may be missing for, its tests are left out.
-TEST_ROOM = -Itests/support $(TEST_CFLAGS) $(if $(ALLDATA),-DWITH_ALLDATA) $(if $(NATS),-DWITH_NATS)
+TEST_ROOM = -Itests/support $(TEST_CFLAGS) $(if $(ALLDATA),-DWITH_ALLDATA) $(if $(NATS),-DWITH_NATS) $(if $(ALLDATA_HTTP),-DWITH_ALLDATA_HTTP)
 without_alldata = $(if $(ALLDATA),$(1),$(filter-out %_alldata %/alldata.o %_alldata.o,$(1)))
 $(B)/obj/tests/%.o:         private ROOM = $(TEST_ROOM)
 $(B)/obj/tests/unit/%.o:    private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)

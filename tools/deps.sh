@@ -20,6 +20,7 @@ http               pkg:gnutls              libgnutls28-dev     gnutls-devel     
 program            pkg:yaml-0.1            libyaml-dev         libyaml-devel       yaml-dev          libyaml         libyaml
 program            pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
 alldata            header:leveldb/c.h      libleveldb-dev      leveldb-devel       leveldb-dev       leveldb         leveldb
+alldata-http       pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
 alldata-nats       pkg:libnats             libnats-dev         -                   nats.c-dev        nats.c          cnats
 server-nats        cmd:nats-server         nats-server         nats-server         nats-server       nats-server     nats-server
 driver-postgresql  pkg:libpq               libpq-dev           libpq-devel         libpq-dev         postgresql-libs libpq

@@ -14,7 +14,8 @@
 enum { CONNECT_MS = 5000, SILENCE_S = 30, BODY_MAX = 256 * 1024 * 1024 };
 
 struct client {
-    const struct libcurl *curl;
+    repli__libcurl curl;
+    int loaded;
     CURL *handle;
     struct curl_slist *headers;
     struct address address;
@@ -40,11 +41,11 @@ static size_t receive(char *data, size_t one, size_t size, void *user_data) {
 
 static void set_text(const struct client *client, CURLoption option, const char *text) {
     if (text != NULL)
-        client->curl->easy_setopt(client->handle, option, text);
+        client->curl.easy_setopt(client->handle, option, text);
 }
 
 static void configure(struct client *client, const struct options *options) {
-    const struct libcurl *curl = client->curl;
+    const repli__libcurl *curl = &client->curl;
     CURL *handle = client->handle;
     curl->easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl->easy_setopt(handle, CURLOPT_ERRORBUFFER, client->error);
@@ -65,9 +66,21 @@ static void configure(struct client *client, const struct options *options) {
     }
 }
 
+/* Returns 0 after having said why not. */
+static int load(struct client *client) {
+    const char *problem = repli__libcurl_load(&client->curl);
+    client->loaded = problem == NULL;
+    if (problem != NULL)
+        fprintf(stderr,
+                "repliagent: cannot load libcurl, which it needs to ask an agent: %s; install the "
+                "package that has it\n",
+                problem);
+    return client->loaded;
+}
+
 /* Returns 0 after having said that it does not work. */
 static int start(struct client *client) {
-    const struct libcurl *curl = client->curl;
+    const repli__libcurl *curl = &client->curl;
     curl->global_init(CURL_GLOBAL_DEFAULT);
     client->handle = curl->easy_init();
     /* The first keeps curl from asking for permission to send a body. */
@@ -86,8 +99,7 @@ int client_open(const struct options *options, struct client **ret_client) {
         free(client);
         return status;
     }
-    client->curl = libcurl_load();
-    if (client->curl == NULL || !start(client)) {
+    if (!load(client) || !start(client)) {
         client_close(client);
         return EXITS_NEGATIVE;
     }
@@ -99,10 +111,10 @@ int client_open(const struct options *options, struct client **ret_client) {
 void client_close(struct client *client) {
     if (client == NULL)
         return;
-    if (client->curl != NULL) {
-        client->curl->easy_cleanup(client->handle);
-        client->curl->slist_free_all(client->headers);
-        client->curl->global_cleanup();
+    if (client->loaded) {
+        client->curl.easy_cleanup(client->handle);
+        client->curl.slist_free_all(client->headers);
+        client->curl.global_cleanup();
     }
     address_dispose(&client->address);
     free(client->message);
@@ -117,7 +129,7 @@ static void set_message(struct client *client, char *message) {
 static int unreachable(struct client *client, CURLcode code) {
     client->maybe_done = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST;
     const char *reason =
-        client->error[0] != '\0' ? client->error : client->curl->easy_strerror(code);
+        client->error[0] != '\0' ? client->error : client->curl.easy_strerror(code);
     const char *hint = code == CURLE_COULDNT_CONNECT ? "; does it run there?" : "";
     set_message(client, text_printf("cannot reach the agent at %s: %s%s", client->address.shown,
                                     reason, hint));
@@ -139,7 +151,7 @@ static int refused(struct client *client, const struct reply *reply) {
 
 int client_ask(struct client *client, const char *method, const char *path, const char *body,
                struct reply *ret_reply) {
-    const struct libcurl *curl = client->curl;
+    const repli__libcurl *curl = &client->curl;
     CURL *handle = client->handle;
     *ret_reply = (struct reply){.body = text_alloc(1), .capacity = 1};
     char *url = text_printf("%s/api/unstable%s", client->address.base, path);

@@ -42,7 +42,9 @@ library libreplicante-agent REPLICANTE_AGENT lib/replicante-agent.map $core_head
         include/replicante/http.h
 [ ! -e "$BUILD/lib/liballdata.so" ] ||
     library liballdata ALLDATA lib/alldata/alldata.map \
-        $(ls include/alldata/*.h | grep -v '/nats\.h$')
+        $(ls include/alldata/*.h | grep -v '/\(nats\|http\)\.h$')
+[ ! -e "$BUILD/lib/liballdata-http.so" ] ||
+    library liballdata-http ALLDATA lib/alldata-http/alldata-http.map include/alldata/http.h
 [ ! -e "$BUILD/lib/liballdata-nats.so" ] ||
     library liballdata-nats ALLDATA lib/alldata-nats/alldata-nats.map include/alldata/nats.h
 

@@ -459,6 +459,8 @@ int32_t alldata_begin(world *w, repli_error *err) {
     if (code == REPLI_OK)
         code = gossip_begin(w, err);
     if (code == REPLI_OK)
+        code = http_alldata_begin(w, err);
+    if (code == REPLI_OK)
         code = open_storage(path, NULL, NULL, &w->events, err);
     late.key = "20261121T100000000000000000";
     late.key_size = ALLDATA_KEY_LENGTH;
@@ -478,6 +480,7 @@ void alldata_end(world *w) {
     alldata_storage_free(w->events);
     alldata_keygen_free(w->keygen);
     gossip_end(w);
+    http_alldata_end(w);
     char path[256];
     put_in_place(w, path, "events");
     remove_storage(path);

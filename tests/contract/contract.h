@@ -2,6 +2,7 @@
 #define TESTS_CONTRACT_H
 
 #include <alldata/alldata.h>
+#include <alldata/http.h>
 
 #include "party.h"
 
@@ -14,8 +15,9 @@ typedef struct world {
     alldata_keygen *keygen;
     alldata_gossip *gossip;
     alldata_storage *events;
-    alldata_scan *scan; /* of them, that was begun */
-    int forked; /* this is a child, to which host does not belong */
+    alldata_scan *scan;           /* of them, that was begun */
+    alldata_transport *transport; /* with a connection to host */
+    int forked;                   /* this is a child, to which host does not belong */
 } world;
 
 /*
@@ -69,6 +71,9 @@ void alldata_end(world *w);
 /* calls_gossip_alldata.c, for the two above. */
 int32_t gossip_begin(world *w, repli_error *err);
 void gossip_end(world *w);
+/* calls_http_alldata.c, likewise. */
+int32_t http_alldata_begin(world *w, repli_error *err);
+void http_alldata_end(world *w);
 
 /* Memory that has run out. */
 const repli_allocator *no_memory(void);

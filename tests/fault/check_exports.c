@@ -11,6 +11,7 @@ static const char *const maps[] = {
     "lib/http/replicante-agent-http.map",
 #ifdef WITH_ALLDATA
     "lib/alldata/alldata.map",
+    "lib/alldata-http/alldata-http.map",
 #endif
 #ifdef WITH_NATS
     "lib/alldata-nats/alldata-nats.map",
@@ -21,7 +22,7 @@ static const operation *const tables[] = {
     model_operations,   config_operations, agent_operations,
     running_operations, driven_operations, http_operations,
 #ifdef WITH_ALLDATA
-    alldata_operations,
+    alldata_operations, alldata_http_operations,
 #endif
 };
 
