@@ -42,7 +42,9 @@ struct board {
     atomic_uint_fast64_t calls, failures, looks;
     atomic_uint_fast64_t latest_ns; /* the most that a call was late */
     atomic_int finished;            /* the scene got to its end */
-    int watched;                    /* connections were seen, if there were any */
+    atomic_uint_fast64_t open_ns;   /* how long open() took; 0: it never succeeded */
+    char contact[BOARD_LIST_SIZE];  /* of the own node; empty: none */
+    int unseen;                     /* there may have been connections that nobody saw */
     char command_output[200];       /* of the last command */
     char command_error[BOARD_EVIDENCE_SIZE];
 

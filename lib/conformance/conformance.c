@@ -54,6 +54,31 @@ int conformance_load(struct conformance *c, const char *driver) {
     return !board_failed(c->bench.board, RULE_DRIVER_LOADS);
 }
 
+static int passed(const struct board *board, enum rule_id rule) {
+    return atomic_load(&board->verdicts[rule].result) == BOARD_PASSED;
+}
+
+/* Failures are there already. */
+static void sum_up_connections(struct board *board) {
+    static const enum rule_id only[] = {RULE_OPEN_OFFLINE, RULE_NETWORK_OWN_NODE};
+    static const enum rule_id partly[] = {RULE_ACTIONS_STABLE, RULE_ACTIONS_VALIDATE};
+    for (size_t i = 0; board->unseen && i < 2; i++) {
+        board_skip(board, only[i], "this system does not let connections be watched");
+        if (passed(board, partly[i]))
+            board_pass(board, partly[i], "%s; connections could not be watched",
+                       board->verdicts[partly[i]].evidence);
+    }
+    if (board->unseen)
+        return;
+    if (atomic_load(&board->open_ns) > 0)
+        board_pass(board, RULE_OPEN_OFFLINE, "took %.1f ms",
+                   (double)atomic_load(&board->open_ns) / 1e6);
+    if (board->contact[0] != '\0')
+        board_pass(board, RULE_NETWORK_OWN_NODE, "connected to %s only", board->contact);
+    else
+        board_pass(board, RULE_NETWORK_OWN_NODE, "no connection was made");
+}
+
 /* What was looked for in every call, and not found. */
 static void sum_up(struct board *board) {
     const unsigned long long calls = atomic_load(&board->calls);
@@ -76,10 +101,7 @@ static void sum_up(struct board *board) {
         board_pass(board, of_looks[i], "%llu observations", looks);
     board_pass(board, RULE_PROCESS_SURVIVES, "%llu calls", calls);
     board_pass(board, RULE_PROCESS_QUIET, "%llu calls", calls);
-    if (!board->watched)
-        board_skip(board, RULE_NETWORK_OWN_NODE, "this system does not let connections be watched");
-    else if (atomic_load(&board->verdicts[RULE_NETWORK_OWN_NODE].result) == BOARD_OPEN)
-        board_pass(board, RULE_NETWORK_OWN_NODE, "no connection was made");
+    sum_up_connections(board);
 }
 
 int32_t conformance_run(struct conformance *c, const struct conformance_options *options,

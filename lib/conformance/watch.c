@@ -180,7 +180,7 @@ static void judge_contacts(struct watch *watch, const struct own *own) {
                        "which the driver's configuration does not name: is it another node? If "
                        "not, add it to check.own_addresses");
         else
-            board_pass(board, RULE_NETWORK_OWN_NODE, "connected to %s only", contact->where);
+            snprintf(board->contact, sizeof(board->contact), "%s", contact->where);
     }
 }
 
@@ -250,7 +250,8 @@ int32_t watch_scene(struct bench *bench, const struct scene *scene, const struct
         network_stop(&watch.network);
         judge_end(&watch);
         judge_output(&watch);
-        bench->board->watched = bench->board->watched || (seen && !watch.network.blind);
+        if (!scene->acts && (!seen || watch.network.blind))
+            bench->board->unseen = 1;
         if (own != NULL && seen)
             judge_contacts(&watch, own);
         code = bring_back(&watch, err);

@@ -26,6 +26,6 @@ $(check_store): $(call objects,tests/conformance/store)
 	@mkdir -p $(@D)
 	$(Q)$(link) -o $@ $^ $(LDLIBS)
 
-$(B)/tests/conformance/check_broken: | $(check_drivers) $(check_store)
+$(B)/tests/conformance/check_broken $(B)/tests/conformance/check_unwatched: | $(check_drivers) $(check_store)
 check-drivers: $(check_drivers) $(check_store)
 .PHONY: check-drivers
