@@ -12,9 +12,11 @@
 
 #include <stdint.h>
 
+#include <alldata/coordinator.h>
 #include <alldata/gossip.h>
 #include <alldata/keygen.h>
 #include <alldata/storage.h>
+#include <alldata/transport.h>
 #include <replicante/alloc.h>
 #include <replicante/error.h>
 #include <replicante/log.h>

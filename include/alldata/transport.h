@@ -29,7 +29,7 @@ typedef struct alldata_reply {
     { (uint32_t)sizeof(alldata_reply), 0, "", 0, NULL }
 
 /** Takes the answer: once for each call, on any thread of the transport's, within its dispatch, or
- *  on a thread that cancels; must not block. May begin other calls. */
+ *  on a thread that cancels, but never within begin; must not block. May begin other calls. */
 typedef void (*alldata_reply_fn)(void *user_data, const alldata_reply *reply);
 
 /** A request to a peer. The texts and the body live until reply was called; the record itself is

@@ -1,5 +1,6 @@
 #include "alldata/internal.h"
 
+#include "alldata/key.h"
 #include "base/error.h"
 
 /* How long an interval that got late events stays open for more of them. */
@@ -53,11 +54,9 @@ void alldata__roll(alldata_storage *storage) {
     begin(storage, 1);
 }
 
-static int32_t refuse(const alldata_storage *storage, int64_t start, int old, repli_error *err) {
+static int32_t refuse(const alldata_storage *storage, int64_t first, int old, repli_error *err) {
     char name[ALLDATA_INTERVAL_SIZE];
-    const int64_t first = atomic_load(&storage->window_start);
     alldata__interval_name(old ? first : first + ALLDATA__WINDOW * storage->period, name);
-    (void)start;
     return repli__error(err, REPLI_EINVALID, ALLDATA__ORIGIN,
                         old ? "the key is too old: its interval is closed; the oldest key that is "
                               "accepted begins with %s"
@@ -86,10 +85,10 @@ int32_t alldata__roll_route(alldata_storage *storage, int64_t second, uint32_t f
     const int64_t first = atomic_load_explicit(&storage->window_start, memory_order_relaxed);
     if (second < first)
         return (flags & ALLDATA_PUT_LATE) != 0 ? pin_late(storage, second, ret, err)
-                                               : refuse(storage, second, 1, err);
+                                               : refuse(storage, first, 1, err);
     const int64_t place = (second - first) / storage->period;
     if (place >= ALLDATA__WINDOW)
-        return refuse(storage, second, 0, err);
+        return refuse(storage, first, 0, err);
     alldata__interval **at = &storage->window[place];
     int32_t code = REPLI_OK;
     if (*at == NULL)
@@ -99,6 +98,23 @@ int32_t alldata__roll_route(alldata_storage *storage, int64_t second, uint32_t f
     if (code == REPLI_OK)
         *ret = *at;
     return code;
+}
+
+int32_t alldata__roll_accepts(const alldata_storage *storage, const char *key, size_t size,
+                              repli_error *err) {
+    int64_t tick = 0;
+    const int32_t code = alldata_key_validate(key, size, err);
+    if (code != REPLI_OK)
+        return code;
+    alldata__key_read(key, size, &tick);
+    const int64_t second = tick / ALLDATA__TICKS_PER_S;
+    const int64_t first = alldata__window_start(
+        storage->period, atomic_load(&storage->window_start), alldata__storage_now(storage));
+    if (second < first)
+        return refuse(storage, first, 1, err);
+    if ((second - first) / storage->period >= ALLDATA__WINDOW)
+        return refuse(storage, first, 0, err);
+    return REPLI_OK;
 }
 
 void alldata__roll_leave(alldata_storage *storage, alldata__interval *interval) {

@@ -1,0 +1,262 @@
+#include "alldata/coordinator/state.h"
+
+#include <string.h>
+
+#include "alldata/coordinator/options.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/sized.h"
+
+static int32_t check_owner(const alldata_coordinator *c, repli_error *err) {
+    return alldata__owner_check(&c->owner, ALLDATA__COORDINATOR, err);
+}
+
+/* The mutex. */
+
+void alldata__coordinator_enter(alldata_coordinator *c) {
+    pthread_mutex_lock(&c->mutex);
+}
+
+void alldata__coordinator_release(alldata_coordinator *c, alldata__job *job) {
+    if (!job->is_told)
+        return;
+    c->counters.waiting_bytes -= job->bytes;
+    alldata__job_free(&c->mem, job);
+}
+
+void alldata__coordinator_leave(alldata_coordinator *c) {
+    alldata__job *job;
+    while ((job = c->finished) != NULL) {
+        c->finished = job->next;
+        if (c->finished == NULL)
+            c->finished_end = &c->finished;
+        pthread_mutex_unlock(&c->mutex);
+        job->done(job->user_data, job->results, job->count);
+        pthread_mutex_lock(&c->mutex);
+        job->is_told = 1;
+        if (job->open == 0)
+            alldata__coordinator_release(c, job);
+    }
+    pthread_mutex_unlock(&c->mutex);
+}
+
+/* Making one. */
+
+static int32_t init_worker(alldata_coordinator *c, repli__worker *worker, int *ret_has,
+                           const char *name, repli__work_fn work, repli_error *err) {
+    const int32_t code = repli__worker_init(worker, name, work, c, err);
+    *ret_has = code == REPLI_OK;
+    if (code == REPLI_OK && c->options.run_mode == ALLDATA_RUN_DISPATCH)
+        repli__worker_drive(worker, alldata__rouser_ring, &c->rouser);
+    return code;
+}
+
+static int32_t init(alldata_coordinator *c, repli_error *err) {
+    c->records = repli__calloc(&c->mem, ALLDATA__WRITES, sizeof(*c->records));
+    c->items = repli__calloc(&c->mem, ALLDATA__WRITES, sizeof(alldata__item *));
+    if (c->records == NULL || c->items == NULL)
+        return repli__error_nomem(err, ALLDATA__COORDINATOR, "making a coordinator");
+    int32_t code = REPLI_OK;
+    if (c->options.run_mode == ALLDATA_RUN_DISPATCH)
+        code = alldata__rouser_init(&c->rouser, ALLDATA__COORDINATOR, err);
+    if (code == REPLI_OK)
+        code = init_worker(c, &c->writer, &c->has_writer, "alldata-write",
+                           alldata__coordinator_write, err);
+    if (code == REPLI_OK)
+        code = init_worker(c, &c->clock, &c->has_clock, "alldata-clock", alldata__coordinator_tick,
+                           err);
+    if (code == REPLI_OK)
+        code = repli__worker_start(&c->writer, err);
+    if (code == REPLI_OK)
+        code = repli__worker_start(&c->clock, err);
+    return code;
+}
+
+int32_t alldata_coordinator_new(const alldata_coordinator_options *options,
+                                const repli_allocator *allocator,
+                                alldata_coordinator **ret_coordinator, repli_error *err) {
+    alldata_coordinator_options own;
+    int32_t code = alldata__coordinator_options(options, &own, err);
+    if (code != REPLI_OK)
+        return code;
+    repli__mem mem;
+    repli__mem_init(&mem, allocator);
+    alldata_coordinator *c = repli__calloc(&mem, 1, sizeof(*c));
+    if (c == NULL)
+        return repli__error_nomem(err, ALLDATA__COORDINATOR, "making a coordinator");
+    c->mem = mem;
+    c->options = own;
+    c->rouser.fd = -1;
+    c->finished_end = &c->finished;
+    c->clock_ns = UINT64_MAX;
+    alldata__owner_init(&c->owner);
+    repli__log_init(&c->log);
+    repli__log_set(&c->log, own.log_level, own.log, own.log_data);
+    pthread_mutex_init(&c->mutex, NULL);
+    code = init(c, err);
+    if (code != REPLI_OK) {
+        alldata_coordinator_free(c);
+        return code;
+    }
+    *ret_coordinator = c;
+    return REPLI_OK;
+}
+
+static void end_worker(repli__worker *worker, int exists) {
+    if (!exists)
+        return;
+    repli__worker_quit(worker);
+    repli__worker_join(worker, UINT64_MAX);
+    repli__worker_dispose(worker);
+}
+
+/* What waits for the disk is written; nothing is begun any more. */
+static void stop(alldata_coordinator *c) {
+    end_worker(&c->writer, c->has_writer);
+    end_worker(&c->clock, c->has_clock);
+    alldata__coordinator_enter(c);
+    alldata__put_cancel(c);
+    alldata__coordinator_leave(c);
+    alldata__rouser_dispose(&c->rouser);
+    pthread_mutex_destroy(&c->mutex);
+    repli__log_dispose(&c->log);
+}
+
+void alldata_coordinator_free(alldata_coordinator *c) {
+    if (c == NULL)
+        return;
+    /* The threads of a child's parent are not there, nor is what they held ours to touch. */
+    if (alldata__owner_is_self(&c->owner))
+        stop(c);
+    alldata__owner_dispose(&c->owner);
+    const repli__mem mem = c->mem;
+    repli__free(&mem, c->items);
+    repli__free(&mem, c->records);
+    repli__free(&mem, c);
+}
+
+/* Puts. */
+
+static int32_t check_call(const alldata_coordinator *c, const void *list, size_t count,
+                          alldata_put_fn done, repli_error *err) {
+    const int32_t code = check_owner(c, err);
+    if (code != REPLI_OK)
+        return code;
+    if (list == NULL || count == 0 || done == NULL)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
+                            "there is nothing to put, or nobody to take the result");
+    if (repli__sized(list) >= sizeof(uint64_t))
+        return REPLI_OK;
+    return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
+                        "struct_size is %u: initialise what is put with ALLDATA_PUT_INIT or "
+                        "ALLDATA_RECORD_INIT",
+                        (unsigned)repli__sized(list));
+}
+
+static int32_t find_room(alldata_coordinator *c, const alldata__job *job, repli_error *err) {
+    const uint64_t limit = c->options.max_waiting_bytes;
+    if (job->bytes <= limit && c->counters.waiting_bytes <= limit - job->bytes) {
+        c->counters.waiting_bytes += job->bytes;
+        return REPLI_OK;
+    }
+    c->counters.refused += job->count;
+    return repli__error(err, REPLI_EFULL, ALLDATA__COORDINATOR,
+                        "%zu bytes more cannot wait beside the %llu that do, since %llu may: try "
+                        "again a little later",
+                        job->bytes, (unsigned long long)c->counters.waiting_bytes,
+                        (unsigned long long)limit);
+}
+
+/* Takes over the job. */
+static int32_t begin(alldata_coordinator *c, alldata__job *job, alldata_put_fn done,
+                     void *user_data, repli_error *err) {
+    if (job == NULL)
+        return repli__error_nomem(err, ALLDATA__COORDINATOR, "taking events");
+    job->done = done;
+    job->user_data = user_data;
+    alldata__coordinator_enter(c);
+    const int32_t code = find_room(c, job, err);
+    if (code != REPLI_OK) {
+        pthread_mutex_unlock(&c->mutex);
+        alldata__job_free(&c->mem, job);
+        return code;
+    }
+    const int rests = c->first == NULL;
+    for (size_t i = 0; i < job->count; i++)
+        alldata__put_begin(c, &job->items[i]);
+    if (rests && c->first != NULL)
+        repli__worker_tell(&c->writer);
+    alldata__coordinator_leave(c);
+    return REPLI_OK;
+}
+
+int32_t alldata_coordinator_put(alldata_coordinator *c, const alldata_put *puts, size_t count,
+                                alldata_put_fn done, void *user_data, repli_error *err) {
+    const int32_t code = check_call(c, puts, count, done, err);
+    if (code != REPLI_OK)
+        return code;
+    alldata__job *job = alldata__job_of_puts(&c->mem, puts, count);
+    for (size_t i = 0; job != NULL && i < count; i++) {
+        alldata_put put;
+        alldata__job_read_put(puts, i, &put);
+        alldata__put_prepare(c, &job->items[i], &put);
+    }
+    return begin(c, job, done, user_data, err);
+}
+
+int32_t alldata_coordinator_store(alldata_coordinator *c, const alldata_record *records,
+                                  size_t count, uint32_t flags, alldata_put_fn done,
+                                  void *user_data, repli_error *err) {
+    const int32_t code = check_call(c, records, count, done, err);
+    if (code != REPLI_OK)
+        return code;
+    if ((flags & ~(ALLDATA_PUT_SYNC | ALLDATA_PUT_LATE)) != 0)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
+                            "flags is %#x, with more than ALLDATA_PUT_SYNC and ALLDATA_PUT_LATE",
+                            (unsigned)flags);
+    alldata__job *job = alldata__job_of_records(&c->mem, records, count);
+    if (job != NULL)
+        job->flags = flags;
+    return begin(c, job, done, user_data, err);
+}
+
+int32_t alldata_coordinator_count(alldata_coordinator *c, alldata_coordinator_counters *counters,
+                                  repli_error *err) {
+    const int32_t code = check_owner(c, err);
+    if (code != REPLI_OK)
+        return code;
+    pthread_mutex_lock(&c->mutex);
+    const alldata_coordinator_counters now = c->counters;
+    pthread_mutex_unlock(&c->mutex);
+    repli__sized_fill(counters, &now, sizeof(now));
+    return REPLI_OK;
+}
+
+/* Dispatch. */
+
+int32_t alldata_coordinator_fd(const alldata_coordinator *c) {
+    return alldata__owner_is_self(&c->owner) ? c->rouser.fd : -1;
+}
+
+uint64_t alldata_coordinator_deadline(alldata_coordinator *c) {
+    if (!alldata__owner_is_self(&c->owner) || c->rouser.fd < 0)
+        return UINT64_MAX;
+    const uint64_t writer_ns = repli__worker_due_ns(&c->writer);
+    const uint64_t clock_ns = repli__worker_due_ns(&c->clock);
+    return writer_ns < clock_ns ? writer_ns : clock_ns;
+}
+
+int32_t alldata_coordinator_dispatch(alldata_coordinator *c, repli_error *err) {
+    const int32_t code = check_owner(c, err);
+    if (code != REPLI_OK)
+        return code;
+    if (c->rouser.fd < 0)
+        return repli__error(err, REPLI_ESTATE, ALLDATA__COORDINATOR,
+                            "this coordinator has threads of its own: there is nothing to "
+                            "dispatch");
+    alldata__rouser_reset(&c->rouser);
+    repli__worker_run(&c->writer);
+    repli__worker_run(&c->clock);
+    alldata__rouser_arm(&c->rouser, alldata_coordinator_deadline(c));
+    return REPLI_OK;
+}

@@ -1,0 +1,213 @@
+#include "alldata/coordinator/state.h"
+
+#include <string.h>
+
+#include "alldata/coordinator/options.h"
+#include "alldata/wire/event.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+/* What becomes of an event: the mutex is held throughout. */
+
+/* Deadlines: most puts wait as long as each other, so the place of a new one is at the end. */
+
+static void link_deadline(alldata_coordinator *c, alldata__item *item) {
+    alldata__item *at = c->latest;
+    while (at != NULL && at->deadline_ns > item->deadline_ns)
+        at = at->sooner;
+    item->sooner = at;
+    item->later = at != NULL ? at->later : c->earliest;
+    *(item->sooner != NULL ? &item->sooner->later : &c->earliest) = item;
+    *(item->later != NULL ? &item->later->sooner : &c->latest) = item;
+}
+
+static void unlink_deadline(alldata_coordinator *c, alldata__item *item) {
+    if (item->deadline_ns == 0)
+        return;
+    *(item->sooner != NULL ? &item->sooner->later : &c->earliest) = item->later;
+    *(item->later != NULL ? &item->later->sooner : &c->latest) = item->sooner;
+    item->deadline_ns = 0;
+}
+
+/* Results. */
+
+static void keep_why(alldata_coordinator *c, alldata__item *item, const repli_error *error) {
+    if (item->why == NULL)
+        item->why = repli__alloc(&c->mem, sizeof(*item->why));
+    if (item->why == NULL)
+        return;
+    *item->why = (repli_error)REPLI_ERROR_INIT;
+    repli__error_copy(item->why, error);
+}
+
+/* Nothing more is to become of it. */
+static void close_item(alldata_coordinator *c, const alldata__item *item) {
+    if (item->is_decided && !item->is_writing && --item->job->open == 0)
+        alldata__coordinator_release(c, item->job);
+}
+
+static const repli_error *forgotten(void) {
+    static const repli_error error = {(uint32_t)sizeof(error),
+                                      REPLI_ENOMEM,
+                                      ALLDATA__COORDINATOR,
+                                      "",
+                                      "there is no memory to say why this event was not put",
+                                      ""};
+    return &error;
+}
+
+static void count(alldata_coordinator *c, const alldata__item *item, int32_t code) {
+    c->counters.waiting--;
+    if (code != REPLI_OK)
+        c->counters.failed++;
+    else if (item->job->is_handed)
+        c->counters.stored++;
+    else
+        c->counters.puts++;
+}
+
+static void decide(alldata_coordinator *c, alldata__item *item, int32_t code) {
+    alldata__job *job = item->job;
+    alldata_put_result *result = &job->results[item - job->items];
+    result->code = code;
+    result->replicas = item->replicas;
+    result->needed = item->needed;
+    memcpy(result->key, item->key, sizeof(result->key));
+    if (code != REPLI_OK)
+        result->error = item->why != NULL ? item->why : forgotten();
+    item->is_decided = 1;
+    unlink_deadline(c, item);
+    count(c, item, code);
+    if (--job->undecided == 0) {
+        job->next = NULL;
+        *c->finished_end = job;
+        c->finished_end = &job->next;
+    }
+}
+
+/* Too few have it: why, and what to do. What the disk said is part of it. */
+static void tell_shortage(alldata_coordinator *c, alldata__item *item, int32_t code) {
+    repli_error error = REPLI_ERROR_INIT;
+    repli__error(&error, code, ALLDATA__COORDINATOR,
+                 "%d of the %d replicas that are needed have the event %s%s; put it again under "
+                 "the same key: %.200s",
+                 (int)item->replicas, (int)item->needed, item->key,
+                 code == REPLI_ETIMEOUT ? " by its deadline" : "",
+                 item->why != NULL ? item->why->message : "no other node can be asked");
+    if (item->why != NULL)
+        repli__error_cause(&error, item->why->message);
+    keep_why(c, item, &error);
+}
+
+/* Whether it can be answered by now. */
+static void settle(alldata_coordinator *c, alldata__item *item) {
+    if (item->is_decided)
+        return;
+    if (item->code != REPLI_OK) {
+        decide(c, item, item->code);
+    } else if (item->replicas >= item->needed) {
+        decide(c, item, REPLI_OK);
+    } else if (!item->is_writing) {
+        if (c->options.replication_factor > 1)
+            tell_shortage(c, item, REPLI_ENOQUORUM);
+        decide(c, item, item->why != NULL ? item->why->code : REPLI_ENOMEM);
+    }
+}
+
+void alldata__put_written(alldata_coordinator *c, alldata__item *item, int32_t code,
+                          const repli_error *error) {
+    item->is_writing = 0;
+    item->replicas += code == REPLI_OK;
+    if (!item->is_decided && code != REPLI_OK)
+        keep_why(c, item, error);
+    /* The others would not take it either. */
+    if (code == REPLI_ECONFLICT || code == REPLI_EINVALID || item->job->is_handed)
+        item->code = code;
+    settle(c, item);
+    close_item(c, item);
+}
+
+void alldata__put_expire(alldata_coordinator *c, uint64_t now_ns) {
+    while (c->earliest != NULL && c->earliest->deadline_ns <= now_ns) {
+        alldata__item *item = c->earliest;
+        tell_shortage(c, item, REPLI_ETIMEOUT);
+        decide(c, item, REPLI_ETIMEOUT);
+        close_item(c, item);
+    }
+}
+
+static void cancel(alldata_coordinator *c, alldata__item *item) {
+    repli_error error = REPLI_ERROR_INIT;
+    repli__error(&error, REPLI_ECANCELLED, ALLDATA__COORDINATOR,
+                 "the coordinator ended while %d of the %d replicas that are needed had the event "
+                 "%s",
+                 (int)item->replicas, (int)item->needed, item->key);
+    keep_why(c, item, &error);
+    decide(c, item, REPLI_ECANCELLED);
+    close_item(c, item);
+}
+
+void alldata__put_cancel(alldata_coordinator *c) {
+    while (c->earliest != NULL)
+        cancel(c, c->earliest);
+}
+
+/* Beginning. */
+
+static int32_t needed_for(const alldata_coordinator *c, int32_t commit) {
+    const int32_t factor = c->options.replication_factor;
+    return commit == ALLDATA_COMMIT_ONE      ? 1
+           : commit == ALLDATA_COMMIT_QUORUM ? factor / 2 + 1
+                                             : factor;
+}
+
+static int32_t check(alldata_coordinator *c, const alldata_put *put, repli_error *err) {
+    if (put->commit < ALLDATA_COMMIT_DEFAULT || put->commit > ALLDATA_COMMIT_ALL)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
+                            "commit is %d, which is none of ALLDATA_COMMIT_*", (int)put->commit);
+    if (put->timeout_ms > ALLDATA__TIMEOUT_MAX_MS)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
+                            "timeout_ms is %llu, more than an hour",
+                            (unsigned long long)put->timeout_ms);
+    const int32_t code =
+        alldata__event_check(put->event, put->event != NULL ? put->event_size : 0, err);
+    return code == REPLI_OK && put->key != NULL
+               ? alldata__roll_accepts(c->options.storage, put->key, strlen(put->key), err)
+               : code;
+}
+
+void alldata__put_prepare(alldata_coordinator *c, alldata__item *item, const alldata_put *put) {
+    repli_error error = REPLI_ERROR_INIT;
+    char key[ALLDATA_KEY_SIZE];
+    item->code = check(c, put, &error);
+    if (item->code == REPLI_OK && put->key != NULL)
+        memcpy(item->key, put->key, ALLDATA_KEY_LENGTH);
+    else if (item->code == REPLI_OK)
+        item->code = alldata_keygen_next(c->options.keygen, key, &error);
+    if (item->code == REPLI_OK && put->key == NULL)
+        memcpy(item->key, key, sizeof(key));
+    if (item->code != REPLI_OK)
+        keep_why(c, item, &error);
+    item->needed =
+        needed_for(c, put->commit != ALLDATA_COMMIT_DEFAULT ? put->commit : c->options.commit);
+    item->deadline_ns = repli__deadline_ns(
+        (int64_t)(put->timeout_ms != 0 ? put->timeout_ms : c->options.timeout_ms));
+}
+
+void alldata__put_begin(alldata_coordinator *c, alldata__item *item) {
+    c->counters.waiting++;
+    if (item->code != REPLI_OK) {
+        item->deadline_ns = 0;
+        settle(c, item);
+        close_item(c, item);
+        return;
+    }
+    if (item->deadline_ns != 0) {
+        link_deadline(c, item);
+        alldata__coordinator_watch(c, item->deadline_ns);
+    }
+    item->is_writing = 1;
+    item->next = NULL;
+    *(c->last != NULL ? &c->last->next : &c->first) = item;
+    c->last = item;
+}

@@ -1,0 +1,66 @@
+#include "alldata/coordinator/state.h"
+
+#include "base/error.h"
+
+/* All that waits is written together, so that those who come while the disk is busy share its next
+ * turn. */
+
+/* The first that wait, for which the same flags hold. The mutex is held. */
+static size_t take(alldata_coordinator *c, uint32_t *ret_flags) {
+    size_t count = 0;
+    while (c->first != NULL && count < ALLDATA__WRITES &&
+           (count == 0 || c->first->job->flags == *ret_flags)) {
+        alldata__item *item = c->first;
+        *ret_flags = item->job->flags;
+        c->items[count] = item;
+        c->records[count] =
+            (alldata_record){.struct_size = sizeof(alldata_record),
+                             .key = item->key,
+                             .key_size = item->key[0] != '\0' ? ALLDATA_KEY_LENGTH : 0,
+                             .event = item->event,
+                             .event_size = item->event_size};
+        c->first = item->next;
+        count++;
+    }
+    if (c->first == NULL)
+        c->last = NULL;
+    return count;
+}
+
+/* The storage says why of one alone. What is due to all, like a full disk, is due to this one; else
+ * it is asked again, which changes nothing or stores it. */
+static void write_again(alldata_coordinator *c, size_t i, uint32_t flags,
+                        const repli_error *first) {
+    alldata_record *record = &c->records[i];
+    repli_error error = *first;
+    if (record->code != first->code || record->code == REPLI_ECONFLICT ||
+        record->code == REPLI_EINVALID)
+        alldata_storage_put(c->options.storage, record, 1, flags, &error);
+    alldata__coordinator_enter(c);
+    alldata__put_written(c, c->items[i], record->code, &error);
+    alldata__coordinator_leave(c);
+}
+
+static void write_some(alldata_coordinator *c, size_t count, uint32_t flags) {
+    repli_error first = REPLI_ERROR_INIT;
+    const int32_t code = alldata_storage_put(c->options.storage, c->records, count, flags, &first);
+    alldata__coordinator_enter(c);
+    for (size_t i = 0; i < count; i++)
+        if (c->records[i].code == REPLI_OK)
+            alldata__put_written(c, c->items[i], REPLI_OK, NULL);
+    alldata__coordinator_leave(c);
+    for (size_t i = 0; code != REPLI_OK && i < count; i++)
+        if (c->records[i].code != REPLI_OK)
+            write_again(c, i, flags, &first);
+}
+
+uint64_t alldata__coordinator_write(void *user_data) {
+    alldata_coordinator *c = user_data;
+    uint32_t flags = 0;
+    pthread_mutex_lock(&c->mutex);
+    const size_t count = take(c, &flags);
+    pthread_mutex_unlock(&c->mutex);
+    if (count > 0)
+        write_some(c, count, flags | c->options.put_flags);
+    return count > 0 ? 0 : UINT64_MAX;
+}
