@@ -55,7 +55,6 @@ typedef struct alldata_put_result {
     int32_t replicas; /**< that have the event, by now */
     int32_t needed;   /**< for the commit level */
     int32_t hints;    /**< replicas that are to get it later */
-    int32_t reserved;
     char key[ALLDATA_KEY_SIZE]; /**< under which it was put; empty: nothing was stored */
     const repli_error *error;   /**< NULL if code is REPLI_OK */
 } alldata_put_result;

@@ -29,11 +29,8 @@ only lib/libcurl libcurl
 [ ! -d lib/alldata-nats ] || only lib/alldata-nats base alldata-nats
 only lib/alldata base alldata alldata/gossip alldata/wire
 only lib/alldata/gossip base alldata/gossip
-<<<<<<< HEAD
 only lib/alldata/wire base alldata/wire
-=======
 only lib/alldata/coordinator base alldata alldata/wire alldata/coordinator
->>>>>>> 8a4a911 (Coordinate puts of a node without peers)
 
 for folder in drivers/* src/repliagent; do
     [ -d "$folder" ] || continue

@@ -15,9 +15,10 @@ typedef struct world {
     alldata_keygen *keygen;
     alldata_gossip *gossip;
     alldata_storage *events;
-    alldata_scan *scan;           /* of them, that was begun */
-    alldata_transport *transport; /* with a connection to host */
-    int forked;                   /* this is a child, to which host does not belong */
+    alldata_scan *scan;               /* of them, that was begun */
+    alldata_transport *transport;     /* with a connection to host */
+    alldata_coordinator *coordinator; /* of them, dispatched */
+    int forked;                       /* this is a child, to which host does not belong */
 } world;
 
 /*
@@ -74,6 +75,10 @@ void gossip_end(world *w);
 /* calls_http_alldata.c, likewise. */
 int32_t http_alldata_begin(world *w, repli_error *err);
 void http_alldata_end(world *w);
+
+/* calls_coordinator_alldata.c, likewise. */
+int32_t coordinator_begin(world *w, repli_error *err);
+void coordinator_end(world *w);
 
 /* Memory that has run out. */
 const repli_allocator *no_memory(void);

@@ -221,6 +221,73 @@ void world_end_alldata(world *w) {
     nftw(w->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Coordinator. */
+
+static int32_t open_coordinator(const world *w, alldata_keygen *keygen,
+                                alldata_coordinator **ret_coordinator, repli_error *err) {
+    alldata_coordinator_options options = ALLDATA_COORDINATOR_OPTIONS_INIT;
+    options.run_mode = ALLDATA_RUN_DISPATCH;
+    options.storage = w->events;
+    options.keygen = keygen;
+    return alldata_coordinator_new(&options, &w->memory, ret_coordinator, err);
+}
+
+typedef struct outcome {
+    int told;
+    repli_error *err;
+} outcome;
+
+static void take_result(void *user_data, const alldata_put_result *results, size_t count) {
+    outcome *to = user_data;
+    for (size_t i = 0; i < count; i++)
+        if (results[i].code != REPLI_OK)
+            *to->err = *results[i].error;
+    to->told++;
+}
+
+static int32_t put_through(const world *w, alldata_coordinator *coordinator, repli_error *err) {
+    repli_error result = REPLI_ERROR_INIT;
+    outcome out = {.err = &result};
+    alldata_put given = ALLDATA_PUT_INIT;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    given.key = record.key = KEY;
+    given.event = record.event = "12345678";
+    given.event_size = record.event_size = 8;
+    record.key_size = ALLDATA_KEY_LENGTH;
+    int32_t code = alldata_coordinator_put(coordinator, &given, 1, take_result, &out, err);
+    if (code != REPLI_OK)
+        return code;
+    alldata_coordinator_dispatch(coordinator, NULL);
+    code = alldata_coordinator_store(coordinator, &record, 1, 0, take_result, &out, err);
+    while (code == REPLI_OK && out.told < 2)
+        if ((code = alldata_coordinator_dispatch(coordinator, err)) != REPLI_OK)
+            break;
+    (void)w;
+    if (code == REPLI_OK && result.code != REPLI_OK)
+        *err = result;
+    return code == REPLI_OK ? result.code : code;
+}
+
+static int32_t use_coordinator(world *w, repli_error *err) {
+    alldata_coordinator_counters counters = ALLDATA_COORDINATOR_COUNTERS_INIT;
+    alldata_coordinator *coordinator = NULL;
+    alldata_keygen *keygen = NULL;
+    int32_t code = alldata_keygen_new(NULL, &w->memory, &keygen, err);
+    if (code == REPLI_OK)
+        code = open_coordinator(w, keygen, &coordinator, err);
+    if (code == REPLI_OK) {
+        EXPECT(w, alldata_coordinator_fd(coordinator) >= 0);
+        code = put_through(w, coordinator, err);
+        EXPECT(w, alldata_coordinator_deadline(coordinator) > 0);
+        EXPECT(w, alldata_coordinator_count(coordinator, &counters, NULL) == REPLI_OK);
+        EXPECT(w, code != REPLI_OK || (counters.puts == 1 && counters.stored == 1));
+        EXPECT(w, counters.waiting == 0 || code != REPLI_OK);
+    }
+    alldata_coordinator_free(coordinator);
+    alldata_keygen_free(keygen);
+    return code;
+}
+
 /* Membership. */
 
 static int32_t open_gossip(world *w, alldata_gossip **ret_gossip, repli_error *err) {
@@ -343,6 +410,13 @@ const operation alldata_operations[] = {
      .flags = OPERATION_ONCE,
      .prepare = prepare_events,
      .act = close_storage},
+    {.name = "put through a coordinator",
+     .functions = "alldata_coordinator_new alldata_coordinator_put alldata_coordinator_store "
+                  "alldata_coordinator_fd alldata_coordinator_deadline alldata_coordinator_count "
+                  "alldata_coordinator_dispatch alldata_coordinator_free",
+     .also = REPLI_EINTERNAL,
+     .prepare = prepare_events,
+     .act = use_coordinator},
     {.name = "make a membership",
      .functions = "alldata_gossip_new alldata_gossip_free",
      .act = make_gossip,
