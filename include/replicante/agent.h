@@ -408,6 +408,13 @@ REPLI_API int32_t repli_agent_live(repli_agent *agent, repli_error *err);
 REPLI_API int32_t repli_agent_ready(repli_agent *agent, repli_error *err);
 /** Counters and gauges in the Prometheus text format, appended to ret_text. */
 REPLI_API int32_t repli_agent_metrics(repli_agent *agent, repli_buf *ret_text, repli_error *err);
+/** Text in the same format that the host has to add, valid until the next call; NULL: none now.
+ *  Called by whoever asks for metrics, one at a time; must not ask for them itself. */
+typedef const char *(*repli_metrics_fn)(void *user_data);
+/** What repli_agent_metrics() tells from now on includes what write returns; NULL: nothing more than
+ *  the agent's own. What was set before is not called any more, nor in the middle of a call. */
+REPLI_API int32_t repli_agent_set_metrics(repli_agent *agent, repli_metrics_fn write,
+                                          void *user_data, repli_error *err);
 
 #ifdef __cplusplus
 }

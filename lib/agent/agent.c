@@ -293,6 +293,7 @@ int32_t repli_agent_new(const repli_config *config, repli_agent **ret_agent, rep
     agent->mem = config->mem;
     agent->pid = getpid();
     pthread_mutex_init(&agent->mutex, NULL);
+    pthread_mutex_init(&agent->metrics_mutex, NULL);
     repli__log_init(&agent->log);
     repli__log_set(&agent->log, config->log_level, config->log, config->log_data);
     repli__facts_init(&agent->facts);

@@ -52,6 +52,10 @@ struct repli_agent {
     repli_config *config;
     atomic_int life; /* enum repli__life */
 
+    pthread_mutex_t metrics_mutex; /* guards the next two */
+    repli_metrics_fn host_metrics; /* NULL: the host has none */
+    void *host_metrics_data;
+
     repli__store *store;
     repli__facts facts;
     repli__registry *registry;

@@ -215,5 +215,6 @@ void repli_agent_free(repli_agent *agent) {
     repli__drive_free(agent->drive);
     repli__log_dispose(&agent->log);
     pthread_mutex_destroy(&agent->mutex);
+    pthread_mutex_destroy(&agent->metrics_mutex);
     repli__free(&mem, agent);
 }

@@ -3,6 +3,7 @@
 #include "agent/histogram.h"
 #include "agent/snapshot.h"
 #include "agent/version.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -18,8 +19,7 @@ enum { SHARDS_LISTED = 1000 };
 
 static const char *const store_ops[REPLI__OP_COUNT] = {
     [REPLI__OP_INSERT] = "insert", [REPLI__OP_CANCEL] = "cancel",     [REPLI__OP_ACTION] = "action",
-    [REPLI__OP_QUEUE] = "queue",   [REPLI__OP_FINISHED] = "finished",
-    [REPLI__OP_EVENTS] = "events",
+    [REPLI__OP_QUEUE] = "queue",   [REPLI__OP_FINISHED] = "finished", [REPLI__OP_EVENTS] = "events",
 };
 
 static void counter(repli__prometheus *out, const char *name, const char *help, uint64_t value) {
@@ -243,6 +243,27 @@ static void write_shards(repli__prometheus *out, const repli_shards *shards) {
     }
 }
 
+static void write_of_host(repli__prometheus *out, repli_agent *agent) {
+    pthread_mutex_lock(&agent->metrics_mutex);
+    const char *text =
+        agent->host_metrics != NULL ? agent->host_metrics(agent->host_metrics_data) : NULL;
+    if (text != NULL && out->code == REPLI_OK)
+        out->code = repli__buf_text(out->text, text);
+    pthread_mutex_unlock(&agent->metrics_mutex);
+}
+
+int32_t repli_agent_set_metrics(repli_agent *agent, repli_metrics_fn write, void *user_data,
+                                repli_error *err) {
+    const int32_t code = repli__agent_check(agent, err);
+    if (code != REPLI_OK)
+        return code;
+    pthread_mutex_lock(&agent->metrics_mutex);
+    agent->host_metrics = write;
+    agent->host_metrics_data = user_data;
+    pthread_mutex_unlock(&agent->metrics_mutex);
+    return REPLI_OK;
+}
+
 int32_t repli_agent_metrics(repli_agent *agent, repli_buf *ret_text, repli_error *err) {
     const int32_t code = repli__agent_check(agent, err);
     if (code != REPLI_OK)
@@ -266,6 +287,7 @@ int32_t repli_agent_metrics(repli_agent *agent, repli_buf *ret_text, repli_error
             write_shards(&out, shards);
     }
     repli_snapshot_unref(snapshot);
+    write_of_host(&out, agent);
     if (out.code == REPLI_OK)
         return REPLI_OK;
     ret_text->size = size_before;

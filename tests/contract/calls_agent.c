@@ -791,6 +791,15 @@ int32_t fail_repli_agent_metrics_REPLI_ENOMEM(world *w, repli_error *err) {
     return code;
 }
 
+static const char *no_metrics(void *user_data) {
+    (void)user_data;
+    return NULL;
+}
+
+int32_t call_repli_agent_set_metrics(world *w, repli_error *err) {
+    return repli_agent_set_metrics(w->host.agent, no_metrics, NULL, err);
+}
+
 /* Snapshots. */
 
 int32_t call_repli_snapshot_ref(world *w, repli_error *err) {

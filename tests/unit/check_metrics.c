@@ -165,6 +165,33 @@ START_TEST(an_agent_counts) {
 }
 END_TEST
 
+static const char *host_metrics(void *user_data) {
+    return user_data;
+}
+
+START_TEST(a_host_adds_its_own) {
+    static const char own[] =
+        "# HELP own_total Of the host.\n# TYPE own_total counter\nown_total 7\n";
+    agent_fixture fixture;
+    agent_fixture_setup(&fixture);
+    agent_fixture_start(&fixture);
+    ck_assert_int_eq(repli_agent_set_metrics(fixture.agent, host_metrics, (void *)own, NULL),
+                     REPLI_OK);
+    ck_assert_int_eq(repli_agent_metrics(fixture.agent, &text, NULL), REPLI_OK);
+    assert_well_formed();
+    assert_has("\nown_total 7\n");
+    repli_buf_dispose(&text);
+    ck_assert_int_eq(repli_agent_set_metrics(fixture.agent, host_metrics, NULL, NULL), REPLI_OK);
+    ck_assert_int_eq(repli_agent_metrics(fixture.agent, &text, NULL), REPLI_OK);
+    ck_assert_ptr_null(strstr(text.data, "own_total"));
+    repli_buf_dispose(&text);
+    ck_assert_int_eq(repli_agent_set_metrics(fixture.agent, NULL, NULL, NULL), REPLI_OK);
+    ck_assert_int_eq(repli_agent_metrics(fixture.agent, &text, NULL), REPLI_OK);
+    ck_assert_ptr_null(strstr(text.data, "own_total"));
+    agent_fixture_teardown(&fixture);
+}
+END_TEST
+
 int main(void) {
     TCase *tcase = tcase_create("metrics");
     tcase_add_checked_fixture(tcase, setup, teardown);
@@ -174,6 +201,7 @@ int main(void) {
     tcase_add_test(tcase, a_histogram_is_cumulative);
     tcase_add_test(tcase, running_out_of_memory_is_remembered);
     tcase_add_test(tcase, an_agent_counts);
+    tcase_add_test(tcase, a_host_adds_its_own);
     Suite *suite = suite_create("metrics");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
