@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_BUILD   ?= build-fuzz
 fuzz_all     := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # Without the program, HTTP or AllData there is nothing to aim at; config needs the keys of the fake driver.
-fuzz_all     := $(filter-out $(if $(HTTP),,http server) $(if $(ALLDATA),,gossip) $(if $(and $(PROG),$(fake)),,config),$(fuzz_all))
+fuzz_all     := $(filter-out $(if $(HTTP),,http server) $(if $(ALLDATA),,gossip wire) $(if $(and $(PROG),$(fake)),,config),$(fuzz_all))
 FUZZ_TARGETS ?= $(fuzz_all)
 
 fuzz_programs := $(fuzz_all:%=$(B)/tests/fuzz/fuzz_%)

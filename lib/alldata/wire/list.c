@@ -167,6 +167,14 @@ static int word_hash(const line *word, size_t digits, uint64_t *ret_hash) {
     return word->size == digits;
 }
 
+/* A beginning of YYYYMMDDThhmmss, as buckets and intervals are named. */
+static int is_moment(const line *word, size_t least) {
+    for (size_t i = 0; i < word->size; i++)
+        if (i == 8 ? word->text[i] != 'T' : word->text[i] < '0' || word->text[i] > '9')
+            return 0;
+    return word->size >= least && word->size < ALLDATA__BUCKET_SIZE;
+}
+
 int32_t alldata__list_read_node(alldata__list *in, const char *id, repli_error *err) {
     const size_t size = strlen(node_word);
     line it;
@@ -188,9 +196,8 @@ int32_t alldata__list_read_digest(alldata__list *in, alldata__digest *ret_digest
     const line count = next_word(&it);
     const line hash = next_word(&it);
     alldata__digest digest = {.count = 0};
-    if (!whole || bucket.size == 0 || bucket.size >= sizeof(digest.bucket) ||
-        !word_number(&count, &digest.count) || !word_hash(&hash, 16, &digest.hash) ||
-        it.at != it.size)
+    if (!whole || !is_moment(&bucket, 8) || !word_number(&count, &digest.count) ||
+        !word_hash(&hash, 16, &digest.hash) || it.at != it.size)
         return odd(in, "a bucket, a count and a hash", err);
     memcpy(digest.bucket, bucket.text, bucket.size);
     *ret_digest = digest;
@@ -225,7 +232,7 @@ int32_t alldata__list_read_interval(alldata__list *in, char ret_name[ALLDATA_INT
     const line name = next_word(&it);
     const line state = next_word(&it);
     const int closed = begins(&state, "closed");
-    if (!whole || name.size != ALLDATA_INTERVAL_SIZE - 1 || it.at != it.size ||
+    if (!whole || !is_moment(&name, ALLDATA_INTERVAL_SIZE - 1) || it.at != it.size ||
         (!closed && !begins(&state, "open")))
         return odd(in, "an interval and its state", err);
     memcpy(ret_name, name.text, name.size);
