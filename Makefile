@@ -54,6 +54,7 @@ PARTS := $(if $(filter-out no,$(REPLI_HTTP)),http $(if $(filter-out no,$(REPLI_P
 CORE_ROOMS := base model driver store event action agent
 
 CORE_OBJ := $(call objects,$(CORE_ROOMS:%=lib/%))
+WEB_OBJ  := $(call objects,lib/web)
 HTTP_OBJ := $(if $(filter http,$(PARTS)),$(call objects,lib/http))
 PROG_OBJ := $(if $(filter program,$(PARTS)),$(call objects,src/repliagent))
 LIBCURL_OBJ := $(call objects,lib/libcurl)
@@ -110,7 +111,8 @@ REVISION       := -DREPLI_CHECKOUT='"$(word 1,$(revision))"' -DREPLI_TAINT='"$(w
 # they are made from would inherit it otherwise.
 $(B)/obj/lib/%.o:             private ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
 $(B)/obj/lib/alldata-nats/%.o: private ROOM = -Ilib $(call cflags,libnats)
-$(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/lib/web/%.o:         private ROOM = -Ilib $(HTTP_CFLAGS)
+$(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS)
 $(B)/obj/src/repliagent/%.o:  private ROOM = -Ilib/conformance -Ilib/libcurl $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
 $(B)/obj/lib/alldata-http/%.o: private ROOM = -Ilib $(HTTP_CFLAGS) $(LOAD_CFLAGS)
 $(B)/obj/lib/libcurl/%.o: private ROOM = -Ilib $(LOAD_CFLAGS) -DREPLI_LIBCURL='"$(shell cat $(B)/libcurl)"'
@@ -175,7 +177,7 @@ $(eval $(call library,$(CORE),$(CORE_OBJ),lib/replicante-agent.map,$(CORE_LIBS) 
 # The HTTP library knows the core by its public names only, and has its own copy of what it takes
 # from lib/base.
 ifneq ($(HTTP),)
-http_inputs := $(HTTP_OBJ) $(B)/lib/base-internal.a
+http_inputs := $(HTTP_OBJ) $(WEB_OBJ) $(B)/lib/base-internal.a
 http_needs  := -L$(B)/lib -lreplicante-agent $(HTTP_LIBS) $(CORE_LIBS)
 $(eval $(call library,$(HTTP),$(http_inputs),lib/http/replicante-agent-http.map,$(http_needs)))
 $(B)/lib/$(HTTP).so.$(VERSION): | $(B)/lib/$(CORE).so
@@ -202,7 +204,7 @@ endif
 
 # It knows AllData by its public names only.
 ifneq ($(ALLDATA_HTTP),)
-alldata_http_inputs := $(ALLDATA_HTTP_OBJ) $(LIBCURL_OBJ) $(B)/lib/base-internal.a
+alldata_http_inputs := $(ALLDATA_HTTP_OBJ) $(WEB_OBJ) $(LIBCURL_OBJ) $(B)/lib/base-internal.a
 alldata_http_needs  := -L$(B)/lib -lalldata $(HTTP_LIBS) -ldl
 $(eval $(call library,$(ALLDATA_HTTP),$(alldata_http_inputs),lib/alldata-http/alldata-http.map,$(alldata_http_needs)))
 $(B)/lib/$(ALLDATA_HTTP).so.$(VERSION): | $(B)/lib/$(ALLDATA).so
@@ -215,6 +217,7 @@ endif
 # With all their names, for unit tests.
 $(B)/lib/base-internal.a: $(call objects,lib/base)
 $(B)/lib/core-internal.a: $(CORE_OBJ)
+$(B)/lib/web-internal.a: $(WEB_OBJ)
 $(B)/lib/http-internal.a: $(HTTP_OBJ)
 $(B)/lib/alldata-internal.a: $(ALLDATA_OBJ)
 $(B)/lib/alldata-nats-internal.a: $(NATS_OBJ)

@@ -20,7 +20,7 @@ tests    = $(foreach g,$(1),$(call programs,$(g)) $(call scripts,$(g)))
 
 # What a group's programs are linked with (GROUP_lib, GROUP_libs), and what its files may include;
 # shared libraries and include/ if nothing else is said.
-internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(ALLDATA_HTTP),alldata-http) $(if $(NATS),alldata-nats) $(if $(ALLDATA),alldata) $(if $(HTTP),http) core)
+internal    := $(patsubst %,$(B)/lib/%-internal.a,$(if $(ALLDATA_HTTP),alldata-http) $(if $(NATS),alldata-nats) $(if $(ALLDATA),alldata) $(if $(HTTP),http web) core)
 shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(NATS) $(ALLDATA_HTTP) $(ALLDATA) $(CORE))
 unit_lib    := $(internal)
 fault_lib   := $(internal)

@@ -23,6 +23,16 @@ uint64_t repli__deadline_ns(int64_t ms) {
     return now + (uint64_t)ms * (uint64_t)REPLI__NS_PER_MS;
 }
 
+int repli__ms_until(uint64_t deadline_ns) {
+    if (deadline_ns == UINT64_MAX)
+        return -1;
+    const uint64_t now_ns = deadline_ns > 0 ? repli__mono_ns() : 0;
+    if (deadline_ns <= now_ns)
+        return 0;
+    const uint64_t ms = (deadline_ns - now_ns) / (uint64_t)REPLI__NS_PER_MS + 1;
+    return ms < INT32_MAX ? (int)ms : INT32_MAX;
+}
+
 uint64_t repli__mono_of(int64_t wall_ns) {
     const int64_t now_ns = repli__wall_ns();
     /* The difference of two times fits if it is unsigned. */

@@ -3,79 +3,56 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/mem.h"
+enum { MOST_HEADERS = 3 };
+
+/* A response as the listeners take it, with what that points to. */
+typedef struct wrapped {
+    repli__web_response response;
+    repli__web_pair headers[MOST_HEADERS];
+    char age[24];
+} wrapped;
 
 static void unref_snapshot(void *snapshot) {
     repli_snapshot_unref(snapshot);
 }
 
-static void free_body(void *body) {
-    repli__free(&repli__mem_default, body);
+static void add(wrapped *it, const char *name, const char *value) {
+    it->headers[it->response.header_count++] = (repli__web_pair){.name = name, .value = value};
 }
 
-static struct MHD_Response *make(const repli_http_response *response, char *own_body) {
-    struct MHD_Response *reply;
-    if (own_body != NULL) {
-        reply = MHD_create_response_from_buffer_with_free_callback_cls(
-            response->body_size, own_body, free_body, own_body);
-        if (reply == NULL)
-            free_body(own_body);
-        return reply;
-    }
+/* With a reference to the snapshot, if there is one. */
+static void wrap(wrapped *it, const repli_http_response *response, int64_t age_s) {
+    it->response = (repli__web_response){.status = response->status,
+                                         .retry_after_s = response->retry_after_s,
+                                         .content_type = response->content_type,
+                                         .body = response->body,
+                                         .body_size = response->body_size,
+                                         .headers = it->headers};
     if (response->snapshot != NULL) {
-        repli_snapshot *snapshot = repli_snapshot_ref(response->snapshot);
-        reply = MHD_create_response_from_buffer_with_free_callback_cls(
-            response->body_size, (void *)response->body, unref_snapshot, snapshot);
-        if (reply == NULL)
-            repli_snapshot_unref(snapshot);
-        return reply;
+        it->response.release = unref_snapshot;
+        it->response.owner = repli_snapshot_ref(response->snapshot);
     }
-    return MHD_create_response_from_buffer(response->body_size, (void *)response->body,
-                                           MHD_RESPMEM_MUST_COPY);
-}
-
-static int add_number(struct MHD_Response *reply, const char *name, int64_t value) {
-    char text[24];
-    snprintf(text, sizeof(text), "%" PRId64, value);
-    return MHD_add_response_header(reply, name, text) == MHD_YES;
-}
-
-static int add_headers(struct MHD_Response *reply, const repli_http_response *response,
-                       int64_t age_s, int last) {
-    int ok = MHD_add_response_header(reply, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES;
-    if (response->content_type != NULL)
-        ok &= MHD_add_response_header(reply, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                      response->content_type) == MHD_YES;
+    add(it, "Cache-Control", "no-store");
     if (response->allow != NULL)
-        ok &= MHD_add_response_header(reply, MHD_HTTP_HEADER_ALLOW, response->allow) == MHD_YES;
-    if (age_s >= 0)
-        ok &= add_number(reply, MHD_HTTP_HEADER_AGE, age_s);
-    if (response->retry_after_s > 0)
-        ok &= add_number(reply, MHD_HTTP_HEADER_RETRY_AFTER, response->retry_after_s);
-    if (last)
-        ok &= MHD_add_response_header(reply, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
-    return ok;
-}
-
-static struct MHD_Response *make_whole(const repli_http_response *response, char *own_body,
-                                       int64_t age_s, int last) {
-    struct MHD_Response *reply = make(response, own_body);
-    if (reply != NULL && !add_headers(reply, response, age_s, last)) {
-        MHD_destroy_response(reply);
-        reply = NULL;
+        add(it, "Allow", response->allow);
+    if (age_s >= 0) {
+        snprintf(it->age, sizeof(it->age), "%" PRId64, age_s);
+        add(it, "Age", it->age);
     }
-    return reply;
 }
 
-static void release(struct MHD_Response **reply) {
-    if (*reply != NULL)
-        MHD_destroy_response(*reply);
-    *reply = NULL;
+static int64_t age_of(const repli_http_response *response) {
+    return response->age_ms >= 0 ? response->age_ms / 1000 : -1;
 }
 
-void repli__http_replies_clear(repli__http_replies *replies) {
+void repli__http_replies_init(repli__http_replies *replies) {
+    pthread_mutex_init(&replies->mutex, NULL);
+}
+
+void repli__http_replies_dispose(repli__http_replies *replies) {
     for (size_t i = 0; i < REPLI__HTTP_REPLY_SLOTS; i++)
-        release(&replies->slots[i].reply);
+        repli__web_prepared_unref(replies->slots[i].reply);
+    pthread_mutex_destroy(&replies->mutex);
 }
 
 /* A slot's reference keeps the snapshot, so the body's address names it. */
@@ -85,31 +62,45 @@ static struct repli__http_reply_slot *slot_for(repli__http_replies *replies, con
             return &replies->slots[i];
     struct repli__http_reply_slot *slot = &replies->slots[replies->next];
     replies->next = (replies->next + 1) % REPLI__HTTP_REPLY_SLOTS;
-    release(&slot->reply);
     return slot;
 }
 
-static enum MHD_Result queue(struct MHD_Connection *connection, const repli_http_response *response,
-                             struct MHD_Response *reply) {
-    return reply != NULL ? MHD_queue_response(connection, (unsigned)response->status, reply)
-                         : MHD_NO;
+static void fill(struct repli__http_reply_slot *slot, const repli_http_response *response,
+                 int64_t age_s) {
+    wrapped it;
+    wrap(&it, response, age_s);
+    repli__web_prepared_unref(slot->reply);
+    slot->reply = NULL;
+    slot->body = response->body;
+    slot->age_s = age_s;
+    repli__web_prepare(&repli__mem_default, &it.response, &slot->reply, NULL);
 }
 
-enum MHD_Result repli__http_reply(repli__http_replies *replies, struct MHD_Connection *connection,
-                                  const repli_http_response *response, char *own_body, int last) {
-    const int64_t age_s = response->age_ms >= 0 ? response->age_ms / 1000 : -1;
-    if (response->snapshot != NULL && !last) {
-        struct repli__http_reply_slot *slot = slot_for(replies, response->body);
-        if (slot->reply != NULL && slot->age_s != age_s)
-            release(&slot->reply);
-        if (slot->reply == NULL)
-            slot->reply = make_whole(response, own_body, age_s, 0);
-        slot->body = response->body;
-        slot->age_s = age_s;
-        return queue(connection, response, slot->reply);
+/* A reference to the reply, or NULL without memory for it. */
+static repli__web_prepared *prepared_for(repli__http_replies *replies,
+                                         const repli_http_response *response) {
+    const int64_t age_s = age_of(response);
+    pthread_mutex_lock(&replies->mutex);
+    struct repli__http_reply_slot *slot = slot_for(replies, response->body);
+    if (slot->reply == NULL || slot->body != response->body || slot->age_s != age_s)
+        fill(slot, response, age_s);
+    repli__web_prepared *reply = slot->reply;
+    if (reply != NULL)
+        repli__web_prepared_ref(reply);
+    pthread_mutex_unlock(&replies->mutex);
+    return reply;
+}
+
+void repli__http_reply(repli__http_replies *replies, const repli__web_request *request,
+                       const repli_http_response *response) {
+    repli__web_prepared *reply =
+        response->snapshot != NULL ? prepared_for(replies, response) : NULL;
+    if (reply != NULL) {
+        repli__web_answer_prepared(request, reply);
+        repli__web_prepared_unref(reply);
+        return;
     }
-    struct MHD_Response *reply = make_whole(response, own_body, age_s, last);
-    const enum MHD_Result queued = queue(connection, response, reply);
-    release(&reply);
-    return queued;
+    wrapped it;
+    wrap(&it, response, age_of(response));
+    repli__web_answer(request, &it.response);
 }

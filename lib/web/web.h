@@ -141,6 +141,9 @@ typedef struct repli__web_stream {
     /* Once, after the last next(), on any thread: the client has it all, or is gone, or the server
      * stops. May be NULL. */
     void (*end)(void *user_data);
+    /* It goes on until the client leaves, so that it may just end when the server stops; any other
+     * may finish until the deadline, and is then broken off. */
+    int endless;
     /* Sent when there was nothing to send for beat_ms, which also tells a client that is gone from
      * one that waits; static. NULL: nothing is. */
     const char *beat;
@@ -233,6 +236,9 @@ int repli__web_stopped(const repli__web *web);
  * forked child it only gives back what is the child's own, which may be done without stop. NULL is
  * fine. */
 void repli__web_free(repli__web *web);
+
+/* 0 in a child of the process that made the server, which can only free it. */
+int repli__web_is_ours(const repli__web *web);
 
 /* Since the start, but for the first; any thread. */
 typedef struct repli__web_counts {

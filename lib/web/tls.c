@@ -1,4 +1,4 @@
-#include "http/tls.h"
+#include "web/tls.h"
 
 #include <gnutls/x509.h>
 #include <string.h>
@@ -47,16 +47,16 @@ static int32_t check_key(const char *pem, repli_error *err) {
 }
 
 static int32_t check_together(gnutls_certificate_credentials_t credentials,
-                              const repli_http_options *options, repli_error *err) {
-    const gnutls_datum_t certificate = datum_of(options->tls_cert_pem);
-    const gnutls_datum_t key = datum_of(options->tls_key_pem);
+                              const repli__web_tls *tls, repli_error *err) {
+    const gnutls_datum_t certificate = datum_of(tls->certificate);
+    const gnutls_datum_t key = datum_of(tls->key);
     const int failed =
         gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key, GNUTLS_X509_FMT_PEM);
     if (failed < 0)
         return bad(err, "the server's TLS key does not belong to its certificate", failed);
-    if (options->tls_client_ca_pem == NULL)
+    if (tls->client_ca == NULL)
         return REPLI_OK;
-    const gnutls_datum_t bundle = datum_of(options->tls_client_ca_pem);
+    const gnutls_datum_t bundle = datum_of(tls->client_ca);
     const int found =
         gnutls_certificate_set_x509_trust_mem(credentials, &bundle, GNUTLS_X509_FMT_PEM);
     if (found < 0)
@@ -66,23 +66,22 @@ static int32_t check_together(gnutls_certificate_credentials_t credentials,
     return REPLI_OK;
 }
 
-int32_t repli__http_tls_check(const repli_http_options *options, repli_error *err) {
-    if (options->tls_cert_pem == NULL && options->tls_key_pem == NULL &&
-        options->tls_client_ca_pem == NULL)
+int32_t repli__web_check_tls(const repli__web_tls *tls, repli_error *err) {
+    if (tls->certificate == NULL && tls->key == NULL && tls->client_ca == NULL)
         return REPLI_OK;
-    if (options->tls_cert_pem == NULL || options->tls_key_pem == NULL)
+    if (tls->certificate == NULL || tls->key == NULL)
         return repli__error(err, REPLI_EINVALID, "http",
                             "TLS needs both the server's certificate and its private key");
-    int32_t code = check_certificate(options->tls_cert_pem, err);
+    int32_t code = check_certificate(tls->certificate, err);
     if (code == REPLI_OK)
-        code = check_key(options->tls_key_pem, err);
+        code = check_key(tls->key, err);
     if (code != REPLI_OK)
         return code;
     gnutls_certificate_credentials_t credentials;
     const int failed = gnutls_certificate_allocate_credentials(&credentials);
     if (failed < 0)
         return bad(err, "cannot check the TLS certificate", failed);
-    code = check_together(credentials, options, err);
+    code = check_together(credentials, tls, err);
     gnutls_certificate_free_credentials(credentials);
     return code;
 }
@@ -97,12 +96,12 @@ static int verify_client(gnutls_session_t session) {
     return failed == 0 && status == 0 ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-void repli__http_tls_require_client(gnutls_session_t session) {
+void repli__web_tls_require_client(gnutls_session_t session) {
     gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
     gnutls_session_set_verify_function(session, verify_client);
 }
 
-static char *fingerprint_of(const gnutls_datum_t *der) {
+static char *fingerprint_of(const repli__mem *mem, const gnutls_datum_t *der) {
     unsigned char digest[32];
     size_t size = sizeof(digest);
     if (gnutls_fingerprint(GNUTLS_DIG_SHA256, der, digest, &size) < 0)
@@ -116,37 +115,37 @@ static char *fingerprint_of(const gnutls_datum_t *der) {
         *end++ = hex[digest[i] & 15];
     }
     *end = '\0';
-    return repli__strdup(&repli__mem_default, text);
+    return repli__strdup(mem, text);
 }
 
 /* The subject, or NULL if it would be no name for a requester: it is empty, for example, where only
  * alternative names are used. */
-static char *usable_subject(gnutls_x509_crt_t certificate) {
+static char *usable_subject(const repli__mem *mem, gnutls_x509_crt_t certificate) {
     gnutls_datum_t name = {NULL, 0};
     if (gnutls_x509_crt_get_dn3(certificate, &name, 0) < 0)
         return NULL;
     char *subject = NULL;
     if (name.size > 0 && name.size <= LONGEST_SUBJECT)
-        subject = repli__strdup(&repli__mem_default, (const char *)name.data);
+        subject = repli__strdup(mem, (const char *)name.data);
     if (subject != NULL)
         repli__utf8_clean(subject);
     gnutls_free(name.data);
     return subject;
 }
 
-static char *identity_of(const gnutls_datum_t *der) {
+static char *identity_of(const repli__mem *mem, const gnutls_datum_t *der) {
     gnutls_x509_crt_t certificate;
     if (gnutls_x509_crt_init(&certificate) < 0)
         return NULL;
     char *identity = NULL;
     if (gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) >= 0)
-        identity = usable_subject(certificate);
+        identity = usable_subject(mem, certificate);
     gnutls_x509_crt_deinit(certificate);
-    return identity != NULL ? identity : fingerprint_of(der);
+    return identity != NULL ? identity : fingerprint_of(mem, der);
 }
 
-char *repli__http_tls_subject(gnutls_session_t session) {
+char *repli__web_tls_subject(const repli__mem *mem, gnutls_session_t session) {
     unsigned count = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
-    return chain != NULL && count > 0 ? identity_of(&chain[0]) : NULL;
+    return chain != NULL && count > 0 ? identity_of(mem, &chain[0]) : NULL;
 }

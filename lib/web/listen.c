@@ -1,4 +1,4 @@
-#include "http/listen.h"
+#include "web/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,16 +24,20 @@ static int32_t system_error(repli_error *err, int failed, const char *what) {
     return code;
 }
 
-static repli__http_listener *add(repli__http_listeners *listeners, int kind, int fd) {
-    repli__http_listener *listener = &listeners->items[listeners->count++];
-    *listener =
-        (repli__http_listener){.source = REPLI__HTTP_SOURCE_LISTENER, .kind = kind, .fd = fd};
+static repli__web_listener *add(repli__web_listeners *listeners, const repli__web_address *address,
+                                int fd) {
+    repli__web_listener *listener = &listeners->items[listeners->count++];
+    *listener = (repli__web_listener){.source = REPLI__WEB_SOURCE_LISTENER,
+                                      .fd = fd,
+                                      .kind = address->kind,
+                                      .tls = address->tls,
+                                      .privileged = address->privileged};
     return listener;
 }
 
-static void close_from(repli__http_listeners *listeners, size_t first) {
+static void close_from(repli__web_listeners *listeners, size_t first) {
     while (listeners->count > first) {
-        const repli__http_listener *listener = &listeners->items[--listeners->count];
+        const repli__web_listener *listener = &listeners->items[--listeners->count];
         struct stat now;
         if (listener->path[0] != '\0' && lstat(listener->path, &now) == 0 &&
             now.st_dev == listener->device && now.st_ino == listener->inode)
@@ -42,11 +46,11 @@ static void close_from(repli__http_listeners *listeners, size_t first) {
     }
 }
 
-void repli__http_listeners_close(repli__http_listeners *listeners) {
+void repli__web_listeners_close(repli__web_listeners *listeners) {
     close_from(listeners, 0);
 }
 
-void repli__http_listeners_abandon(repli__http_listeners *listeners) {
+void repli__web_listeners_abandon(repli__web_listeners *listeners) {
     while (listeners->count > 0)
         close(listeners->items[--listeners->count].fd);
 }
@@ -60,7 +64,7 @@ static int32_t bad_address(repli_error *err, const char *text) {
                         text);
 }
 
-int32_t repli__http_listen_check_tcp(const char *bind_text, repli_error *err) {
+int32_t repli__web_check_tcp(const char *bind_text, repli_error *err) {
     char host[LONGEST_HOST];
     uint16_t port;
     if (!repli__address_split(bind_text, host, sizeof(host), &port))
@@ -115,14 +119,14 @@ static int has_v4(const struct addrinfo *addresses) {
 
 /* Listen on all addresses, on the port that the first one got. What a machine does not have, such
  * as IPv6 behind "localhost", is left out, if anything is left. Returns errno. */
-static int listen_on_all(repli__http_listeners *listeners, int kind, struct addrinfo *addresses,
-                         uint16_t *ret_port) {
+static int listen_on_all(repli__web_listeners *listeners, const repli__web_address *address,
+                         struct addrinfo *addresses, uint16_t *ret_port) {
     const size_t first = listeners->count;
     const int only_v6 = has_v4(addresses);
     uint16_t port = *port_of(addresses->ai_addr);
     int absent = 0;
     for (struct addrinfo *at = addresses; at != NULL; at = at->ai_next) {
-        if (listeners->count == REPLI__HTTP_LISTENERS)
+        if (listeners->count == REPLI__WEB_LISTENERS)
             break;
         *port_of(at->ai_addr) = port;
         int fd = -1;
@@ -135,7 +139,7 @@ static int listen_on_all(repli__http_listeners *listeners, int kind, struct addr
             close_from(listeners, first);
             return failed;
         }
-        add(listeners, kind, fd)->loopback = is_loopback(at->ai_addr);
+        add(listeners, address, fd)->loopback = is_loopback(at->ai_addr);
         port = *port_of(at->ai_addr);
     }
     if (listeners->count == first)
@@ -149,8 +153,9 @@ static int32_t code_of(int unknown) {
     return unknown == EAI_MEMORY ? REPLI_ENOMEM : unknown == EAI_AGAIN ? REPLI_EIO : REPLI_EINVALID;
 }
 
-int32_t repli__http_listen_tcp(repli__http_listeners *listeners, int kind, const char *bind_text,
-                               uint16_t *ret_port, repli_error *err) {
+static int32_t listen_tcp(repli__web_listeners *listeners, const repli__web_address *address,
+                          uint16_t *ret_port, repli_error *err) {
+    const char *bind_text = address->tcp;
     char host[LONGEST_HOST];
     char port[8];
     uint16_t number;
@@ -169,7 +174,7 @@ int32_t repli__http_listen_tcp(repli__http_listeners *listeners, int kind, const
         if (unknown != 0)
             return repli__error(err, code_of(unknown), "http", "cannot listen on %s: %s", bind_text,
                                 gai_strerror(unknown));
-        failed = listen_on_all(listeners, kind, addresses, ret_port);
+        failed = listen_on_all(listeners, address, addresses, ret_port);
         freeaddrinfo(addresses);
     }
     return failed == 0 ? REPLI_OK : system_error(err, failed, bind_text);
@@ -219,7 +224,7 @@ static int32_t unix_error(repli_error *err, int failed, const char *path) {
     return system_error(err, failed, path);
 }
 
-int32_t repli__http_listen_check_unix(const char *path, repli_error *err) {
+int32_t repli__web_check_unix(const char *path, repli_error *err) {
     enum { SIZE = sizeof(((struct sockaddr_un *)0)->sun_path) };
     if (*path != '\0' && strlen(path) < SIZE)
         return REPLI_OK;
@@ -228,17 +233,20 @@ int32_t repli__http_listen_check_unix(const char *path, repli_error *err) {
                         path, strlen(path));
 }
 
-int32_t repli__http_listen_unix(repli__http_listeners *listeners, const char *path, mode_t mode,
-                                repli_error *err) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const int32_t code = repli__http_listen_check_unix(path, err);
+static int32_t listen_unix(repli__web_listeners *listeners, const repli__web_address *address,
+                           repli_error *err) {
+    const char *path = address->unix_path;
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    const int32_t code = repli__web_check_unix(path, err);
     if (code != REPLI_OK)
         return code;
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (listeners->count == REPLI__WEB_LISTENERS)
+        return system_error(err, EMFILE, path);
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return system_error(err, errno, path);
-    int failed = bind_unix(fd, &address, mode);
+    int failed = bind_unix(fd, &at, address->mode);
     struct stat file;
     if (failed == 0 && lstat(path, &file) != 0)
         failed = errno;
@@ -246,9 +254,15 @@ int32_t repli__http_listen_unix(repli__http_listeners *listeners, const char *pa
         close(fd);
         return unix_error(err, failed, path);
     }
-    repli__http_listener *listener = add(listeners, REPLI__HTTP_UNIX, fd);
-    memcpy(listener->path, address.sun_path, sizeof(listener->path));
+    repli__web_listener *listener = add(listeners, address, fd);
+    memcpy(listener->path, at.sun_path, sizeof(listener->path));
     listener->device = file.st_dev;
     listener->inode = file.st_ino;
     return REPLI_OK;
+}
+
+int32_t repli__web_listeners_add(repli__web_listeners *listeners, const repli__web_address *address,
+                                 uint16_t *ret_port, repli_error *err) {
+    return address->tcp != NULL ? listen_tcp(listeners, address, ret_port, err)
+                                : listen_unix(listeners, address, err);
 }
