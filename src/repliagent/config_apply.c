@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 
+#include "sink.h"
+
 static void refused(const struct config_setting *setting, const repli_error *err,
                     struct problems *problems) {
     problems_error(problems, setting->at, "%s: %s%s%s", setting->name, err->message,
@@ -107,6 +109,7 @@ void config_apply(struct config *config, struct problems *problems) {
     apply_driver(config, problems);
     config_apply_externals(config, problems);
     config_check_service(config, problems);
+    sink_check(config, problems);
     config->stop_timeout_ms = config_find(config, "stop_timeout")->number * 1000;
     config->log_level = level_of(config_text(config, "telemetry.logs.level"));
     config->log_mode = config_text(config, "telemetry.logs.mode");

@@ -34,6 +34,9 @@ static const repli_config_key *const program_keys[] = {
     LIST("check.wrong_credentials", "KEY=VALUE in the driver's section that the store refuses"),
     TEXT("driver", REPLI_CONFIG_REQUIRED, NULL, "name of the driver, or absolute path of its file"),
     TEXT("driver_dir", 0, REPLI_DRIVERDIR, "where drivers are looked for by their name"),
+    TEXT("events.sink", 0, NULL, "AllData that events are shipped to: alldata://host:port,..."),
+    TEXT("events.sink_ca", 0, NULL, "PEM file of the authorities that the sink must have"),
+    TEXT("events.sink_secret", REPLI_CONFIG_SECRET, NULL, "secret of the sink"),
     TEXT("http.bind", 0, "localhost:8000", "host:port to listen on; empty: no TCP"),
     NUMBER("http.client_request_timeout", "5000", 1, DAY_MS,
            "milliseconds after which a connection without progress is closed"),
@@ -66,8 +69,9 @@ const char *config_keys_driver_dir(void) {
 }
 
 int config_keys_needs_restart(const char *name) {
-    static const char *const names[] = {"driver",         "driver_dir",       "http.bind",
-                                        "http.unix_mode", "http.unix_socket", "http.health_bind"};
+    static const char *const names[] = {"driver",         "driver_dir",         "events.sink",
+                                        "events.sink_ca", "events.sink_secret", "http.bind",
+                                        "http.unix_mode", "http.unix_socket",   "http.health_bind"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(name, names[i]) == 0)
             return 1;

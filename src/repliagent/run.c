@@ -125,7 +125,7 @@ static int start(struct service *service, struct problems *warnings) {
         return -1;
     }
     log_listeners(service);
-    return 0;
+    return sink_start(config, service->agent, &service->log, &service->sink);
 }
 
 /* One line for "systemctl status". */
@@ -201,6 +201,8 @@ static int stop(struct service *service, int signal_number) {
     logsink_printf(&service->log, REPLI_LOG_INFO, "stopping because of %s",
                    signal_number == SIGINT ? "SIGINT" : "SIGTERM");
     allow_signals(timeout);
+    sink_stop(service->sink);
+    service->sink = NULL;
     repli_http_server_free(service->server, timeout / 2 < ANSWER_MS ? timeout / 2 : ANSWER_MS);
     service->server = NULL;
     repli_error err = REPLI_ERROR_INIT;
@@ -232,6 +234,7 @@ static int run(struct service *service, struct problems *warnings) {
     } else {
         notify_send(&service->notify, "STATUS=could not start, see the log");
     }
+    sink_stop(service->sink);
     repli_http_server_free(service->server, 0);
     repli_agent_free(service->agent);
     close(signals);

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "logsink.h"
 #include "notify.h"
+#include "sink.h"
 
 /* A running agent and what serves it. Belongs to the main thread. */
 struct service {
@@ -15,8 +16,9 @@ struct service {
     struct config *config;
     repli_agent *agent;
     repli_http_server *server;
-    int live;         /* what the last look at the agent's threads told */
-    char status[160]; /* told to the service manager last */
+    struct sink *sink; /* NULL: events are not shipped */
+    int live;          /* what the last look at the agent's threads told */
+    char status[160];  /* told to the service manager last */
 };
 
 /* Read the configuration again and use it, or keep everything as it is and say why. */
