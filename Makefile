@@ -74,7 +74,7 @@ include mk/deps.mk
 ALLDATA_LIBS := -lleveldb
 has_leveldb   = $(shell echo '\#include <leveldb/c.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
 ALLDATA      := $(if $(and $(filter-out no,$(REPLI_ALLDATA)),$(call has_leveldb)),liballdata)
-ALLDATA_ROOMS := gossip wire coordinator repair
+ALLDATA_ROOMS := gossip wire coordinator repair node
 ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata $(ALLDATA_ROOMS:%=lib/alldata/%)))
 ALLDATA_HTTP := $(if $(and $(ALLDATA),$(HTTP_OBJ),$(LOAD_LIBS)),liballdata-http)
 ALLDATA_HTTP_OBJ := $(if $(ALLDATA_HTTP),$(call objects,lib/alldata-http))

@@ -15,6 +15,7 @@
 #include <alldata/coordinator.h>
 #include <alldata/gossip.h>
 #include <alldata/keygen.h>
+#include <alldata/node.h>
 #include <alldata/storage.h>
 #include <alldata/transport.h>
 #include <replicante/alloc.h>

@@ -42,11 +42,24 @@ typedef struct alldata__request {
     size_t count;
     uint32_t flags;
     int syncs_all;
+    void (*between)(void *user_data); /* while nobody writes; may be NULL */
+    void *between_data;
     int32_t code;
     repli_error error;
     sem_t wake;
     int leads;
 } alldata__request;
+
+/* Who wants to know what is stored. Told by the one who leads, one call at a time, which must not
+ * wait for the storage. */
+typedef struct alldata__watcher {
+    /* Something is about to be put into an interval. */
+    void (*before)(void *user_data, int64_t start);
+    /* Those whose code is REPLI_OK were stored, and were not before. */
+    void (*stored)(void *user_data, int64_t start, alldata_record *const *records, size_t count);
+    void (*failed)(void *user_data, const repli_error *error);
+    void *user_data;
+} alldata__watcher;
 
 struct alldata_storage {
     repli__mem mem;
@@ -64,6 +77,7 @@ struct alldata_storage {
     void *clock_data;
     alldata_closed_fn closed;
     void *closed_data;
+    const alldata__watcher *watcher; /* NULL: nobody watches */
     repli__worker worker;
     int has_worker;
 
@@ -87,6 +101,12 @@ struct alldata_storage {
 int32_t alldata__storage_check(const alldata_storage *storage, repli_error *err);
 /* Seconds since 1970. */
 int64_t alldata__storage_now(const alldata_storage *storage);
+/* Before anything is put. The watcher stays as long as the storage. */
+void alldata__storage_watch(alldata_storage *storage, const alldata__watcher *watcher);
+/* Call a function while nobody writes: what is stored by then, it can read, and what is not, the
+ * watcher is told of after it. */
+void alldata__storage_between(alldata_storage *storage, void (*call)(void *user_data),
+                              void *user_data);
 /* Starts of all intervals that there are, in order. The caller frees them with the storage's
  * memory. */
 int32_t alldata__storage_starts(alldata_storage *storage, int64_t **ret_starts, size_t *ret_count,

@@ -17,4 +17,7 @@ void alldata__key_write(uint64_t tick, int32_t node, char to[ALLDATA_KEY_SIZE]);
 /* The time of a key, in ticks; 0 if this is none. */
 int alldata__key_read(const char *key, size_t size, int64_t *ret_tick);
 
+/* A number of a node, by chance. REPLI_EINTERNAL: there is none. */
+int32_t alldata__keygen_draw(int32_t *ret_node, repli_error *err);
+
 #endif

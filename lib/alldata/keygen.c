@@ -55,7 +55,7 @@ static int32_t check_node(int32_t node, repli_error *err) {
                         ALLDATA_KEYGEN_NODES - 1);
 }
 
-static int32_t random_node(int32_t *ret_node, repli_error *err) {
+int32_t alldata__keygen_draw(int32_t *ret_node, repli_error *err) {
     uint64_t random = 0;
     ssize_t size;
     do {
@@ -90,7 +90,7 @@ int32_t alldata_keygen_new(const alldata_keygen_options *options, const repli_al
     repli__mem_init(&mem, allocator);
     int32_t code = take_options(options, &own, err);
     if (code == REPLI_OK)
-        code = own.node == -1 ? random_node(&own.node, err) : check_node(own.node, err);
+        code = own.node == -1 ? alldata__keygen_draw(&own.node, err) : check_node(own.node, err);
     if (code == REPLI_OK)
         code = read_after(own.after, &last, err);
     if (code != REPLI_OK)

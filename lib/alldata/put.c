@@ -22,6 +22,24 @@ static int wants_sync(const alldata_storage *storage, const alldata__request *re
     return ((request->flags | storage->put_flags) & ALLDATA_PUT_SYNC) != 0;
 }
 
+/* Whoever watches. */
+
+static void tell_failed(const alldata_storage *storage, const repli_error *error) {
+    if (storage->watcher != NULL)
+        storage->watcher->failed(storage->watcher->user_data, error);
+}
+
+static void tell_before(const alldata_storage *storage, const alldata__batch *batch) {
+    if (storage->watcher != NULL)
+        storage->watcher->before(storage->watcher->user_data, batch->interval->start);
+}
+
+static void tell_stored(const alldata_storage *storage, const alldata__batch *batch) {
+    if (storage->watcher != NULL && batch->count > 0)
+        storage->watcher->stored(storage->watcher->user_data, batch->interval->start,
+                                 batch->records, batch->count);
+}
+
 /* Flush. */
 
 static int32_t write_batch(alldata_storage *storage, alldata__batch *batch, repli_error *err) {
@@ -32,6 +50,7 @@ static int32_t write_batch(alldata_storage *storage, alldata__batch *batch, repl
     const uint32_t flags = batch->syncs && !syncs_all ? ALLDATA_PUT_SYNC : 0;
     int32_t code = REPLI_OK;
     if (batch->count > 0) {
+        tell_before(storage, batch);
         if (flags == 0)
             atomic_store(&interval->dirty, 1);
         code = storage->module->put(handle, batch->records, batch->count, flags, err);
@@ -101,8 +120,10 @@ static void flush(alldata_storage *storage, alldata__request *list) {
     repli_error error = REPLI_ERROR_INIT;
     if (write_batch(storage, batch, &error) != REPLI_OK) {
         fail_batch(storage, batch, list, &error);
+        tell_failed(storage, &error);
     } else {
         count_batch(storage, batch);
+        tell_stored(storage, batch);
     }
     alldata__roll_leave(storage, batch->interval);
     alldata__batch_clear(batch);
@@ -194,25 +215,35 @@ static int32_t check(alldata__batch *batch, const alldata_record *record, int64_
     return REPLI_OK;
 }
 
+/* The batch becomes one of the interval of that second. */
+static int32_t turn_to(alldata_storage *storage, alldata__request *list,
+                       const alldata__request *request, int64_t second, repli_error *err) {
+    repli_error error = REPLI_ERROR_INIT;
+    flush(storage, list);
+    const int32_t code =
+        alldata__roll_route(storage, second, request->flags, &storage->batch->interval, &error);
+    if (code == REPLI_OK)
+        return code;
+    storage->counts.refused += code == REPLI_EINVALID;
+    storage->counts.failed += code != REPLI_EINVALID;
+    if (code != REPLI_EINVALID)
+        tell_failed(storage, &error);
+    return repli__error_copy(err, &error);
+}
+
 static int32_t accept(alldata_storage *storage, alldata__request *list, alldata__request *request,
                       alldata_record *record, repli_error *err) {
-    alldata__batch *batch = storage->batch;
+    const alldata__batch *batch = storage->batch;
     int64_t second = 0;
-    int32_t code = check(batch, record, &second, err);
+    int32_t code = check(storage->batch, record, &second, err);
     if (code != REPLI_OK) {
         storage->counts.refused++;
         return code;
     }
     if (batch->interval == NULL || second < batch->interval->start ||
-        second - batch->interval->start >= storage->period) {
-        flush(storage, list);
-        code = alldata__roll_route(storage, second, request->flags, &batch->interval, err);
-    }
-    if (code == REPLI_OK)
-        return add(storage, list, request, record, err);
-    storage->counts.refused += code == REPLI_EINVALID;
-    storage->counts.failed += code != REPLI_EINVALID;
-    return code;
+        second - batch->interval->start >= storage->period)
+        code = turn_to(storage, list, request, second, err);
+    return code == REPLI_OK ? add(storage, list, request, record, err) : code;
 }
 
 static void sync_all(alldata_storage *storage, alldata__request *request) {
@@ -229,6 +260,7 @@ static void sync_all(alldata_storage *storage, alldata__request *request) {
         interval->broken = 1;
         repli__error_copy(&interval->why, &error);
         fail(request, &error);
+        tell_failed(storage, &error);
     }
 }
 
@@ -253,6 +285,9 @@ static void process(alldata_storage *storage, alldata__request *list) {
     for (alldata__request *request = list; syncs_all && request != NULL; request = request->next)
         if (request->syncs_all)
             sync_all(storage, request);
+    for (alldata__request *request = list; request != NULL; request = request->next)
+        if (request->between != NULL)
+            request->between(request->between_data);
 }
 
 /* Leading. */
@@ -353,4 +388,14 @@ int32_t alldata_storage_sync(alldata_storage *storage, repli_error *err) {
     alldata__request request = {.syncs_all = 1};
     alldata__put_submit(storage, &request);
     return request.code == REPLI_OK ? REPLI_OK : repli__error_copy(err, &request.error);
+}
+
+void alldata__storage_watch(alldata_storage *storage, const alldata__watcher *watcher) {
+    storage->watcher = watcher;
+}
+
+void alldata__storage_between(alldata_storage *storage, void (*call)(void *user_data),
+                              void *user_data) {
+    alldata__request request = {.between = call, .between_data = user_data};
+    alldata__put_submit(storage, &request);
 }

@@ -32,6 +32,7 @@ only lib/alldata/gossip base alldata/gossip
 only lib/alldata/wire base alldata/wire
 only lib/alldata/coordinator base alldata alldata/wire alldata/coordinator
 only lib/alldata/repair base alldata alldata/wire alldata/repair
+only lib/alldata/node base alldata alldata/gossip alldata/node
 
 for folder in drivers/* src/repliagent; do
     [ -d "$folder" ] || continue

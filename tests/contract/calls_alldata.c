@@ -155,14 +155,13 @@ static void put_in_place(const world *w, char path[256], const char *name) {
     snprintf(path, 256, "%s/%s", w->host.directory, name);
 }
 
-/* A directory that no other call has. */
-static void fresh(const world *w, char path[256]) {
+void fresh_directory(const world *w, char path[256]) {
     char uuid[REPLI_UUID_SIZE];
     repli_uuid_generate(uuid, NULL);
     put_in_place(w, path, uuid);
 }
 
-static void remove_storage(const char *path) {
+void remove_directory(const char *path) {
     char command[300];
     snprintf(command, sizeof(command), "rm -rf '%s'", path);
     if (system(command) != 0)
@@ -188,12 +187,12 @@ int32_t call_alldata_storage_leveldb(world *w, repli_error *err) {
 int32_t call_alldata_storage_new(world *w, repli_error *err) {
     char path[256];
     alldata_storage *storage = UNSET;
-    fresh(w, path);
+    fresh_directory(w, path);
     const int32_t code = open_storage(path, NULL, NULL, &storage, err);
     REQUIRE((storage == UNSET) == (code != REPLI_OK));
     if (code == REPLI_OK)
         alldata_storage_free(storage);
-    remove_storage(path);
+    remove_directory(path);
     return code;
 }
 
@@ -213,7 +212,7 @@ int32_t fail_alldata_storage_new_REPLI_EINVALID(world *w, repli_error *err) {
 int32_t fail_alldata_storage_new_REPLI_EABI(world *w, repli_error *err) {
     alldata_storage_module module = *alldata_storage_leveldb();
     char path[256];
-    fresh(w, path);
+    fresh_directory(w, path);
     module.struct_size = 16;
     return open_badly(path, &module, NULL, err);
 }
@@ -231,7 +230,7 @@ int32_t fail_alldata_storage_new_REPLI_ENOTFOUND(world *w, repli_error *err) {
 
 int32_t fail_alldata_storage_new_REPLI_ENOMEM(world *w, repli_error *err) {
     char path[256];
-    fresh(w, path);
+    fresh_directory(w, path);
     return open_badly(path, NULL, no_memory(), err);
 }
 
@@ -294,12 +293,12 @@ int32_t fail_alldata_storage_dispatch_REPLI_ESTATE(world *w, repli_error *err) {
     char path[256];
     alldata_storage *storage = NULL;
     alldata_storage_options options = ALLDATA_STORAGE_OPTIONS_INIT;
-    fresh(w, path);
+    fresh_directory(w, path);
     options.location = path;
     REQUIRE(alldata_storage_new(&options, NULL, &storage, NULL) == REPLI_OK);
     const int32_t code = alldata_storage_dispatch(storage, err);
     alldata_storage_free(storage);
-    remove_storage(path);
+    remove_directory(path);
     return code;
 }
 
@@ -428,7 +427,7 @@ static int32_t export_to(world *w, const char *interval, const char *path, repli
 
 int32_t call_alldata_storage_export(world *w, repli_error *err) {
     char path[256];
-    fresh(w, path);
+    fresh_directory(w, path);
     const int32_t code = export_to(w, "20261121T100000", path, err);
     REQUIRE((access(path, F_OK) == 0) == (code == REPLI_OK));
     unlink(path);
@@ -461,6 +460,8 @@ int32_t alldata_begin(world *w, repli_error *err) {
     if (code == REPLI_OK)
         code = http_alldata_begin(w, err);
     if (code == REPLI_OK)
+        code = node_begin(w, err);
+    if (code == REPLI_OK)
         code = open_storage(path, NULL, NULL, &w->events, err);
     late.key = "20261121T100000000000000000";
     late.key_size = ALLDATA_KEY_LENGTH;
@@ -484,7 +485,8 @@ void alldata_end(world *w) {
     alldata_keygen_free(w->keygen);
     gossip_end(w);
     http_alldata_end(w);
+    node_end(w);
     char path[256];
     put_in_place(w, path, "events");
-    remove_storage(path);
+    remove_directory(path);
 }

@@ -18,7 +18,8 @@ typedef struct world {
     alldata_scan *scan;               /* of them, that was begun */
     alldata_transport *transport;     /* with a connection to host */
     alldata_coordinator *coordinator; /* of them, dispatched */
-    int forked;                       /* this is a child, to which host does not belong */
+    alldata_node *node;
+    int forked; /* this is a child, to which host does not belong */
 } world;
 
 /*
@@ -69,7 +70,7 @@ extern char nowhere;
 /* calls_alldata.c: what of the world is AllData's. */
 int32_t alldata_begin(world *w, repli_error *err);
 void alldata_end(world *w);
-/* calls_gossip_alldata.c, for the two above. */
+/* calls_gossip_alldata.c and calls_node_alldata.c, for the two above. */
 int32_t gossip_begin(world *w, repli_error *err);
 void gossip_end(world *w);
 /* calls_http_alldata.c, likewise. */
@@ -79,6 +80,11 @@ void http_alldata_end(world *w);
 /* calls_coordinator_alldata.c, likewise. */
 int32_t coordinator_begin(world *w, repli_error *err);
 void coordinator_end(world *w);
+int32_t node_begin(world *w, repli_error *err);
+void node_end(world *w);
+/* A directory that no other call has; and to be rid of one. */
+void fresh_directory(const world *w, char path[256]);
+void remove_directory(const char *path);
 
 /* Memory that has run out. */
 const repli_allocator *no_memory(void);

@@ -288,6 +288,77 @@ static int32_t use_coordinator(world *w, repli_error *err) {
     return code;
 }
 
+/* A node. */
+
+static int32_t open_node(const world *w, alldata_node **ret_node, repli_error *err) {
+    char path[128];
+    alldata_node_options options = ALLDATA_NODE_OPTIONS_INIT;
+    snprintf(path, sizeof(path), "%s/node", w->directory);
+    options.run_mode = ALLDATA_RUN_DISPATCH;
+    options.location = path;
+    options.interval = "PT1H";
+    options.clock = noon;
+    return alldata_node_new(&options, &w->memory, ret_node, err);
+}
+
+static int32_t make_node(world *w, repli_error *err) {
+    alldata_node *node;
+    const int32_t code = open_node(w, &node, err);
+    if (code == REPLI_OK)
+        w->made = node;
+    return code;
+}
+
+static void drop_node(void *made) {
+    alldata_node_free(made);
+}
+
+static int32_t count_node_interval(void *user_data, const alldata_node_interval *interval) {
+    *(uint64_t *)user_data += interval->events;
+    return 0;
+}
+
+static int32_t put_and_wait(alldata_node *node, repli_error *err) {
+    alldata_put put = ALLDATA_PUT_INIT;
+    put.event = "1";
+    put.event_size = 1;
+    return alldata_node_put_wait(node, &put, NULL, err);
+}
+
+static void take_nothing(void *user_data, const alldata_put_result *results, size_t count) {
+    (void)user_data;
+    (void)results;
+    (void)count;
+}
+
+/* What was acknowledged counts, whether it was counted at once or is so later. */
+static int32_t use_node(world *w, repli_error *err) {
+    alldata_node_status status = ALLDATA_NODE_STATUS_INIT;
+    alldata_put put = ALLDATA_PUT_INIT;
+    alldata_node *node;
+    uint64_t events = 0;
+    put.event = "2";
+    put.event_size = 1;
+    int32_t code = open_node(w, &node, err);
+    if (code != REPLI_OK)
+        return code;
+    code = alldata_node_start(node, err);
+    if (code == REPLI_OK)
+        code = put_and_wait(node, err);
+    if (code == REPLI_OK)
+        code = alldata_node_put(node, &put, 1, take_nothing, NULL, err);
+    if (code == REPLI_OK)
+        code = alldata_node_dispatch(node, err);
+    if (code == REPLI_OK)
+        code = alldata_node_intervals(node, count_node_interval, &events, err);
+    EXPECT(w, alldata_node_status_get(node, &status, NULL) == REPLI_OK);
+    EXPECT(w, code != REPLI_OK || events >= 1 || status.uncounted > 0);
+    EXPECT(w, alldata_node_fd(node) >= 0 && alldata_node_deadline(node) != UINT64_MAX);
+    EXPECT(w, alldata_node_storage(node) != NULL && alldata_node_coordinator(node) != NULL);
+    alldata_node_free(node);
+    return code;
+}
+
 /* Membership. */
 
 static int32_t open_gossip(world *w, alldata_gossip **ret_gossip, repli_error *err) {
@@ -417,6 +488,18 @@ const operation alldata_operations[] = {
      .also = REPLI_EINTERNAL,
      .prepare = prepare_events,
      .act = use_coordinator},
+    {.name = "make a node",
+     .functions = "alldata_node_new alldata_node_free",
+     .also = REPLI_EPERMISSION,
+     .act = make_node,
+     .drop = drop_node},
+    {.name = "use a node",
+     .functions = "alldata_node_start alldata_node_put alldata_node_put_wait "
+                  "alldata_node_dispatch alldata_node_intervals alldata_node_status_get "
+                  "alldata_node_fd alldata_node_deadline alldata_node_storage "
+                  "alldata_node_coordinator",
+     .also = REPLI_EPERMISSION,
+     .act = use_node},
     {.name = "make a membership",
      .functions = "alldata_gossip_new alldata_gossip_free",
      .act = make_gossip,
