@@ -56,7 +56,7 @@ CORE_ROOMS := base model driver store event action agent
 CORE_OBJ := $(call objects,$(CORE_ROOMS:%=lib/%))
 WEB_OBJ  := $(call objects,lib/web)
 HTTP_OBJ := $(if $(filter http,$(PARTS)),$(call objects,lib/http))
-PROG_OBJ := $(if $(filter program,$(PARTS)),$(call objects,src/repliagent))
+PROG_OBJ := $(if $(filter program,$(PARTS)),$(call objects,src/repliagent src/common))
 LIBCURL_OBJ := $(call objects,lib/libcurl)
 KIT_OBJ  := $(if $(PROG_OBJ),$(call objects,lib/conformance))
 
@@ -113,7 +113,8 @@ $(B)/obj/lib/%.o:             private ROOM = -Ilib $(CORE_CFLAGS) $(PATHS)
 $(B)/obj/lib/alldata-nats/%.o: private ROOM = -Ilib $(call cflags,libnats)
 $(B)/obj/lib/web/%.o:         private ROOM = -Ilib $(HTTP_CFLAGS)
 $(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS)
-$(B)/obj/src/repliagent/%.o:  private ROOM = -Ilib/conformance -Ilib/libcurl $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
+$(B)/obj/src/common/%.o:      private ROOM = $(PROG_CFLAGS)
+$(B)/obj/src/repliagent/%.o:  private ROOM = -Isrc/common -Ilib/conformance -Ilib/libcurl $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
 $(B)/obj/lib/alldata-http/%.o: private ROOM = -Ilib $(HTTP_CFLAGS) $(LOAD_CFLAGS)
 $(B)/obj/lib/libcurl/%.o: private ROOM = -Ilib $(LOAD_CFLAGS) -DREPLI_LIBCURL='"$(shell cat $(B)/libcurl)"'
 $(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(REVISION)

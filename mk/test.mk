@@ -37,7 +37,7 @@ $(B)/obj/tests/unit/%.o:    private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(H
 $(B)/obj/tests/fault/%.o:   private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/alldata/%.o: private ROOM = -Ilib $(TEST_ROOM)
 $(B)/obj/tests/api/%.o:     private ROOM = $(TEST_ROOM) $(HTTP_CFLAGS)
-$(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent $(TEST_ROOM) $(PROG_CFLAGS)
+$(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent -Isrc/common $(TEST_ROOM) $(PROG_CFLAGS)
 
 $(foreach g,$(STORE_GROUPS),$(B)/obj/tests/$(g)/%.o): private ROOM = -Itests/stores $(TEST_ROOM)
 

@@ -49,18 +49,18 @@ static const char *reachable_host(const char *host, size_t size) {
 }
 
 static int from_settings(const struct config *config, struct address *ret_address) {
-    const char *path = config_text(config, "http.unix_socket");
-    const char *bind = config_text(config, "http.bind");
+    const char *path = settings_text(&config->all, "http.unix_socket");
+    const char *bind = settings_text(&config->all, "http.bind");
     char *text;
     if (path != NULL && path[0] != '\0') {
         text = text_printf("unix:%s", path);
     } else {
         const char *colon = strrchr(bind, ':');
-        const int tls = config_text(config, "http.tls.server_private_cert") != NULL &&
-                        config_find(config, "http.tls.enabled")->number;
+        const int tls = settings_text(&config->all, "http.tls.server_private_cert") != NULL &&
+                        settings_find(&config->all, "http.tls.enabled")->number;
         if (colon == NULL || strcmp(colon, ":0") == 0) {
             fprintf(stderr, "repliagent: %s: http.bind \"%s\" does not tell the port; use -a\n",
-                    config->path, bind);
+                    config->all.path, bind);
             return EXITS_CONFIG;
         }
         const char *host = reachable_host(bind, (size_t)(colon - bind));

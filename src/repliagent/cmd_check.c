@@ -42,9 +42,10 @@ static char *driver_path(const struct options *options) {
     struct config *part = load(options->config, load_part, NULL);
     if (part == NULL)
         return NULL;
-    const char *driver = options->driver != NULL ? options->driver : config_text(part, "driver");
+    const char *driver =
+        options->driver != NULL ? options->driver : settings_text(&part->all, "driver");
     const char *directory =
-        options->driver_dir != NULL ? options->driver_dir : config_text(part, "driver_dir");
+        options->driver_dir != NULL ? options->driver_dir : settings_text(&part->all, "driver_dir");
     char *path = NULL;
     if (driver == NULL) {
         options_misused("check needs --driver, since %s names none", options->config);
@@ -64,48 +65,49 @@ static char *driver_path(const struct options *options) {
 
 /* Ends with NULL; NULL if it is not there. */
 static const char *const *list_of(struct config *config, const char *name) {
-    const struct config_setting *setting = config_find(config, name);
+    const struct setting *setting = settings_find(&config->all, name);
     if (setting->item_count == 0)
         return NULL;
     const size_t size = setting->item_count * sizeof(*setting->items);
-    const char **list = pool_alloc(&config->pool, size + sizeof(*list));
+    const char **list = pool_alloc(&config->all.pool, size + sizeof(*list));
     return list != NULL ? memcpy(list, setting->items, size) : NULL;
 }
 
 static int64_t number_of(const struct config *config, const char *name) {
-    return config_find(config, name)->number;
+    return settings_find(&config->all, name)->number;
 }
 
 /* The driver's configuration with check.wrong_credentials in it; NULL if there are none. */
 static char *wrong_json(struct config *config, struct problems *problems) {
-    const struct config_setting *wrong = config_find(config, "check.wrong_credentials");
+    const struct setting *wrong = settings_find(&config->all, "check.wrong_credentials");
     if (wrong->item_count == 0)
         return NULL;
     for (size_t i = 0; i < wrong->item_count; i++) {
         const char *equals = strchr(wrong->items[i], '=');
         const char *name =
-            pool_printf(&config->pool, "%s.%.*s", repli_config_driver(config->agent)->name,
+            pool_printf(&config->all.pool, "%s.%.*s", repli_config_driver(config->agent)->name,
                         equals != NULL ? (int)(equals - wrong->items[i]) : 0, wrong->items[i]);
-        struct config_setting *setting =
-            name != NULL ? (struct config_setting *)config_find(config, name) : NULL;
+        struct setting *setting =
+            name != NULL ? (struct setting *)settings_find(&config->all, name) : NULL;
         if (equals == NULL || setting == NULL)
             problems_error(problems, wrong->at,
                            "check.wrong_credentials: \"%s\" is not KEY=VALUE with a key of the "
                            "driver's section",
                            wrong->items[i]);
         else
-            config_set_text(config, setting, CONFIG_OPTION, wrong->items[i], equals + 1, problems);
+            settings_set_text(&config->all, setting, SETTING_OPTION, wrong->items[i], equals + 1,
+                              problems);
     }
     return config_driver_json(config);
 }
 
 /* What tells an agent the version while the store is down, if it is no command. */
 static const char *version_text(struct config *config) {
-    const char *path = config_text(config, "version.file");
+    const char *path = settings_text(&config->all, "version.file");
     char why[SECRETS_WHY_SIZE];
     const char *text =
-        path != NULL ? secrets_read_public(&config->pool, path, VERSION_FILE_MAX, why) : NULL;
-    return text != NULL ? text : config_text(config, "version.fixed");
+        path != NULL ? secrets_read_public(&config->all.pool, path, VERSION_FILE_MAX, why) : NULL;
+    return text != NULL ? text : settings_text(&config->all, "version.fixed");
 }
 
 static void show_progress(const char *what, void *user_data) {

@@ -113,7 +113,7 @@ int cmd_drivers(const struct options *options) {
     problems_print(&problems, stderr);
     problems_dispose(&problems);
     const int status =
-        config != NULL ? list(options, config_text(config, "driver_dir")) : EXITS_CONFIG;
+        config != NULL ? list(options, settings_text(&config->all, "driver_dir")) : EXITS_CONFIG;
     config_free(config);
     return status;
 }

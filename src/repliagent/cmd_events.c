@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "exits.h"
+#include "show.h"
 #include "table.h"
 #include "terminal.h"
 #include "text.h"
@@ -57,11 +58,11 @@ static int style_of(const json_t *event) {
     if (strcmp(type, "status") == 0)
         for (int32_t status = 1; repli_status_name(status) != NULL; status++)
             if (strcmp(repli_status_name(status), new_value) == 0)
-                return table_status_style(status);
+                return show_status_style(status);
     if (strcmp(type, "action") == 0)
         for (int32_t phase = 1; repli_phase_name(phase) != NULL; phase++)
             if (strcmp(repli_phase_name(phase), new_value) == 0)
-                return table_phase_style(phase);
+                return show_phase_style(phase);
     return TABLE_PLAIN;
 }
 

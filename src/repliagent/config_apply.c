@@ -4,15 +4,16 @@
 
 #include <jansson.h>
 
+#include "logsink.h"
 #include "sink.h"
 
-static void refused(const struct config_setting *setting, const repli_error *err,
+static void refused(const struct setting *setting, const repli_error *err,
                     struct problems *problems) {
     problems_error(problems, setting->at, "%s: %s%s%s", setting->name, err->message,
                    err->cause[0] != '\0' ? ": " : "", err->cause);
 }
 
-static void apply_library(struct config *config, const struct config_setting *setting,
+static void apply_library(struct config *config, const struct setting *setting,
                           struct problems *problems) {
     const char *name = setting->key->name;
     repli_error err = REPLI_ERROR_INIT;
@@ -34,7 +35,7 @@ static void apply_library(struct config *config, const struct config_setting *se
         refused(setting, &err, problems);
 }
 
-static json_t *value_to_json(const struct config_setting *setting) {
+static json_t *value_to_json(const struct setting *setting) {
     switch (setting->key->type) {
     case REPLI_CONFIG_INTEGER: return json_integer((json_int_t)setting->number);
     case REPLI_CONFIG_BOOLEAN: return json_boolean(setting->number);
@@ -71,10 +72,10 @@ static int put(json_t *object, const char *name, json_t *value) {
 char *config_driver_json(const struct config *config) {
     json_t *object = json_object();
     int bad = object == NULL;
-    for (size_t i = 0; !bad && i < config->count; i++) {
-        const struct config_setting *setting = &config->settings[i];
+    for (size_t i = 0; !bad && i < config->all.count; i++) {
+        const struct setting *setting = &config->all.list[i];
         /* Defaults are the driver's own business. */
-        if (setting->owner == CONFIG_DRIVER && setting->origin > CONFIG_DEFAULT)
+        if (setting->owner == CONFIG_DRIVER && setting->origin > SETTING_DEFAULT)
             bad = put(object, setting->key->name, value_to_json(setting)) != 0;
     }
     char *text = bad ? NULL : json_dumps(object, JSON_COMPACT);
@@ -88,29 +89,21 @@ static void apply_driver(struct config *config, struct problems *problems) {
     if (text == NULL)
         problems_nomem(problems);
     else if (repli_config_set_driver_config(config->agent, text, strlen(text), &err) != REPLI_OK)
-        refused(config_find(config, "driver"), &err, problems);
+        refused(settings_find(&config->all, "driver"), &err, problems);
     free(text);
 }
 
-static int32_t level_of(const char *word) {
-    if (strcmp(word, "critical") == 0 || strcmp(word, "error") == 0)
-        return REPLI_LOG_ERROR;
-    if (strcmp(word, "warning") == 0)
-        return REPLI_LOG_WARNING;
-    return strcmp(word, "info") == 0 ? REPLI_LOG_INFO : REPLI_LOG_DEBUG;
-}
-
 void config_apply(struct config *config, struct problems *problems) {
-    for (size_t i = 0; i < config->count; i++) {
-        const struct config_setting *setting = &config->settings[i];
-        if (setting->owner == CONFIG_LIBRARY && setting->origin > CONFIG_DEFAULT)
+    for (size_t i = 0; i < config->all.count; i++) {
+        const struct setting *setting = &config->all.list[i];
+        if (setting->owner == CONFIG_LIBRARY && setting->origin > SETTING_DEFAULT)
             apply_library(config, setting, problems);
     }
     apply_driver(config, problems);
     config_apply_externals(config, problems);
     config_check_service(config, problems);
     sink_check(config, problems);
-    config->stop_timeout_ms = config_find(config, "stop_timeout")->number * 1000;
-    config->log_level = level_of(config_text(config, "telemetry.logs.level"));
-    config->log_mode = config_text(config, "telemetry.logs.mode");
+    config->stop_timeout_ms = settings_find(&config->all, "stop_timeout")->number * 1000;
+    config->log_level = logsink_level(settings_text(&config->all, "telemetry.logs.level"));
+    config->log_mode = settings_text(&config->all, "telemetry.logs.mode");
 }

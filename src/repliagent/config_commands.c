@@ -6,12 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY(kind, key_flags, key_name, key_default, key_max, key_summary)                          \
-    &(const repli_config_key) {                                                                    \
-        .struct_size = (uint32_t)sizeof(repli_config_key), .type = REPLI_CONFIG_##kind,            \
-        .flags = (key_flags), .name = (key_name), .default_text = (key_default), .max = (key_max), \
-        .summary = (key_summary)                                                                   \
-    }
+#define KEY(kind, flags, name, value, max, summary)                                                \
+    SETTINGS_KEY(kind, flags, name, value, NULL, 0, max, summary)
 
 static const repli_config_key *const external_keys[] = {
     KEY(STRINGS, REPLI_CONFIG_REQUIRED, "action", NULL, 0,
@@ -48,9 +44,9 @@ struct named {
 
 static void declare(struct config *config, const struct named *named,
                     const struct tree_entry *entry, struct problems *problems) {
-    const size_t before = config->count;
-    const char *prefix = pool_printf(&config->pool, "%s.%s.", named->section, entry->name);
-    const char **names = pool_grow(&config->pool, *named->names, *named->count, sizeof(*names));
+    const size_t before = config->all.count;
+    const char *prefix = pool_printf(&config->all.pool, "%s.%s.", named->section, entry->name);
+    const char **names = pool_grow(&config->all.pool, *named->names, *named->count, sizeof(*names));
     if (!is_name(entry->name)) {
         problems_error(problems, entry->at,
                        "\"%s\" cannot name %s: letters, digits, '-' and '_' can", entry->name,
@@ -61,10 +57,10 @@ static void declare(struct config *config, const struct named *named,
         problems_nomem(problems);
         return;
     }
-    if (config_declare(config, CONFIG_EXTERNAL, named->keys, prefix, problems) != 0)
+    if (settings_declare(&config->all, CONFIG_EXTERNAL, named->keys, prefix, problems) != 0)
         return;
-    for (size_t i = before; i < config->count; i++)
-        config->settings[i].at = entry->at;
+    for (size_t i = before; i < config->all.count; i++)
+        config->all.list[i].at = entry->at;
     *named->names = names;
     names[(*named->count)++] = entry->name;
 }
@@ -108,11 +104,11 @@ static int is_program(const char *name) {
     return 0;
 }
 
-static const struct config_setting *setting_of(const struct config *config, const char *section,
-                                               const char *name, const char *key) {
+static const struct setting *setting_of(const struct config *config, const char *section,
+                                        const char *name, const char *key) {
     const size_t size = strlen(section) + 1; /* with its dot */
-    for (size_t i = 0; i < config->count; i++) {
-        const struct config_setting *setting = &config->settings[i];
+    for (size_t i = 0; i < config->all.count; i++) {
+        const struct setting *setting = &config->all.list[i];
         if (setting->owner == CONFIG_EXTERNAL && strcmp(setting->key->name, key) == 0 &&
             strncmp(setting->name, section, size - 1) == 0 && setting->name[size - 1] == '.' &&
             strncmp(setting->name + size, name, strlen(name)) == 0 &&
@@ -123,18 +119,18 @@ static const struct config_setting *setting_of(const struct config *config, cons
 }
 
 /* It may be installed later, so that is only warned of. */
-static void look_for_program(const struct config_setting *setting, struct problems *problems) {
+static void look_for_program(const struct setting *setting, struct problems *problems) {
     if (setting->item_count > 0 && !is_program(setting->items[0]))
         problems_warning(problems, setting->at, "%s: there is no program \"%.200s\" at present",
                          setting->name, setting->items[0]);
 }
 
 /* A list as the library takes it. */
-static const char *const *list_of(struct config *config, const struct config_setting *setting,
+static const char *const *list_of(struct config *config, const struct setting *setting,
                                   struct problems *problems) {
-    if (setting->origin <= CONFIG_DEFAULT)
+    if (setting->origin <= SETTING_DEFAULT)
         return NULL;
-    const char **argv = pool_alloc(&config->pool, (setting->item_count + 1) * sizeof(*argv));
+    const char **argv = pool_alloc(&config->all.pool, (setting->item_count + 1) * sizeof(*argv));
     if (argv == NULL) {
         problems_nomem(problems);
         return NULL;
@@ -144,7 +140,7 @@ static const char *const *list_of(struct config *config, const struct config_set
     return argv;
 }
 
-static const char *const *command_of(struct config *config, const struct config_setting *setting,
+static const char *const *command_of(struct config *config, const struct setting *setting,
                                      struct problems *problems) {
     look_for_program(setting, problems);
     return list_of(config, setting, problems);
@@ -153,7 +149,7 @@ static const char *const *command_of(struct config *config, const struct config_
 static void apply_hooks(struct config *config, struct problems *problems) {
     for (size_t i = 0; i < config->hook_count; i++) {
         const char *name = config->hooks[i];
-        const struct config_setting *command = setting_of(config, CONFIG_HOOKS, name, "command");
+        const struct setting *command = setting_of(config, CONFIG_HOOKS, name, "command");
         repli_hook hook = REPLI_HOOK_INIT;
         repli_error err = REPLI_ERROR_INIT;
         hook.name = name;
@@ -169,7 +165,7 @@ void config_apply_externals(struct config *config, struct problems *problems) {
     apply_hooks(config, problems);
     for (size_t i = 0; i < config->external_count; i++) {
         const char *name = config->externals[i];
-        const struct config_setting *action = setting_of(config, CONFIG_EXTERNALS, name, "action");
+        const struct setting *action = setting_of(config, CONFIG_EXTERNALS, name, "action");
         repli_external_action external = REPLI_EXTERNAL_ACTION_INIT;
         repli_error err = REPLI_ERROR_INIT;
         external.name = name;
@@ -186,11 +182,11 @@ void config_apply_externals(struct config *config, struct problems *problems) {
 void config_check_service(const struct config *config, struct problems *problems) {
     static const char *const names[] = {"service.unit", "service.pid", "service.start",
                                         "service.stop"};
-    const struct config_setting *last = NULL;
+    const struct setting *last = NULL;
     int set[4];
     for (size_t i = 0; i < 4; i++) {
-        const struct config_setting *setting = config_find(config, names[i]);
-        set[i] = setting->origin > CONFIG_DEFAULT;
+        const struct setting *setting = settings_find(&config->all, names[i]);
+        set[i] = setting->origin > SETTING_DEFAULT;
         if (set[i])
             last = setting;
         look_for_program(setting, problems);

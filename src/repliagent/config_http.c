@@ -2,41 +2,14 @@
 
 #include <string.h>
 
-#include "secrets.h"
-
-enum { PEM_MAX = 1024 * 1024 };
-
-static uint32_t number_of(const struct config *config, const char *name) {
-    return (uint32_t)config_find(config, name)->number;
-}
-
-/* NULL for a text that is unset or empty: that is how a listener is turned off. */
-static const char *text_or_null(const struct config *config, const char *name) {
-    const char *text = config_text(config, name);
-    return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
-static const char *read_pem(struct config *config, const char *name, int private,
-                            struct problems *problems) {
-    const struct config_setting *setting = config_find(config, name);
-    if (setting->text == NULL)
-        return NULL;
-    char why[SECRETS_WHY_SIZE];
-    const char *pem = private ? secrets_read_private(&config->pool, setting->text, PEM_MAX, why)
-                              : secrets_read_public(&config->pool, setting->text, PEM_MAX, why);
-    if (pem == NULL)
-        problems_error(problems, setting->at, "%s: cannot use \"%s\": %s", name, setting->text,
-                       why);
-    return pem;
-}
-
 /* The server knows what it can use. It is asked about each part alone, so that the part's place in
  * the file is known. */
 static void check_part(const struct config *config, const char *name,
                        const repli_http_options *part, struct problems *problems) {
     repli_error err = REPLI_ERROR_INIT;
     if (repli_http_options_check(part, &err) != REPLI_OK)
-        problems_error(problems, config_find(config, name)->at, "%s: %s", name, err.message);
+        problems_error(problems, settings_find(&config->all, name)->at, "%s: %s", name,
+                       err.message);
 }
 
 static void check_addresses(const struct config *config, struct problems *problems) {
@@ -63,13 +36,13 @@ static void check_tls(const struct config *config, struct problems *problems) {
 }
 
 static void apply_tls(struct config *config, struct problems *problems) {
-    const struct config_setting *cert = config_find(config, "http.tls.server_private_cert");
-    const struct config_setting *key = config_find(config, "http.tls.server_private_key");
-    const struct config_setting *ca = config_find(config, "http.tls.client_ca_bundle");
-    if (!config_find(config, "http.tls.enabled")->number)
+    const struct setting *cert = settings_find(&config->all, "http.tls.server_private_cert");
+    const struct setting *key = settings_find(&config->all, "http.tls.server_private_key");
+    const struct setting *ca = settings_find(&config->all, "http.tls.client_ca_bundle");
+    if (!settings_find(&config->all, "http.tls.enabled")->number)
         return;
     if ((cert->text == NULL) != (key->text == NULL)) {
-        const struct config_setting *given = cert->text != NULL ? cert : key;
+        const struct setting *given = cert->text != NULL ? cert : key;
         problems_error(problems, given->at, "%s needs %s", given->name,
                        given == cert ? key->name : cert->name);
         return;
@@ -80,24 +53,11 @@ static void apply_tls(struct config *config, struct problems *problems) {
         return;
     }
     const size_t errors = problems->errors;
-    config->http.tls_cert_pem = read_pem(config, cert->name, 0, problems);
-    config->http.tls_key_pem = read_pem(config, key->name, 1, problems);
-    config->http.tls_client_ca_pem = read_pem(config, ca->name, 0, problems);
+    config->http.tls_cert_pem = settings_pem(&config->all, cert->name, 0, problems);
+    config->http.tls_key_pem = settings_pem(&config->all, key->name, 1, problems);
+    config->http.tls_client_ca_pem = settings_pem(&config->all, ca->name, 0, problems);
     if (problems->errors == errors)
         check_tls(config, problems);
-}
-
-static void apply_unix_mode(struct config *config, struct problems *problems) {
-    const struct config_setting *setting = config_find(config, "http.unix_mode");
-    uint32_t mode = 0;
-    const char *digit = setting->text;
-    for (; *digit >= '0' && *digit <= '7' && mode <= 0777; digit++)
-        mode = mode * 8 + (uint32_t)(*digit - '0');
-    if (digit == setting->text || *digit != '\0' || mode == 0 || mode > 0777)
-        problems_error(problems, setting->at,
-                       "http.unix_mode: found \"%s\", expected permissions in octal, such as 0660",
-                       setting->text);
-    config->http.unix_mode = mode;
 }
 
 static int32_t writes_of(const char *word) {
@@ -108,19 +68,20 @@ static int32_t writes_of(const char *word) {
 
 void config_apply_http(struct config *config, struct problems *problems) {
     config->http = (repli_http_options)REPLI_HTTP_OPTIONS_INIT;
-    config->http.writes = writes_of(config_text(config, "http.writes"));
-    config->http.bind = text_or_null(config, "http.bind");
-    config->http.unix_path = text_or_null(config, "http.unix_socket");
-    config->http.health_bind = text_or_null(config, "http.health_bind");
-    config->http.max_connections = number_of(config, "http.max_connections");
-    config->http.request_timeout_ms = number_of(config, "http.client_request_timeout");
-    config->http.keep_alive_ms = number_of(config, "http.keep_alive");
-    config->http.max_body = (uint64_t)config_find(config, "http.max_body")->number;
+    config->http.writes = writes_of(settings_text(&config->all, "http.writes"));
+    config->http.bind = settings_some(&config->all, "http.bind");
+    config->http.unix_path = settings_some(&config->all, "http.unix_socket");
+    config->http.health_bind = settings_some(&config->all, "http.health_bind");
+    config->http.max_connections = (uint32_t)settings_number(&config->all, "http.max_connections");
+    config->http.request_timeout_ms =
+        (uint32_t)settings_number(&config->all, "http.client_request_timeout");
+    config->http.keep_alive_ms = (uint32_t)settings_number(&config->all, "http.keep_alive");
+    config->http.max_body = (uint64_t)settings_find(&config->all, "http.max_body")->number;
     if (config->http.bind == NULL && config->http.unix_path == NULL)
-        problems_error(problems, config_find(config, "http.bind")->at,
+        problems_error(problems, settings_find(&config->all, "http.bind")->at,
                        "http.bind is empty and http.unix_socket is not set: nobody could reach the "
                        "agent");
     check_addresses(config, problems);
-    apply_unix_mode(config, problems);
+    config->http.unix_mode = settings_mode(&config->all, "http.unix_mode", problems);
     apply_tls(config, problems);
 }

@@ -2,21 +2,17 @@
 
 #include <string.h>
 
+#include "settings.h"
+
 #ifndef REPLI_DRIVERDIR
 #define REPLI_DRIVERDIR "/usr/local/lib/replicante/drivers"
 #endif
 
-#define KEY(kind, key_flags, key_name, key_default, key_choices, key_min, key_max, key_summary)    \
-    &(const repli_config_key) {                                                                    \
-        .struct_size = (uint32_t)sizeof(repli_config_key), .type = REPLI_CONFIG_##kind,            \
-        .flags = (key_flags), .name = (key_name), .default_text = (key_default),                   \
-        .choices = (key_choices), .min = (key_min), .max = (key_max), .summary = (key_summary)     \
-    }
-#define TEXT(name, flags, value, summary) KEY(STRING, flags, name, value, NULL, 0, 0, summary)
-#define NUMBER(name, value, min, max, summary) KEY(INTEGER, 0, name, value, NULL, min, max, summary)
-#define BOOLEAN(name, value, summary) KEY(BOOLEAN, 0, name, value, NULL, 0, 0, summary)
-#define LIST(name, summary) KEY(STRINGS, 0, name, NULL, NULL, 0, 0, summary)
-#define CHOICE(name, value, words, summary) KEY(CHOICE, 0, name, value, words, 0, 0, summary)
+#define TEXT SETTINGS_TEXT
+#define NUMBER SETTINGS_NUMBER
+#define BOOLEAN SETTINGS_BOOLEAN
+#define LIST SETTINGS_LIST
+#define CHOICE SETTINGS_CHOICE
 
 enum { DAY_MS = 86400000, BODY_MIN = 1024, BODY_MAX = 1 << 30, PORT_MAX = 65535 };
 
@@ -76,33 +72,4 @@ int config_keys_needs_restart(const char *name) {
         if (strcmp(name, names[i]) == 0)
             return 1;
     return 0;
-}
-
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-size_t config_keys_distance(const char *a, const char *b) {
-    enum { LENGTH_MAX = 63 };
-    const size_t m = strlen(a), n = strlen(b);
-    if (m > LENGTH_MAX || n > LENGTH_MAX)
-        return strcmp(a, b) == 0 ? 0 : LENGTH_MAX;
-    size_t rows[3][LENGTH_MAX + 1]; /* the last two rows, and the one in the making */
-    size_t *before = rows[0], *above = rows[1], *row = rows[2];
-    for (size_t j = 0; j <= n; j++)
-        above[j] = j;
-    for (size_t i = 1; i <= m; i++) {
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            const size_t differs = a[i - 1] != b[j - 1];
-            row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + differs);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = least(row[j], before[j - 2] + 1);
-        }
-        size_t *const spare = before;
-        before = above;
-        above = row;
-        row = spare;
-    }
-    return above[n];
 }

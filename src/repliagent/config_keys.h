@@ -14,7 +14,4 @@ const char *config_keys_driver_dir(void);
 /* Not 0 if a change of this key (of the program) only takes effect with the next start. */
 int config_keys_needs_restart(const char *name);
 
-/* How many single-letter mistakes, of which a swap is one, lie between two names. */
-size_t config_keys_distance(const char *a, const char *b);
-
 #endif

@@ -14,10 +14,10 @@ static int same_text(const char *a, const char *b) {
 /* The library speaks for its own keys; these are the program's. */
 static void check_fixed(const struct config *old, const struct config *fresh,
                         struct problems *problems) {
-    for (size_t i = 0; i < fresh->count; i++) {
-        const struct config_setting *setting = &fresh->settings[i];
+    for (size_t i = 0; i < fresh->all.count; i++) {
+        const struct setting *setting = &fresh->all.list[i];
         if (setting->owner == CONFIG_PROGRAM && config_keys_needs_restart(setting->name) &&
-            !same_text(setting->text, config_text(old, setting->name)))
+            !same_text(setting->text, settings_text(&old->all, setting->name)))
             problems_error(problems, setting->at, "%s was changed, which needs a restart",
                            setting->name);
     }
@@ -25,11 +25,11 @@ static void check_fixed(const struct config *old, const struct config *fresh,
 
 /* The library's messages about a setting begin with its name in quotes. */
 static struct mark place_of(const struct config *config, const char *message) {
-    for (size_t i = 0; i < config->count; i++) {
-        const char *name = config->settings[i].name;
+    for (size_t i = 0; i < config->all.count; i++) {
+        const char *name = config->all.list[i].name;
         const size_t size = strlen(name);
         if (message[0] == '"' && strncmp(message + 1, name, size) == 0 && message[size + 1] == '"')
-            return config->settings[i].at;
+            return config->all.list[i].at;
     }
     return (struct mark){0, 0};
 }
@@ -57,7 +57,7 @@ static int use(struct service *service, struct config *fresh, struct problems *p
 }
 
 static struct config *load(struct service *service, struct problems *problems) {
-    struct config *fresh = config_load(service->config->path, problems);
+    struct config *fresh = config_load(service->config->all.path, problems);
     if (fresh == NULL)
         return NULL;
     check_fixed(service->config, fresh, problems);
@@ -69,9 +69,9 @@ static struct config *load(struct service *service, struct problems *problems) {
 
 void service_reload(struct service *service) {
     notify_reloading(&service->notify);
-    logsink_printf(&service->log, REPLI_LOG_INFO, "reloading %s", service->config->path);
+    logsink_printf(&service->log, REPLI_LOG_INFO, "reloading %s", service->config->all.path);
     struct problems problems;
-    problems_init(&problems, service->config->path);
+    problems_init(&problems, service->config->all.path);
     struct config *fresh = load(service, &problems);
     problems_each(&problems, log_problem, &service->log);
     if (fresh != NULL) {

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "commands.h"
 #include "exits.h"
 #include "fault.h"
+#include "process.h"
 #include "service.h"
 
 /* Requests that have begun are answered within this, however long stopping may take. */
@@ -20,46 +20,10 @@ enum { ANSWER_MS = 5000, PROGRESS_MS = 5000, GRACE_S = 5 };
 
 static int check(const struct options *options, const struct config *config) {
     if (options->print_config)
-        config_print(config, stdout);
+        settings_print(&config->all, stdout);
     else
-        printf("%s: the configuration is good\n", config->path);
+        printf("%s: the configuration is good\n", config->all.path);
     return EXITS_OK;
-}
-
-/* Standard input is of no use to an agent, and descriptors 0 to 2 must not become a database. */
-static int prepare_descriptors(void) {
-    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0)
-        return -1;
-    int bad = dup2(null, STDIN_FILENO) < 0;
-    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            bad |= dup2(null, fd) < 0;
-    if (null > STDERR_FILENO)
-        close(null);
-    return bad ? -1 : 0;
-}
-
-/* The signals that mean something, as a descriptor. Blocked before any thread is started. */
-static int prepare_signals(void) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
-        return -1;
-    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* Block or unblock what asks the agent to end. Unblocked, it does what it does by default. */
-static void mask_ends(int how) {
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    pthread_sigmask(how, &ends, NULL);
 }
 
 int32_t service_set_log(struct service *service, struct config *config, repli_error *err) {
@@ -107,14 +71,14 @@ static int start(struct service *service, struct problems *warnings) {
     repli_error err = REPLI_ERROR_INIT;
     logsink_set(&service->log, config->log_level, config->log_mode);
     logsink_printf(&service->log, REPLI_LOG_INFO, "repliagent %s starts with %s", repli_version(),
-                   config->path);
+                   config->all.path);
     problems_each(warnings, log_warning, &service->log);
     fault_prepare(repli_config_driver(config->agent)->name, &service->log);
     /* A driver that does not come back from being opened must not keep the agent from ending. */
-    mask_ends(SIG_UNBLOCK);
+    process_mask_ends(SIG_UNBLOCK);
     const int made = service_set_log(service, config, &err) == REPLI_OK &&
                      repli_agent_new(config->agent, &service->agent, &err) == REPLI_OK;
-    mask_ends(SIG_BLOCK);
+    process_mask_ends(SIG_BLOCK);
     fault_started();
     if (!made || repli_agent_start(service->agent, &err) != REPLI_OK) {
         log_error(service, "the agent cannot start", &err);
@@ -191,7 +155,7 @@ static int serve(struct service *service, int signals) {
 /* From here on a signal ends the program by its default action: whoever asks twice gets it. What
  * was acknowledged is on disk. The alarm is for code that does not keep its own deadline. */
 static void allow_signals(int64_t timeout_ms) {
-    mask_ends(SIG_UNBLOCK);
+    process_mask_ends(SIG_UNBLOCK);
     alarm((unsigned)(timeout_ms / 1000 + GRACE_S));
 }
 
@@ -216,15 +180,10 @@ static int stop(struct service *service, int signal_number) {
     return EXITS_OK;
 }
 
-static int cannot_prepare(void) {
-    perror("repliagent: cannot prepare the process");
-    return EXITS_NEGATIVE;
-}
-
 static int run(struct service *service, struct problems *warnings) {
-    const int signals = prepare_signals();
+    const int signals = process_prepare_signals();
     if (signals < 0)
-        return cannot_prepare();
+        return process_cannot_prepare();
     /* The database and the socket are nobody else's business. */
     umask(0077);
     int status = EXITS_NEGATIVE;
@@ -256,8 +215,8 @@ static int use(const struct options *options, struct service *service, struct pr
 int cmd_run(const struct options *options) {
     if (options->config == NULL)
         return options_misused("run needs -c FILE");
-    if (prepare_descriptors() != 0)
-        return cannot_prepare();
+    if (process_prepare_descriptors() != 0)
+        return process_cannot_prepare();
     struct service service = {.live = 1};
     notify_open(&service.notify);
     struct problems problems;

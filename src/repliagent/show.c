@@ -46,7 +46,7 @@ void show_fact(const char *name, const char *value, FILE *to, int colour) {
 static void add_status(struct table *facts, const repli_node *node) {
     const char *status = repli_status_name(node->status);
     table_add(facts, TABLE_DIM, "status");
-    table_add(facts, table_status_style(node->status), "%s%s%s", or_dash(status),
+    table_add(facts, show_status_style(node->status), "%s%s%s", or_dash(status),
               node->status_reason != NULL ? ": " : "",
               node->status_reason != NULL ? node->status_reason : "");
 }
@@ -116,7 +116,7 @@ void show_shard_table(const repli_shards *shards, FILE *to, int colour) {
 }
 
 static void add_phase(struct table *table, int32_t phase) {
-    table_add(table, table_phase_style(phase), "%s", or_dash(repli_phase_name(phase)));
+    table_add(table, show_phase_style(phase), "%s", or_dash(repli_phase_name(phase)));
 }
 
 void show_summaries(const repli_action_summary *summaries, size_t count, FILE *to, int colour) {
@@ -192,7 +192,7 @@ static void show_action_facts(const repli_action *action, FILE *to, int colour) 
     add_fact(facts, "action", TABLE_BOLD, action->id);
     add_fact(facts, "kind", TABLE_PLAIN, action->kind);
     char *phase = show_phase(action);
-    add_fact(facts, "phase", table_phase_style(action->phase), phase);
+    add_fact(facts, "phase", show_phase_style(action->phase), phase);
     free(phase);
     add_fact(facts, "arguments", TABLE_PLAIN, action->args_json);
     add_fact(facts, "requester", TABLE_PLAIN, action->requester);
@@ -250,4 +250,24 @@ void show_maintenance(const repli_maintenance *maintenance, FILE *to, int colour
     for (size_t i = 0; maintenance->allowed != NULL && maintenance->allowed[i] != NULL; i++)
         add_fact(facts, "allowed", TABLE_PLAIN, maintenance->allowed[i]);
     table_print(facts, to, colour);
+}
+
+/* Looks. */
+
+int show_status_style(int32_t status) {
+    switch (status) {
+    case REPLI_STATUS_HEALTHY: return TABLE_GOOD;
+    case REPLI_STATUS_UNAVAILABLE:
+    case REPLI_STATUS_UNHEALTHY: return TABLE_BAD;
+    default: return TABLE_WARN;
+    }
+}
+
+int show_phase_style(int32_t phase) {
+    switch (phase) {
+    case REPLI_PHASE_DONE: return TABLE_GOOD;
+    case REPLI_PHASE_FAILED: return TABLE_BAD;
+    case REPLI_PHASE_RUNNING: return TABLE_WARN;
+    default: return TABLE_PLAIN;
+    }
 }

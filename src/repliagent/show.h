@@ -28,4 +28,8 @@ char *show_awaited(const repli_action *action);
 /* To be freed: what an action's error says. */
 char *show_error(const char *error_json);
 
+/* How status and phase of the model look in a table: TABLE_*. */
+int show_status_style(int32_t status);
+int show_phase_style(int32_t phase);
+
 #endif

@@ -51,12 +51,12 @@ struct sink {
 };
 
 static const char *sink_address(const struct config *config) {
-    const char *address = config_text(config, "events.sink");
+    const char *address = settings_text(&config->all, "events.sink");
     return address != NULL && address[0] != '\0' ? address : NULL;
 }
 
 void sink_check(struct config *config, struct problems *problems) {
-    const struct config_setting *setting = config_find(config, "events.sink");
+    const struct setting *setting = settings_find(&config->all, "events.sink");
     const char *address = sink_address(config), *why = NULL;
     if (address != NULL && !sink_http_check(address, &why))
         problems_error(problems, setting->at, "events.sink: found \"%s\", but %s", address, why);
@@ -304,8 +304,8 @@ static const char *write_metrics(void *user_data) {
 }
 
 static int make(struct sink *sink, const struct config *config) {
-    const char *secret = config_text(config, "events.sink_secret");
-    const char *store = config_text(config, "store_path");
+    const char *secret = settings_text(&config->all, "events.sink_secret");
+    const char *store = settings_text(&config->all, "store_path");
     pthread_condattr_t monotonic;
     pthread_mutex_init(&sink->mutex, NULL);
     pthread_condattr_init(&monotonic);
@@ -315,7 +315,7 @@ static int make(struct sink *sink, const struct config *config) {
     snprintf(sink->path, sizeof(sink->path), "%s.sink", store);
     sink->http =
         sink_http_new(sink_address(config), secret != NULL && secret[0] != '\0' ? secret : NULL,
-                      config_text(config, "events.sink_ca"), &sink->ends);
+                      settings_text(&config->all, "events.sink_ca"), &sink->ends);
     return sink->http != NULL ? 0 : -1;
 }
 

@@ -81,7 +81,7 @@ static void show_outcome(const repli_action *action) {
                    : action->payload_json != NULL ? text_printf("%s", action->payload_json)
                                                   : text_printf("%s", "");
     char *phase = show_phase(action);
-    table_add(table, table_phase_style(action->phase), "%s", phase);
+    table_add(table, show_phase_style(action->phase), "%s", phase);
     free(phase);
     table_add(table, TABLE_PLAIN, "after %s", took);
     table_add(table, TABLE_PLAIN, "%s", detail);

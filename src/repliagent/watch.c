@@ -87,7 +87,7 @@ static void dispose(struct look *look) {
     free(look->problem);
 }
 
-static char *clock_text(void) {
+static char *time_of_day(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return text_time((int64_t)now.tv_sec * 1000000000);
@@ -100,7 +100,7 @@ static void show_screen(const struct client *client, const struct look *look, in
     FILE *to = open_memstream(&screen, &size);
     if (to == NULL)
         return;
-    char *now = clock_text();
+    char *now = time_of_day();
     fprintf(to, CLEAR_SCREEN "%s  %s  Ctrl-C ends this\n\n", client_address(client), now);
     free(now);
     if (look->node != NULL)
@@ -138,7 +138,7 @@ static void add_shard(FILE *to, const repli_shard *shard) {
 
 /* All on one line, for logs and pipes. */
 static void show_line(const struct look *look) {
-    char *now = clock_text(), *line;
+    char *now = time_of_day(), *line;
     size_t size;
     FILE *to = open_memstream(&line, &size);
     if (to != NULL && look->node != NULL) {

@@ -34,7 +34,7 @@ only lib/alldata/coordinator base alldata alldata/wire alldata/coordinator
 only lib/alldata/repair base alldata alldata/wire alldata/repair
 only lib/alldata/node base alldata alldata/gossip alldata/node
 
-for folder in drivers/* src/repliagent; do
+for folder in drivers/* src/*; do
     [ -d "$folder" ] || continue
     check "$folder includes no room of lib" \
         sh -c "! grep -nE '^ *# *include *\"[^\"]*/' '$folder'/*.[ch]"

@@ -16,7 +16,7 @@ fuzz_program  := $(if $(PROG),$(B)/lib/program-internal.a)
 FUZZ_ENGINE   ?=
 fuzz_main     := $(if $(FUZZ_ENGINE),,$(B)/obj/tests/fuzz/replay.o)
 
-$(B)/obj/tests/fuzz/%.o: private ROOM = -Ilib -Isrc/repliagent -Itests/fuzz $(CORE_CFLAGS) $(HTTP_CFLAGS) \
+$(B)/obj/tests/fuzz/%.o: private ROOM = -Ilib -Isrc/repliagent -Isrc/common -Itests/fuzz $(CORE_CFLAGS) $(HTTP_CFLAGS) \
                                         $(PROG_CFLAGS)
 $(fuzz_programs): $(B)/tests/%: $(B)/obj/tests/%.o $(fuzz_helpers) $(fuzz_main) $(fuzz_program) $(internal)
 	$(call say,LD)

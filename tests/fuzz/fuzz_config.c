@@ -69,7 +69,7 @@ static int same_text(const char *one, const char *other) {
     return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
-static void expect_same(const struct config_setting *one, const struct config_setting *other) {
+static void expect_same(const struct setting *one, const struct setting *other) {
     HOLDS(strcmp(one->name, other->name) == 0);
     HOLDS_FOR(one->item_count == other->item_count, one->name);
     for (size_t i = 0; i < one->item_count; i++)
@@ -81,9 +81,9 @@ static void expect_same(const struct config_setting *one, const struct config_se
 
 /* Secrets are not shown. */
 static int shows_all(const struct config *config) {
-    for (size_t i = 0; i < config->count; i++)
-        if ((config->settings[i].key->flags & REPLI_CONFIG_SECRET) != 0 &&
-            config->settings[i].origin != CONFIG_UNSET)
+    for (size_t i = 0; i < config->all.count; i++)
+        if ((config->all.list[i].key->flags & REPLI_CONFIG_SECRET) != 0 &&
+            config->all.list[i].origin != SETTING_UNSET)
             return 0;
     return 1;
 }
@@ -93,16 +93,16 @@ static void show_and_load(const struct config *config) {
     size_t size;
     FILE *to = open_memstream(&text, &size);
     HOLDS(to != NULL);
-    config_print(config, to);
+    settings_print(&config->all, to);
     HOLDS(fclose(to) == 0);
     const char *path = fuzz_path("shown.yaml");
     fuzz_write_file(path, text, size);
     HOLDS(chmod(path, 0600) == 0);
     struct config *again = load(path);
     HOLDS_FOR(again != NULL, text);
-    HOLDS(again->count == config->count);
-    for (size_t i = 0; i < config->count; i++)
-        expect_same(&config->settings[i], &again->settings[i]);
+    HOLDS(again->all.count == config->all.count);
+    for (size_t i = 0; i < config->all.count; i++)
+        expect_same(&config->all.list[i], &again->all.list[i]);
     config_free(again);
     free(text);
 }

@@ -337,9 +337,9 @@ START_TEST(takes_values) {
     ck_assert_int_eq(config->log_level, REPLI_LOG_DEBUG);
     ck_assert_str_eq(config->log_mode, "json");
     ck_assert_int_eq(config->stop_timeout_ms, 7000);
-    ck_assert_str_eq(config_text(config, "fake.status"), "healthy");
-    ck_assert_int_eq(config_find(config, "fake.offset")->number, -42);
-    const struct config_setting *command = config_find(config, "version.command");
+    ck_assert_str_eq(settings_text(&config->all, "fake.status"), "healthy");
+    ck_assert_int_eq(settings_find(&config->all, "fake.offset")->number, -42);
+    const struct setting *command = settings_find(&config->all, "version.command");
     ck_assert_uint_eq(command->item_count, 3);
     ck_assert_str_eq(command->items[2], "a b");
     config_free(config);
@@ -354,9 +354,9 @@ START_TEST(has_defaults) {
     ck_assert_int_eq(config->http.writes, REPLI_HTTP_WRITES_AUTO);
     ck_assert_int_eq(config->log_level, REPLI_LOG_INFO);
     ck_assert_str_eq(config->log_mode, "auto");
-    ck_assert_str_eq(config_text(config, "store_path"), "agent.db");
-    ck_assert_int_eq(config_find(config, "actions.clean_age")->number, 14);
-    ck_assert_int_eq(config_find(config, "actions.execute_interval")->number, 10);
+    ck_assert_str_eq(settings_text(&config->all, "store_path"), "agent.db");
+    ck_assert_int_eq(settings_find(&config->all, "actions.clean_age")->number, 14);
+    ck_assert_int_eq(settings_find(&config->all, "actions.execute_interval")->number, 10);
     ck_assert_int_eq(config->stop_timeout_ms, 30000);
     config_free(config);
 }
@@ -367,9 +367,9 @@ START_TEST(environment_wins) {
     setenv("RA_NODE_ADDR_CLIENT", "c:1", 1);
     setenv("RA_NODE_ADDR_MEMBER", "", 1);
     struct config *config = load_good("address: {client: file:1, member: file:2}\n");
-    ck_assert_str_eq(config_text(config, "node_id"), "from-environment");
-    ck_assert_str_eq(config_text(config, "address.client"), "c:1");
-    ck_assert_str_eq(config_text(config, "address.member"), "file:2");
+    ck_assert_str_eq(settings_text(&config->all, "node_id"), "from-environment");
+    ck_assert_str_eq(settings_text(&config->all, "address.client"), "c:1");
+    ck_assert_str_eq(settings_text(&config->all, "address.member"), "file:2");
     config_free(config);
 }
 END_TEST
@@ -394,7 +394,7 @@ START_TEST(takes_a_secret_from_a_file) {
     for (size_t i = 0; i < 3; i++) {
         char *text = with_secret(contents[i], 0600);
         struct config *config = load_good(text);
-        ck_assert_str_eq(config_text(config, "fake.password"), "s3cret");
+        ck_assert_str_eq(settings_text(&config->all, "fake.password"), "s3cret");
         config_free(config);
         free(text);
     }
@@ -443,7 +443,7 @@ static char *print(const struct config *config) {
     char *text;
     size_t size;
     FILE *to = open_memstream(&text, &size);
-    config_print(config, to);
+    settings_print(&config->all, to);
     fclose(to);
     return text;
 }
@@ -520,8 +520,8 @@ START_TEST(takes_external_actions) {
     struct config *config =
         load_good("actions:\n  external:\n    b-1: {action: [true], timeout_ms: 5}\n"
                   "    a: {action: [sh, -c, \"exit 0\"], check: [true], summary: Try}\n");
-    ck_assert_str_eq(config_find(config, "actions.external.a.action")->items[2], "exit 0");
-    ck_assert_int_eq(config_find(config, "actions.external.b-1.timeout_ms")->number, 5);
+    ck_assert_str_eq(settings_find(&config->all, "actions.external.a.action")->items[2], "exit 0");
+    ck_assert_int_eq(settings_find(&config->all, "actions.external.b-1.timeout_ms")->number, 5);
     config_free(config);
     config_free(load_good("actions: {external: {}}\n"));
     config_free(load_good("actions: {external: ~}\n"));
@@ -549,7 +549,7 @@ START_TEST(prints_what_could_be_read_again) {
     char *printed_again = print(again);
     char *values = values_of(printed), *values_again = values_of(printed_again);
     ck_assert_str_eq(values, values_again);
-    ck_assert_str_eq(config_text(again, "fake.password"), "s3cret");
+    ck_assert_str_eq(settings_text(&again->all, "fake.password"), "s3cret");
     free(values);
     free(values_again);
     free(printed_again);
@@ -583,8 +583,8 @@ START_TEST(a_client_reads_its_part_only) {
     problems_init(&problems, path);
     struct config *config = config_load_part(path, &problems);
     ck_assert_ptr_nonnull(config);
-    ck_assert_str_eq(config_text(config, "http.unix_socket"), "/tmp/s");
-    ck_assert_str_eq(config_text(config, "http.bind"), "localhost:8000");
+    ck_assert_str_eq(settings_text(&config->all, "http.unix_socket"), "/tmp/s");
+    ck_assert_str_eq(settings_text(&config->all, "http.bind"), "localhost:8000");
     config_free(config);
     program_write_file(path, "http: {unix_sock: /tmp/s}\n");
     ck_assert_ptr_null(config_load_part(path, &problems));
@@ -614,13 +614,13 @@ START_TEST(survives_rubbish) {
 END_TEST
 
 START_TEST(counts_mistakes) {
-    ck_assert_uint_eq(config_keys_distance("", ""), 0);
-    ck_assert_uint_eq(config_keys_distance("abc", "abc"), 0);
-    ck_assert_uint_eq(config_keys_distance("", "abc"), 3);
-    ck_assert_uint_eq(config_keys_distance("abc", "ab"), 1);
-    ck_assert_uint_eq(config_keys_distance("abc", "axc"), 1);
-    ck_assert_uint_eq(config_keys_distance("abc", "acb"), 1);
-    ck_assert_uint_eq(config_keys_distance("kitten", "sitting"), 3);
+    ck_assert_uint_eq(settings_distance("", ""), 0);
+    ck_assert_uint_eq(settings_distance("abc", "abc"), 0);
+    ck_assert_uint_eq(settings_distance("", "abc"), 3);
+    ck_assert_uint_eq(settings_distance("abc", "ab"), 1);
+    ck_assert_uint_eq(settings_distance("abc", "axc"), 1);
+    ck_assert_uint_eq(settings_distance("abc", "acb"), 1);
+    ck_assert_uint_eq(settings_distance("kitten", "sitting"), 3);
 }
 END_TEST
 

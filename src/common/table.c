@@ -97,21 +97,3 @@ void table_print(struct table *table, FILE *to, int colour) {
     free(table->cells);
     free(table);
 }
-
-int table_status_style(int32_t status) {
-    switch (status) {
-    case REPLI_STATUS_HEALTHY: return TABLE_GOOD;
-    case REPLI_STATUS_UNAVAILABLE:
-    case REPLI_STATUS_UNHEALTHY: return TABLE_BAD;
-    default: return TABLE_WARN;
-    }
-}
-
-int table_phase_style(int32_t phase) {
-    switch (phase) {
-    case REPLI_PHASE_DONE: return TABLE_GOOD;
-    case REPLI_PHASE_FAILED: return TABLE_BAD;
-    case REPLI_PHASE_RUNNING: return TABLE_WARN;
-    default: return TABLE_PLAIN;
-    }
-}

@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_TEXT_H
-#define REPLIAGENT_TEXT_H
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_TERMINAL_H
-#define REPLIAGENT_TERMINAL_H
+#ifndef COMMON_TERMINAL_H
+#define COMMON_TERMINAL_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_SECRETS_H
-#define REPLIAGENT_SECRETS_H
+#ifndef COMMON_SECRETS_H
+#define COMMON_SECRETS_H
 
 #include <stddef.h>
 

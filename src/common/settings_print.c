@@ -1,4 +1,4 @@
-#include "config.h"
+#include "settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,14 +6,15 @@
 /* Sections as deep as names have dots. */
 enum { DEPTH_MAX = 8, ORIGIN_COLUMN = 44 };
 
-static int is_secret(const struct config_setting *setting) {
+static int is_secret(const struct setting *setting) {
     return (setting->key->flags & REPLI_CONFIG_SECRET) != 0;
 }
 
-static int by_name(const void *left, const void *right) {
-    const struct config_setting *a = left, *b = right;
-    if ((a->owner == CONFIG_DRIVER) != (b->owner == CONFIG_DRIVER))
-        return a->owner == CONFIG_DRIVER ? 1 : -1;
+static int by_name(const void *left, const void *right, void *last_owner) {
+    const struct setting *a = left, *b = right;
+    const int last = *(const int *)last_owner;
+    if ((a->owner == last) != (b->owner == last))
+        return a->owner == last ? 1 : -1;
     return strcmp(a->name, b->name);
 }
 
@@ -33,10 +34,10 @@ static void write_quoted(const char *text, FILE *to) {
     fputc('"', to);
 }
 
-static void write_value(const struct config_setting *setting, FILE *to) {
-    if (setting->origin == CONFIG_SECRET_FILE)
+static void write_value(const struct setting *setting, FILE *to) {
+    if (setting->origin == SETTING_SECRET_FILE)
         write_quoted(setting->source, to);
-    else if (setting->origin == CONFIG_UNSET || is_secret(setting))
+    else if (setting->origin == SETTING_UNSET || is_secret(setting))
         fputc('~', to);
     else if (setting->key->type == REPLI_CONFIG_STRINGS) {
         fputc('[', to);
@@ -52,13 +53,13 @@ static void write_value(const struct config_setting *setting, FILE *to) {
         write_quoted(setting->text, to);
 }
 
-static void write_origin(const struct config_setting *setting, FILE *to) {
+static void write_origin(const struct setting *setting, FILE *to) {
     switch (setting->origin) {
-    case CONFIG_UNSET: fputs("not set", to); break;
-    case CONFIG_DEFAULT: fputs("default", to); break;
-    case CONFIG_OPTION:
-    case CONFIG_ENVIRONMENT: fputs(setting->source, to); break;
-    case CONFIG_SECRET_FILE: fprintf(to, "line %zu, secret in that file", setting->at.line); break;
+    case SETTING_UNSET: fputs("not set", to); break;
+    case SETTING_DEFAULT: fputs("default", to); break;
+    case SETTING_OPTION:
+    case SETTING_ENVIRONMENT: fputs(setting->source, to); break;
+    case SETTING_SECRET_FILE: fprintf(to, "line %zu, secret in that file", setting->at.line); break;
     default:
         fprintf(to, "line %zu%s", setting->at.line,
                 is_secret(setting) ? ", secret, not shown" : "");
@@ -82,7 +83,7 @@ static int write_sections(const char *name, const char *last, FILE *to) {
     return depth;
 }
 
-static void write_setting(const struct config_setting *setting, const char *last, FILE *to) {
+static void write_setting(const struct setting *setting, const char *last, FILE *to) {
     const int depth = write_sections(setting->name, last, to);
     const char *dot = strrchr(setting->name, '.');
     char *line;
@@ -91,7 +92,7 @@ static void write_setting(const struct config_setting *setting, const char *last
     if (text == NULL)
         return;
     fprintf(text, "%*s%s%s: ", depth * 2, "", dot != NULL ? dot + 1 : setting->name,
-            setting->origin == CONFIG_SECRET_FILE ? "_file" : "");
+            setting->origin == SETTING_SECRET_FILE ? "_file" : "");
     write_value(setting, text);
     if (fclose(text) == 0) {
         fprintf(to, "%-*s # ", (int)ORIGIN_COLUMN, line);
@@ -102,20 +103,21 @@ static void write_setting(const struct config_setting *setting, const char *last
 }
 
 /* Plain keys of the root stand before its sections. */
-static int in_section(const struct config_setting *setting) {
+static int in_section(const struct setting *setting) {
     return strchr(setting->name, '.') != NULL;
 }
 
-void config_print(const struct config *config, FILE *to) {
-    struct config_setting *sorted = calloc(config->count, sizeof(*sorted));
+void settings_print(const struct settings *settings, FILE *to) {
+    struct setting *sorted = calloc(settings->count, sizeof(*sorted));
     if (sorted == NULL)
         return;
-    memcpy(sorted, config->settings, config->count * sizeof(*sorted));
-    qsort(sorted, config->count, sizeof(*sorted), by_name);
-    fprintf(to, "# As of %s\n", config->path);
+    memcpy(sorted, settings->list, settings->count * sizeof(*sorted));
+    int last_owner = settings->last_owner;
+    qsort_r(sorted, settings->count, sizeof(*sorted), by_name, &last_owner);
+    fprintf(to, "# As of %s\n", settings->path);
     for (int sections = 0; sections <= 1; sections++) {
         const char *last = "";
-        for (size_t i = 0; i < config->count; i++) {
+        for (size_t i = 0; i < settings->count; i++) {
             if (in_section(&sorted[i]) != sections)
                 continue;
             write_setting(&sorted[i], last, to);

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <replicante/model.h>
-
+#include "clock.h"
 #include "exits.h"
+#include "name.h"
 
 static void nomem(void) {
-    fputs("repliagent: out of memory\n", stderr);
+    fprintf(stderr, "%s: out of memory\n", program_name);
     exit(EXITS_NEGATIVE);
 }
 
@@ -50,11 +50,10 @@ char *text_duration(int64_t ms) {
 }
 
 char *text_time(int64_t time_ns) {
-    char text[REPLI_TIME_SIZE];
+    char text[CLOCK_TEXT_SIZE] = "";
     /* Towards the past, also before 1970. */
     const int64_t in_ms = (time_ns % 1000000 + 1000000) % 1000000;
-    if (time_ns == REPLI_TIME_NONE ||
-        repli_time_format(time_ns - in_ms, text, sizeof(text), NULL) != REPLI_OK)
-        return text_printf("-");
-    return text_printf("%s", text);
+    if (time_ns != INT64_MIN)
+        clock_text(time_ns - in_ms, text);
+    return text_printf("%s", text[0] != '\0' ? text : "-");
 }

@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_TABLE_H
-#define REPLIAGENT_TABLE_H
+#ifndef COMMON_TABLE_H
+#define COMMON_TABLE_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -19,9 +19,5 @@ void table_add(struct table *table, int style, const char *format, ...)
 void table_head(struct table *table, const char *const *names);
 /* Print and free. */
 void table_print(struct table *table, FILE *to, int colour);
-
-/* How status, phase and role of the model look. */
-int table_status_style(int32_t status);
-int table_phase_style(int32_t phase);
 
 #endif

@@ -1,4 +1,4 @@
-#include "config.h"
+#include "settings.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -31,8 +31,8 @@ static void describe_expected(const repli_config_key *key, char text[EXPECTED_SI
 }
 
 /* A secret that is wrong is still a secret. */
-static void mismatch(const struct config_setting *setting, struct mark at, const char *found,
-                     int quote, struct problems *problems) {
+static void mismatch(const struct setting *setting, struct mark at, const char *found, int quote,
+                     struct problems *problems) {
     char expected[EXPECTED_SIZE];
     describe_expected(setting->key, expected);
     if (setting->key->flags & REPLI_CONFIG_SECRET) {
@@ -64,12 +64,12 @@ static int parse_integer(const char *text, int64_t *ret_number) {
 }
 
 /* The word of the key's own spelling; existing configurations also use capitals. */
-static const char *find_choice(struct config *config, const char *choices, const char *text) {
+static const char *find_choice(struct settings *settings, const char *choices, const char *text) {
     const size_t size = strlen(text);
     while (size > 0) {
         const char *end = strchrnul(choices, '|');
         if ((size_t)(end - choices) == size && strncasecmp(choices, text, size) == 0)
-            return pool_text(&config->pool, choices, size);
+            return pool_text(&settings->pool, choices, size);
         if (*end == '\0')
             break;
         choices = end + 1;
@@ -77,7 +77,7 @@ static const char *find_choice(struct config *config, const char *choices, const
     return NULL;
 }
 
-static int convert(struct config *config, struct config_setting *setting, const char *text) {
+static int convert(struct settings *settings, struct setting *setting, const char *text) {
     const repli_config_key *key = setting->key;
     switch (key->type) {
     case REPLI_CONFIG_INTEGER:
@@ -93,21 +93,21 @@ static int convert(struct config *config, struct config_setting *setting, const 
         setting->text = text;
         return 0;
     case REPLI_CONFIG_CHOICE:
-        setting->text = find_choice(config, key->choices, text);
+        setting->text = find_choice(settings, key->choices, text);
         return setting->text != NULL ? 0 : -1;
     default: setting->text = text; return 0;
     }
 }
 
 /* A list's default is written with blanks between its elements. */
-static int convert_list_default(struct config *config, struct config_setting *setting,
+static int convert_list_default(struct settings *settings, struct setting *setting,
                                 const char *text) {
     const char **items = NULL;
     size_t count = 0;
     for (const char *word = text + strspn(text, " "); *word != '\0';) {
         const size_t size = strcspn(word, " ");
-        items = pool_grow(&config->pool, items, count, sizeof(*items));
-        if (items == NULL || (items[count] = pool_text(&config->pool, word, size)) == NULL)
+        items = pool_grow(&settings->pool, items, count, sizeof(*items));
+        if (items == NULL || (items[count] = pool_text(&settings->pool, word, size)) == NULL)
             return -1;
         count++;
         word += size + strspn(word + size, " ");
@@ -117,17 +117,17 @@ static int convert_list_default(struct config *config, struct config_setting *se
     return 0;
 }
 
-void config_set_text(struct config *config, struct config_setting *setting, int origin,
-                     const char *source, const char *text, struct problems *problems) {
-    const char *copy = pool_text(&config->pool, text, strlen(text));
+void settings_set_text(struct settings *settings, struct setting *setting, int origin,
+                       const char *source, const char *text, struct problems *problems) {
+    const char *copy = pool_text(&settings->pool, text, strlen(text));
     if (copy == NULL) {
         problems_nomem(problems);
         return;
     }
     const int bad = setting->key->type == REPLI_CONFIG_STRINGS
-                        ? convert_list_default(config, setting, copy)
-                        : convert(config, setting, copy);
-    if (bad && source != NULL && origin == CONFIG_ENVIRONMENT)
+                        ? convert_list_default(settings, setting, copy)
+                        : convert(settings, setting, copy);
+    if (bad && source != NULL && origin == SETTING_ENVIRONMENT)
         problems_error(problems, (struct mark){0, 0}, "%s in the environment: not good as %s: %s",
                        source, setting->name, setting->key->summary);
     else if (bad)
@@ -136,7 +136,7 @@ void config_set_text(struct config *config, struct config_setting *setting, int 
     setting->source = source;
 }
 
-static void set_list(struct config *config, struct config_setting *setting,
+static void set_list(struct settings *settings, struct setting *setting,
                      const struct tree_node *value, struct problems *problems) {
     const char **items = NULL;
     for (size_t i = 0; i < value->count; i++) {
@@ -145,7 +145,7 @@ static void set_list(struct config *config, struct config_setting *setting,
             mismatch(setting, item->at, "an element that is not a text", 0, problems);
             return;
         }
-        items = pool_grow(&config->pool, items, i, sizeof(*items));
+        items = pool_grow(&settings->pool, items, i, sizeof(*items));
         if (items == NULL) {
             problems_nomem(problems);
             return;
@@ -156,17 +156,17 @@ static void set_list(struct config *config, struct config_setting *setting,
     setting->item_count = value->count;
 }
 
-void config_set(struct config *config, struct config_setting *setting,
-                const struct tree_node *value, struct problems *problems) {
+void settings_set(struct settings *settings, struct setting *setting, const struct tree_node *value,
+                  struct problems *problems) {
     const int is_list = setting->key->type == REPLI_CONFIG_STRINGS;
-    setting->origin = CONFIG_FILE;
+    setting->origin = SETTING_FILE;
     setting->at = value->at;
     if (value->type == TREE_SECTION)
         mismatch(setting, value->at, "a section", 0, problems);
     else if (value->type == TREE_LIST && !is_list)
         mismatch(setting, value->at, "a list", 0, problems);
     else if (value->type == TREE_LIST)
-        set_list(config, setting, value, problems);
-    else if (is_list || convert(config, setting, value->text) != 0)
+        set_list(settings, setting, value, problems);
+    else if (is_list || convert(settings, setting, value->text) != 0)
         mismatch(setting, value->at, value->text, 1, problems);
 }

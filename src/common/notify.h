@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_NOTIFY_H
-#define REPLIAGENT_NOTIFY_H
+#ifndef COMMON_NOTIFY_H
+#define COMMON_NOTIFY_H
 
 #include <stdint.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_TREE_H
-#define REPLIAGENT_TREE_H
+#ifndef COMMON_TREE_H
+#define COMMON_TREE_H
 
 #include <stddef.h>
 

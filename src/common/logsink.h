@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_LOGSINK_H
-#define REPLIAGENT_LOGSINK_H
+#ifndef COMMON_LOGSINK_H
+#define COMMON_LOGSINK_H
 
 #include <pthread.h>
 #include <stdint.h>
@@ -24,6 +24,9 @@ void logsink_init(struct logsink *sink, int fd);
 void logsink_dispose(struct logsink *sink);
 /* mode: "auto", "json" or "terminal", as telemetry.logs.mode. */
 void logsink_set(struct logsink *sink, int32_t level, const char *mode);
+
+/* REPLI_LOG_* for "critical", "error", "warning", "info", "debug" or "trace". */
+int32_t logsink_level(const char *word);
 
 /* A repli_log_fn: the user data is the sink. */
 void logsink_write(int32_t level, const char *origin, const char *message, void *user_data);

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <replicante/driver.h>
-#include <replicante/model.h>
+#include <replicante/log.h>
 
+#include "clock.h"
+#include "name.h"
 #include "terminal.h"
 
 /* In JSON each byte of a message may become six. The library cuts its own at 1 KiB. */
@@ -51,6 +51,14 @@ static int is_journal(int fd) {
         return 0;
     const uintmax_t inode = strtoumax(end + 1, &end, 10);
     return *end == '\0' && device == info.st_dev && inode == info.st_ino;
+}
+
+int32_t logsink_level(const char *word) {
+    if (strcmp(word, "critical") == 0 || strcmp(word, "error") == 0)
+        return REPLI_LOG_ERROR;
+    if (strcmp(word, "warning") == 0)
+        return REPLI_LOG_WARNING;
+    return strcmp(word, "info") == 0 ? REPLI_LOG_INFO : REPLI_LOG_DEBUG;
 }
 
 void logsink_init(struct logsink *sink, int fd) {
@@ -112,17 +120,14 @@ static void append_clean(struct line *line, const char *text) {
     }
 }
 
-static void now(char *ret_text, size_t size) {
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    const int64_t ms = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-    if (repli_time_format(ms * 1000000, ret_text, size, NULL) != REPLI_OK)
-        ret_text[0] = '\0';
+static void now(char ret_text[CLOCK_TEXT_SIZE]) {
+    const int64_t ns = clock_wall_ns();
+    clock_text(ns - ns % 1000000, ret_text);
 }
 
 static void format_json(struct line *line, int32_t level, const char *origin, const char *message) {
-    char time[REPLI_TIME_SIZE];
-    now(time, sizeof(time));
+    char time[CLOCK_TEXT_SIZE];
+    now(time);
     append_text(line, "{\"time\":");
     append_json(line, time);
     append_text(line, ",\"level\":");
@@ -136,8 +141,8 @@ static void format_json(struct line *line, int32_t level, const char *origin, co
 
 static void format_text(struct line *line, int colour, int32_t level, const char *origin,
                         const char *message) {
-    char time[REPLI_TIME_SIZE];
-    now(time, sizeof(time));
+    char time[CLOCK_TEXT_SIZE];
+    now(time);
     append_text(line, time);
     append_text(line, " ");
     append_text(line, colour ? level_at(level)->colour : "");
@@ -197,5 +202,5 @@ void logsink_printf(struct logsink *sink, int32_t level, const char *format, ...
     if (vsnprintf(message, sizeof(message), format, args) < 0)
         message[0] = '\0';
     va_end(args);
-    logsink_write(level, "repliagent", message, sink);
+    logsink_write(level, program_name, message, sink);
 }

@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_EXITS_H
-#define REPLIAGENT_EXITS_H
+#ifndef COMMON_EXITS_H
+#define COMMON_EXITS_H
 
 /* Exit statuses, as repliagent(1) promises them. */
 enum {

@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_POOL_H
-#define REPLIAGENT_POOL_H
+#ifndef COMMON_POOL_H
+#define COMMON_POOL_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
-#ifndef REPLIAGENT_PROBLEMS_H
-#define REPLIAGENT_PROBLEMS_H
+#ifndef COMMON_PROBLEMS_H
+#define COMMON_PROBLEMS_H
 
 #include <stddef.h>
 #include <stdio.h>
