@@ -190,10 +190,10 @@ int32_t repli__http_actions_queue(const repli__http_call *call, repli__http_aske
 int32_t repli__http_actions_finished(const repli__http_call *call, repli__http_asker asker,
                                      repli_error *err) {
     int64_t limit = 0;
-    int32_t code = repli__http_target_number(&call->target, "limit", 1, MOST_FINISHED, &limit, err);
+    int32_t code = repli__web_target_number(&call->target, "limit", 1, MOST_FINISHED, &limit, err);
     if (code != REPLI_OK)
         return code;
-    const char *before = repli__http_target_param(&call->target, "before");
+    const char *before = repli__web_target_param(&call->target, "before");
     repli_doc *doc = NULL;
     const repli_action_summary *summaries = NULL;
     size_t count = 0;

@@ -12,7 +12,7 @@ enum {
 };
 
 typedef struct resource {
-    const char *segments[REPLI__HTTP_SEGMENTS]; /* "*" is any but the empty one; ends with NULL */
+    const char *segments[REPLI__WEB_SEGMENTS]; /* "*" is any but the empty one; ends with NULL */
     unsigned flags;
     const char *allow;
     repli__http_handler_fn get;
@@ -65,7 +65,7 @@ static const resource resources[] = {
     {{"role", "secondary"}, HEALTH, only_get, repli__http_role_secondary, NULL, NULL},
 };
 
-static int matches(const resource *candidate, const repli__http_target *target) {
+static int matches(const resource *candidate, const repli__web_target *target) {
     size_t i = 0;
     for (; candidate->segments[i] != NULL; i++) {
         if (i == target->segment_count)
@@ -77,7 +77,7 @@ static int matches(const resource *candidate, const repli__http_target *target) 
     return i == target->segment_count;
 }
 
-static const resource *find(const repli__http_target *target, uint32_t flags) {
+static const resource *find(const repli__web_target *target, uint32_t flags) {
     for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
         if (matches(&resources[i], target)) {
             const int visible =
@@ -134,7 +134,7 @@ void repli__http_call_init(repli__http_call *call, repli_agent *agent,
     call->cursor = NULL;
 
     repli_error error = REPLI_ERROR_INIT;
-    const int32_t code = repli__http_target_parse(&call->target, request->target, &error);
+    const int32_t code = repli__web_target_parse(&call->target, request->target, &error);
     if (code != REPLI_OK) {
         refuse(call, code == REPLI_EFULL ? 414 : 400, code, error.message);
         return;

@@ -4,7 +4,7 @@
 #include <replicante/http.h>
 
 #include "http/answer.h"
-#include "http/target.h"
+#include "web/target.h"
 
 typedef struct repli__http_call repli__http_call;
 
@@ -20,7 +20,7 @@ struct repli__http_call {
     const char *body;
     size_t body_size;
     const char *peer;
-    repli__http_target target;
+    repli__web_target target;
 
     repli__http_handler_fn handler; /* NULL: refused */
     int database;                   /* the handler waits for the database of actions */

@@ -73,7 +73,7 @@ static int32_t answer_messages(const page *it, repli__http_asker asker, repli_er
 /* Where a stream begins: at ?after=N, or with what comes from now on. */
 static int32_t find_begin(const repli__http_call *call, repli_error *err) {
     int64_t after = -1;
-    int32_t code = repli__http_target_number(&call->target, "after", 0, INT64_MAX - 1, &after, err);
+    int32_t code = repli__web_target_number(&call->target, "after", 0, INT64_MAX - 1, &after, err);
     if (code == REPLI_OK && after < 0) {
         page it = {0};
         code = read_page(call->agent, 0, 1, &it, err);
@@ -106,9 +106,9 @@ int32_t repli__http_events(const repli__http_call *call, repli__http_asker asker
     int64_t after = -1;
     int64_t limit = DEFAULT_EVENTS;
     page it = {0};
-    int32_t code = repli__http_target_number(&call->target, "after", 0, INT64_MAX - 1, &after, err);
+    int32_t code = repli__web_target_number(&call->target, "after", 0, INT64_MAX - 1, &after, err);
     if (code == REPLI_OK)
-        code = repli__http_target_number(&call->target, "limit", 1, MOST_EVENTS, &limit, err);
+        code = repli__web_target_number(&call->target, "limit", 1, MOST_EVENTS, &limit, err);
     if (code == REPLI_OK)
         code = find_page(call->agent, after, limit, &it, err);
     if (code != REPLI_OK)

@@ -55,9 +55,9 @@ static int32_t info(const repli__http_call *call, repli__http_asker asker, json_
                     repli_error *err) {
     int64_t max_age_ms = -1;
     int64_t timeout_ms = WAIT_MS;
-    int32_t code = repli__http_target_number(&call->target, "max_age", 0, DAY_MS, &max_age_ms, err);
+    int32_t code = repli__web_target_number(&call->target, "max_age", 0, DAY_MS, &max_age_ms, err);
     if (code == REPLI_OK)
-        code = repli__http_target_number(&call->target, "timeout", 0, LONGEST_WAIT_MS, &timeout_ms,
+        code = repli__web_target_number(&call->target, "timeout", 0, LONGEST_WAIT_MS, &timeout_ms,
                                          err);
     if (code != REPLI_OK)
         return code;

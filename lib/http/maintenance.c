@@ -54,7 +54,7 @@ int32_t repli__http_maintenance_put(const repli__http_call *call, repli__http_as
     repli_maintenance wanted = *given;
     if (wanted.owner == NULL)
         wanted.owner = call->peer;
-    const char *force = repli__http_target_param(&call->target, "force");
+    const char *force = repli__web_target_param(&call->target, "force");
     const uint32_t flags =
         force != NULL && strcmp(force, "true") == 0 ? REPLI_MAINTENANCE_FORCE : 0;
     code = repli_agent_set_maintenance(call->agent, &wanted, flags, err);

@@ -85,7 +85,7 @@ static int32_t answer(const repli__http_call *call, repli__http_asker asker, con
 int32_t repli__http_role_primary(const repli__http_call *call, repli__http_asker asker,
                                  repli_error *err) {
     const question asked = {.role = REPLI_ROLE_PRIMARY,
-                            .shard = repli__http_target_param(&call->target, "shard"),
+                            .shard = repli__web_target_param(&call->target, "shard"),
                             .max_lag = -1};
     return answer(call, asker, &asked, err);
 }
@@ -93,9 +93,9 @@ int32_t repli__http_role_primary(const repli__http_call *call, repli__http_asker
 int32_t repli__http_role_secondary(const repli__http_call *call, repli__http_asker asker,
                                    repli_error *err) {
     question asked = {.role = REPLI_ROLE_SECONDARY,
-                      .shard = repli__http_target_param(&call->target, "shard"),
+                      .shard = repli__web_target_param(&call->target, "shard"),
                       .max_lag = -1};
     const int32_t code =
-        repli__http_target_number(&call->target, "max_lag", 0, INT64_MAX, &asked.max_lag, err);
+        repli__web_target_number(&call->target, "max_lag", 0, INT64_MAX, &asked.max_lag, err);
     return code != REPLI_OK ? code : answer(call, asker, &asked, err);
 }

@@ -129,7 +129,7 @@ static int32_t start(repli_http_server *server, const repli_http_options *option
                      repli_error *err) {
     const repli__web_options web = {.handler = repli__http_desk_handler(server->desk),
                                     .settings = settings_of(options),
-                                    .tls = tls_of(options),
+                                    .tls = {tls_of(options)},
                                     .loop_name = "repli-http",
                                     .worker_name = "repli-http-db"};
     atomic_store(&server->desk->writes, options->writes);
@@ -195,8 +195,8 @@ int32_t repli_http_server_reload(repli_http_server *server, const repli_http_opt
     if (code != REPLI_OK)
         return code;
     const repli__web_settings settings = settings_of(&known);
-    const repli__web_tls tls = tls_of(&known);
-    code = repli__web_reload(server->web, &settings, &tls, err);
+    const repli__web_tls tls[REPLI__WEB_TLS_SETS] = {tls_of(&known)};
+    code = repli__web_reload(server->web, &settings, tls, err);
     if (code == REPLI_OK)
         atomic_store(&server->desk->writes, known.writes);
     return code;

@@ -70,7 +70,8 @@ static int out_of_resources(int failed) {
 
 static void serve(repli__web *web, const repli__web_listener *listener, int fd,
                   const struct sockaddr_storage *peer, socklen_t size) {
-    repli__web_daemon *daemon = web->tls != NULL && listener->tls ? web->tls : web->plain;
+    repli__web_daemon *tls = listener->tls > 0 ? web->tls[listener->tls - 1] : NULL;
+    repli__web_daemon *daemon = tls != NULL ? tls : web->plain;
     web->accepted_by = listener;
     web->accepted_for = daemon;
     web->accepted_fd = fd;

@@ -20,6 +20,10 @@ gnutls_session_t repli__web_connection_session(const repli__web_connection *conn
 
 /* Opened and closed. */
 
+static int kind_count(const repli__web_connection *connection) {
+    return REPLI__WEB_COUNT_OF + connection->listener->kind % REPLI__WEB_KINDS;
+}
+
 static void link_in(repli__web_connection *connection) {
     repli__web *web = connection->web;
     connection->next = web->connections;
@@ -29,6 +33,7 @@ static void link_in(repli__web_connection *connection) {
     web->connection_count++;
     connection->daemon->connections++;
     repli__web_loop_count(web, REPLI__WEB_COUNT_OPEN, 1);
+    repli__web_loop_count(web, kind_count(connection), 1);
     repli__web_loop_count(web, REPLI__WEB_COUNT_CONNECTIONS, 1);
 }
 
@@ -43,6 +48,7 @@ static void unlink_from(repli__web_connection *connection) {
     web->connection_count--;
     connection->daemon->connections--;
     repli__web_loop_count(web, REPLI__WEB_COUNT_OPEN, -1);
+    repli__web_loop_count(web, kind_count(connection), -1);
 }
 
 static repli__web_connection *opened(repli__web *web, struct MHD_Connection *mhd) {
@@ -72,6 +78,7 @@ static void closed(repli__web_connection *connection) {
         repli__web_loop_arm(
             web, repli__web_linger(&web->lingerers, web->epoll_fd, connection->fd, web->now_ns));
     unlink_from(connection);
+    web->body_bytes -= connection->counted;
     if (connection->exchange != NULL) {
         connection->exchange->connection = NULL;
         repli__web_exchange_abandon(connection->exchange);

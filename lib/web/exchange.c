@@ -74,16 +74,20 @@ int repli__web_exchange_reserve(repli__web_exchange *exchange, size_t size) {
     return 1;
 }
 
-void repli__web_exchange_reset(repli__web_exchange *exchange) {
-    repli__web_reply_drop(&exchange->reply);
-    end_stream(exchange);
-    exchange->target[0] = '\0';
+void repli__web_exchange_drop_body(repli__web_exchange *exchange) {
     exchange->request.body_size = 0;
     if (exchange->body_capacity > KEPT_BODY) {
         repli__free(&exchange->mailbox->mem, exchange->body);
         exchange->body = NULL;
         exchange->body_capacity = 0;
     }
+}
+
+void repli__web_exchange_reset(repli__web_exchange *exchange) {
+    repli__web_reply_drop(&exchange->reply);
+    end_stream(exchange);
+    exchange->target[0] = '\0';
+    repli__web_exchange_drop_body(exchange);
 }
 
 /* Answers. */

@@ -136,11 +136,13 @@ static void begin_to_stop(repli__web *web) {
             repli__web_connection_cut(at);
 }
 
-void repli__web_loop_set_tls(repli__web *web, repli__web_daemon *tls) {
-    if (web->tls != NULL)
-        web->tls->replaced = 1;
-    web->tls = tls;
-    push_daemon(web, tls);
+void repli__web_loop_set_tls(repli__web *web, repli__web_daemon *const tls[REPLI__WEB_TLS_SETS]) {
+    for (int i = 0; i < REPLI__WEB_TLS_SETS; i++) {
+        if (web->tls[i] != NULL)
+            web->tls[i]->replaced = 1;
+        web->tls[i] = tls[i];
+        push_daemon(web, tls[i]);
+    }
 }
 
 static void obey(repli__web *web) {
@@ -276,8 +278,9 @@ int32_t repli__web_loop_watch(repli__web *web, repli_error *err) {
     if (!ok)
         return repli__error(err, REPLI_EIO, "http", "cannot watch sockets: %s", strerror(errno));
     int32_t code = repli__web_loop_add(web, web->plain, err);
-    if (code == REPLI_OK && web->tls != NULL)
-        code = repli__web_loop_add(web, web->tls, err);
+    for (int i = 0; i < REPLI__WEB_TLS_SETS && code == REPLI_OK; i++)
+        if (web->tls[i] != NULL)
+            code = repli__web_loop_add(web, web->tls[i], err);
     return code;
 }
 

@@ -73,8 +73,10 @@ struct repli__web_connection {
 
     /* Of the present request. */
     int headers_seen;
-    int too_large;
-    int lingers; /* read on after the answer, or the client may not get to see it */
+    uint64_t max_body; /* bytes */
+    size_t counted;    /* bytes of its body in web.body_bytes */
+    int32_t refused;   /* the status with which it is, once it has arrived; 0: it is not */
+    int lingers;       /* read on after the answer, or the client may not get to see it */
     int answered;
     int failed;  /* for want of memory: to be closed */
     int ready;   /* what was asked of the exchange is there */
@@ -119,7 +121,8 @@ void repli__web_connection_abort(repli__web_connection *connection);
 /* What is asked of the loop, by another thread unless it is driven. */
 typedef struct repli__web_order {
     const repli__web_settings *settings;
-    repli__web_daemon *tls; /* takes the place of the present one; may be NULL */
+    /* Take the places of the present ones; each may be NULL. */
+    repli__web_daemon *tls[REPLI__WEB_TLS_SETS];
     int stop;
     uint64_t stop_deadline_ns;
 } repli__web_order;
@@ -133,7 +136,8 @@ enum {
     REPLI__WEB_COUNT_REFUSED,
     REPLI__WEB_COUNT_IN,
     REPLI__WEB_COUNT_OUT,
-    REPLI__WEB_COUNTS
+    REPLI__WEB_COUNT_OF, /* open, of kind 0 */
+    REPLI__WEB_COUNTS = REPLI__WEB_COUNT_OF + REPLI__WEB_KINDS
 };
 
 struct repli__web {
@@ -164,13 +168,14 @@ struct repli__web {
     uint64_t now_ns;
     int rung; /* the mailbox or an order wants attention */
     repli__web_daemon *plain;
-    repli__web_daemon *tls;     /* NULL: all is served in plain text */
-    repli__web_daemon *daemons; /* all, with those that were replaced */
+    repli__web_daemon *tls[REPLI__WEB_TLS_SETS]; /* NULL: all is served in plain text */
+    repli__web_daemon *daemons;                  /* all, with those that were replaced */
     repli__web_connection *connections;
     size_t connection_count;
     uint64_t next_deadline_ns; /* no deadline is earlier */
     repli__web_lingerers lingerers;
     size_t stream_count;
+    uint64_t body_bytes;       /* of bodies that connections have received */
     int reserves;              /* there are privileged listeners */
     int recheck;               /* which listeners are to be watched */
     int paused;                /* some are not */
@@ -189,8 +194,8 @@ int32_t repli__web_loop_init(repli__web *web, const repli__web_handler *handler,
 /* Once listeners are set. */
 int32_t repli__web_loop_watch(repli__web *web, repli_error *err);
 int32_t repli__web_loop_start(repli__web *web, repli_error *err);
-/* Serve TLS from the start on. Takes the daemon over; NULL is fine. */
-void repli__web_loop_set_tls(repli__web *web, repli__web_daemon *tls);
+/* Serve TLS from the start on. Takes the daemons over; NULL is fine. */
+void repli__web_loop_set_tls(repli__web *web, repli__web_daemon *const tls[REPLI__WEB_TLS_SETS]);
 /* Watch a daemon that an order is going to install. */
 int32_t repli__web_loop_add(repli__web *web, repli__web_daemon *daemon, repli_error *err);
 /* Returns once the order was obeyed. */

@@ -79,17 +79,22 @@ static void describe(repli__web_connection *connection) {
                      (listener->loopback ? REPLI__WEB_LOOPBACK : 0) |
                      (connection->daemon->tls ? REPLI__WEB_TLS : 0) |
                      (connection->daemon->mutual ? REPLI__WEB_MUTUAL : 0);
-    repli__web_loop_count(connection->web, REPLI__WEB_COUNT_REQUESTS, 1);
 }
 
-static void refuse_size(repli__web_connection *connection) {
+/* Bodies. */
+
+static void refuse_size(repli__web_connection *connection, int32_t status) {
     repli_error error = REPLI_ERROR_INIT;
-    repli__error(&error, REPLI_EFULL, "http", "the request's body is larger than %llu bytes",
-                 (unsigned long long)connection->web->settings.max_body);
-    describe(connection);
+    if (status == 413)
+        repli__error(&error, REPLI_EFULL, "http", "the request's body is larger than %llu bytes",
+                     (unsigned long long)connection->max_body);
+    else
+        repli__error(&error, REPLI_EFULL, "http",
+                     "other requests' bodies take all the room that there is: try again later");
+    repli__web_loop_count(connection->web, REPLI__WEB_COUNT_REQUESTS, 1);
     repli__web_loop_count(connection->web, REPLI__WEB_COUNT_REFUSED, 1);
     repli__web_exchange_ref(connection->exchange);
-    repli__web_exchange_begin(connection->exchange, 413, &error);
+    repli__web_exchange_begin(connection->exchange, status, &error);
 }
 
 static int announces_more_than(const char *content_length, uint64_t limit) {
@@ -102,16 +107,44 @@ static int announces_more_than(const char *content_length, uint64_t limit) {
     return size > limit;
 }
 
+/* How much more all bodies may take. */
+static uint64_t room_for_bodies(const repli__web *web) {
+    const uint64_t most = web->settings.max_bodies;
+    return most == 0 ? UINT64_MAX : most > web->body_bytes ? most - web->body_bytes : 0;
+}
+
+static uint64_t max_body_of(const repli__web_connection *connection) {
+    const repli__web_handler *handler = &connection->exchange->mailbox->handler;
+    return handler->max_body != NULL
+               ? handler->max_body(handler->user_data, &connection->exchange->request)
+               : connection->web->settings.max_body;
+}
+
 /* The body has not been read yet: an answer now ends the connection. */
-static enum MHD_Result take_headers(repli__web_connection *connection) {
+static enum MHD_Result take_headers(repli__web_connection *connection, const char *method) {
     connection->headers_seen = 1;
+    copy_text(connection->exchange->method, sizeof(connection->exchange->method), method);
+    describe(connection);
+    connection->max_body = max_body_of(connection);
     const char *content_length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (content_length != NULL &&
-        announces_more_than(content_length, connection->web->settings.max_body)) {
+    int32_t status = 0;
+    if (content_length != NULL && announces_more_than(content_length, connection->max_body))
+        status = 413;
+    else if (content_length != NULL &&
+             announces_more_than(content_length, room_for_bodies(connection->web)))
+        status = 503;
+    if (status != 0) {
         connection->lingers = 1;
-        refuse_size(connection);
+        refuse_size(connection, status);
     }
     return connection->failed ? MHD_NO : MHD_YES;
+}
+
+/* Give back what was received so far. */
+static void drop_body(repli__web_connection *connection) {
+    connection->web->body_bytes -= connection->counted;
+    connection->counted = 0;
+    repli__web_exchange_drop_body(connection->exchange);
 }
 
 /* What is too large is read on, but not kept: no answer can be given in the midst of it. */
@@ -119,17 +152,26 @@ static enum MHD_Result take_body(repli__web_connection *connection, const char *
     repli__web *web = connection->web;
     repli__web_exchange *exchange = connection->exchange;
     repli__web_loop_count(web, REPLI__WEB_COUNT_IN, (int64_t)size);
-    if (connection->too_large || exchange->request.body_size + size > web->settings.max_body) {
-        connection->too_large = 1;
-        exchange->request.body_size = 0;
+    if (connection->refused != 0)
+        return MHD_YES;
+    if (exchange->request.body_size + size > connection->max_body)
+        connection->refused = 413;
+    else if (size > room_for_bodies(web))
+        connection->refused = 503;
+    if (connection->refused != 0) {
+        drop_body(connection);
         return MHD_YES;
     }
     if (!repli__web_exchange_reserve(exchange, size))
         return MHD_NO;
     memcpy(exchange->body + exchange->request.body_size, data, size);
     exchange->request.body_size += size;
+    connection->counted += size;
+    web->body_bytes += size;
     return MHD_YES;
 }
+
+/* Clients. */
 
 /* Whom the kernel vouches for at the other end of a UNIX socket. A name would have to be looked up,
  * which may ask a network. */
@@ -156,13 +198,12 @@ static int identify(repli__web_connection *connection) {
     return exchange->peer != NULL;
 }
 
-static void begin(repli__web_connection *connection, const char *method) {
+static void begin(repli__web_connection *connection) {
     repli__web_exchange *exchange = connection->exchange;
     const repli__web_handler *handler = &exchange->mailbox->handler;
-    copy_text(exchange->method, sizeof(exchange->method), method);
     exchange->request.body = exchange->body;
     exchange->request.peer = exchange->peer;
-    describe(connection);
+    repli__web_loop_count(connection->web, REPLI__WEB_COUNT_REQUESTS, 1);
     repli__web_connection_enter(connection, REPLI__WEB_WAITING, UINT64_MAX);
     repli__web_exchange_ref(exchange);
     if (handler->begin(handler->user_data, &exchange->request) == REPLI__WEB_WORKER)
@@ -185,7 +226,7 @@ enum MHD_Result repli__web_on_request(void *cls, struct MHD_Connection *mhd, con
     if (connection == NULL || connection->phase == REPLI__WEB_CUT)
         return MHD_NO;
     if (!connection->headers_seen)
-        return take_headers(connection);
+        return take_headers(connection, method);
     if (*upload_size > 0) {
         const size_t size = *upload_size;
         *upload_size = 0;
@@ -193,10 +234,10 @@ enum MHD_Result repli__web_on_request(void *cls, struct MHD_Connection *mhd, con
     }
     if (connection->ready)
         repli__web_connection_answer(connection);
-    else if (connection->too_large)
-        refuse_size(connection);
+    else if (connection->refused != 0)
+        refuse_size(connection, connection->refused);
     else if (identify(connection))
-        begin(connection, method);
+        begin(connection);
     else
         return MHD_NO;
     return connection->failed ? MHD_NO : MHD_YES;
@@ -215,7 +256,9 @@ void repli__web_on_completed(void *cls, struct MHD_Connection *mhd, void **reque
         return;
     repli__web_exchange_reset(connection->exchange);
     connection->headers_seen = 0;
-    connection->too_large = 0;
+    web->body_bytes -= connection->counted;
+    connection->counted = 0;
+    connection->refused = 0;
     connection->answered = 0;
     connection->failed = 0;
     connection->ready = 0;

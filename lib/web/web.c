@@ -5,10 +5,23 @@
 
 enum { CONNECTION_MEMORY = 8 * 1024 };
 
-static int32_t make_tls(repli__web *web, const repli__web_tls *tls, repli__web_daemon **ret_daemon,
-                        repli_error *err) {
-    *ret_daemon = NULL;
-    return tls->certificate != NULL ? repli__web_daemon_new(web, tls, ret_daemon, err) : REPLI_OK;
+static void drop_tls(repli__web_daemon *daemons[REPLI__WEB_TLS_SETS]) {
+    for (int i = 0; i < REPLI__WEB_TLS_SETS; i++) {
+        repli__web_daemon_free(daemons[i]);
+        daemons[i] = NULL;
+    }
+}
+
+/* Leaves none if it fails. */
+static int32_t make_tls(repli__web *web, const repli__web_tls tls[REPLI__WEB_TLS_SETS],
+                        repli__web_daemon *ret_daemons[REPLI__WEB_TLS_SETS], repli_error *err) {
+    int32_t code = REPLI_OK;
+    for (int i = 0; i < REPLI__WEB_TLS_SETS && code == REPLI_OK; i++)
+        if (tls[i].certificate != NULL)
+            code = repli__web_daemon_new(web, &tls[i], &ret_daemons[i], err);
+    if (code != REPLI_OK)
+        drop_tls(ret_daemons);
+    return code;
 }
 
 int32_t repli__web_new(const repli__web_options *options, repli__web **ret_web, repli_error *err) {
@@ -23,10 +36,10 @@ int32_t repli__web_new(const repli__web_options *options, repli__web **ret_web, 
         options->connection_memory > 0 ? options->connection_memory : CONNECTION_MEMORY;
     web->loop_name = options->loop_name;
     web->worker_name = options->worker_name;
-    repli__web_daemon *tls = NULL;
+    repli__web_daemon *tls[REPLI__WEB_TLS_SETS] = {NULL};
     int32_t code = repli__web_loop_init(web, &options->handler, err);
     if (code == REPLI_OK)
-        code = make_tls(web, &options->tls, &tls, err);
+        code = make_tls(web, options->tls, tls, err);
     repli__web_loop_set_tls(web, tls);
     if (code != REPLI_OK)
         repli__web_free(web);
@@ -63,18 +76,18 @@ int repli__web_is_ours(const repli__web *web) {
 }
 
 int32_t repli__web_reload(repli__web *web, const repli__web_settings *settings,
-                          const repli__web_tls *tls, repli_error *err) {
+                          const repli__web_tls tls[REPLI__WEB_TLS_SETS], repli_error *err) {
     if (!repli__web_is_ours(web))
         return repli__error(err, REPLI_EFORK, "http", "the server belongs to the parent process");
-    repli__web_daemon *daemon = NULL;
-    int32_t code = make_tls(web, tls, &daemon, err);
-    if (code == REPLI_OK && daemon != NULL)
-        code = repli__web_loop_add(web, daemon, err);
+    repli__web_order order = {.settings = settings};
+    int32_t code = make_tls(web, tls, order.tls, err);
+    for (int i = 0; i < REPLI__WEB_TLS_SETS && code == REPLI_OK; i++)
+        if (order.tls[i] != NULL)
+            code = repli__web_loop_add(web, order.tls[i], err);
     if (code != REPLI_OK) {
-        repli__web_daemon_free(daemon);
+        drop_tls(order.tls);
         return code;
     }
-    const repli__web_order order = {.settings = settings, .tls = daemon};
     repli__web_loop_order(web, &order);
     return REPLI_OK;
 }
@@ -121,4 +134,6 @@ void repli__web_count(const repli__web *web, repli__web_counts *ret_counts) {
         .bytes_in = now[REPLI__WEB_COUNT_IN],
         .bytes_out = now[REPLI__WEB_COUNT_OUT],
     };
+    for (int kind = 0; kind < REPLI__WEB_KINDS; kind++)
+        ret_counts->open_of[kind] = now[REPLI__WEB_COUNT_OF + kind];
 }

@@ -67,14 +67,17 @@ typedef struct repli__web_response repli__web_response;
 typedef struct repli__web_handler {
     void *user_data;
     size_t call_size; /* of request.call */
+    /* The loop: the headers are there, and the method, target, flags and kind of the request. How
+     * many bytes its body may have. NULL: settings.max_body. */
+    uint64_t (*max_body)(void *user_data, const repli__web_request *request);
     /* The loop: look at a request and say how it is to be answered. */
     int (*begin)(void *user_data, const repli__web_request *request);
     /* Answer, now or later, from any thread, exactly once: with repli__web_answer(),
      * repli__web_answer_prepared() or repli__web_answer_stream(). */
     void (*answer)(void *user_data, const repli__web_request *request);
     /* The loop: the same for a request that is refused before begin(); of its fields only flags,
-     * kind and target are set. status is 413 for a body that is too large. To be answered at
-     * once. */
+     * kind and target are set. status is 413 for a body that is too large, 503 for one that there
+     * is no room for now. To be answered at once. */
     void (*refuse)(void *user_data, const repli__web_request *request, int32_t status,
                    const repli_error *why);
     /* What is answered if there is no memory for an answer. Static, with a static body. */
@@ -169,7 +172,11 @@ typedef struct repli__web_settings {
     uint64_t request_ns;      /* for a request to arrive, and to take each part of an answer */
     uint64_t keep_alive_ns;   /* for the next request of a connection */
     uint64_t max_body;        /* bytes of a request's body */
+    uint64_t max_bodies;      /* bytes of all of them at once; 0: what connections may have */
 } repli__web_settings;
+
+/* Listeners may differ in their certificates. */
+enum { REPLI__WEB_TLS_SETS = 2 };
 
 /* Texts in PEM. */
 typedef struct repli__web_tls {
@@ -182,7 +189,7 @@ typedef struct repli__web_options {
     const repli__mem *mem; /* copied; NULL: repli__mem_default */
     repli__web_handler handler;
     repli__web_settings settings;
-    repli__web_tls tls;
+    repli__web_tls tls[REPLI__WEB_TLS_SETS];
     /* Bytes for a connection: a request's line and headers have to fit in, and it is the most that
      * a stream sends at once. Cleared after each request, so more costs time. 0: 8 KiB. */
     size_t connection_memory;
@@ -197,7 +204,7 @@ typedef struct repli__web_address {
     const char *tcp;       /* "host:port"; port 0: any */
     const char *unix_path; /* a file that nobody listens on any more is replaced */
     mode_t mode;           /* of the UNIX socket */
-    int tls;               /* if the server has it */
+    int tls; /* which of the certificates, counted from 1, if the server has them; 0: plain text */
     /* A few connections are kept for such addresses, so that a crowd at the others does not lock
      * out who comes by these. */
     int privileged;
@@ -226,7 +233,7 @@ uint64_t repli__web_turn(repli__web *web);
  * answer if the certificate changes. On failure everything stays as it was. Any thread, but one at
  * a time; REPLI_EFORK in a child of the process that made the server. */
 int32_t repli__web_reload(repli__web *web, const repli__web_settings *settings,
-                          const repli__web_tls *tls, repli_error *err);
+                          const repli__web_tls tls[REPLI__WEB_TLS_SETS], repli_error *err);
 
 /* Accept nothing more; what has begun may be finished until deadline_ns (monotonic). Returns when
  * it is, or, if the server is driven, at once: then turn on until repli__web_stopped(). */
@@ -240,7 +247,10 @@ void repli__web_free(repli__web *web);
 /* 0 in a child of the process that made the server, which can only free it. */
 int repli__web_is_ours(const repli__web *web);
 
-/* Since the start, but for the first; any thread. */
+/* Kinds up to that are counted. */
+enum { REPLI__WEB_KINDS = 4 };
+
+/* Since the start, but for those that are open; any thread. */
 typedef struct repli__web_counts {
     uint64_t open;        /* connections at the moment */
     uint64_t connections; /* accepted */
@@ -249,6 +259,7 @@ typedef struct repli__web_counts {
     uint64_t refused;     /* of these: for the size of their body */
     uint64_t bytes_in;    /* of bodies */
     uint64_t bytes_out;   /* of bodies */
+    uint64_t open_of[REPLI__WEB_KINDS]; /* open, by kind of listener */
 } repli__web_counts;
 
 void repli__web_count(const repli__web *web, repli__web_counts *ret_counts);

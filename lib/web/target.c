@@ -1,4 +1,4 @@
-#include "http/target.h"
+#include "web/target.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static int32_t bad_encoding(repli_error *err) {
                         "the URL is not valid: after '%%' come two hexadecimal digits, not 00");
 }
 
-static int32_t parse_path(repli__http_target *target, char *path, repli_error *err) {
+static int32_t parse_path(repli__web_target *target, char *path, repli_error *err) {
     while (path != NULL) {
         char *segment = path;
         path = strchr(path, '/');
@@ -50,14 +50,14 @@ static int32_t parse_path(repli__http_target *target, char *path, repli_error *e
             *path++ = '\0';
         if (!decode(segment, 0))
             return bad_encoding(err);
-        if (target->segment_count < REPLI__HTTP_SEGMENTS)
+        if (target->segment_count < REPLI__WEB_SEGMENTS)
             target->segments[target->segment_count] = segment;
         target->segment_count++;
     }
     return REPLI_OK;
 }
 
-static int32_t parse_query(repli__http_target *target, char *query, repli_error *err) {
+static int32_t parse_query(repli__web_target *target, char *query, repli_error *err) {
     while (query != NULL) {
         char *name = query;
         query = strchr(query, '&');
@@ -72,21 +72,21 @@ static int32_t parse_query(repli__http_target *target, char *query, repli_error 
             value = name + strlen(name);
         if (!decode(name, 1) || !decode(value, 1))
             return bad_encoding(err);
-        if (target->param_count == REPLI__HTTP_PARAMS)
+        if (target->param_count == REPLI__WEB_PARAMS)
             return repli__error(err, REPLI_EINVALID, "http",
-                                "the URL has more than %d query parameters", REPLI__HTTP_PARAMS);
-        target->params[target->param_count++] = (repli__http_param){.name = name, .value = value};
+                                "the URL has more than %d query parameters", REPLI__WEB_PARAMS);
+        target->params[target->param_count++] = (repli__web_param){.name = name, .value = value};
     }
     return REPLI_OK;
 }
 
-int32_t repli__http_target_parse(repli__http_target *target, const char *text, repli_error *err) {
+int32_t repli__web_target_parse(repli__web_target *target, const char *text, repli_error *err) {
     target->segment_count = 0;
     target->param_count = 0;
     const size_t size = strlen(text) + 1;
     if (size > sizeof(target->text))
         return repli__error(err, REPLI_EFULL, "http", "the URL is longer than %d bytes",
-                            REPLI__HTTP_TARGET_SIZE - 1);
+                            REPLI__WEB_URL_SIZE - 1);
     memcpy(target->text, text, size);
 
     char *path = target->text;
@@ -104,16 +104,16 @@ int32_t repli__http_target_parse(repli__http_target *target, const char *text, r
     return code != REPLI_OK ? code : parse_query(target, query, err);
 }
 
-const char *repli__http_target_param(const repli__http_target *target, const char *name) {
+const char *repli__web_target_param(const repli__web_target *target, const char *name) {
     for (size_t i = 0; i < target->param_count; i++)
         if (strcmp(target->params[i].name, name) == 0)
             return target->params[i].value;
     return NULL;
 }
 
-int32_t repli__http_target_number(const repli__http_target *target, const char *name, int64_t min,
-                                  int64_t max, int64_t *ret_value, repli_error *err) {
-    const char *text = repli__http_target_param(target, name);
+int32_t repli__web_target_number(const repli__web_target *target, const char *name, int64_t min,
+                                 int64_t max, int64_t *ret_value, repli_error *err) {
+    const char *text = repli__web_target_param(target, name);
     if (text == NULL)
         return REPLI_OK;
     int64_t value = 0;
