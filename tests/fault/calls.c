@@ -27,13 +27,6 @@
  * transparent unions, so these have names of their own in C. */
 #define STANDS_FOR(name) __asm__(#name)
 
-/* C has no cast from data to function. */
-#define FIND(next, name)                                                                           \
-    if (next == NULL) {                                                                            \
-        void *const found = trap_next(#name);                                                      \
-        memcpy(&next, &found, sizeof(found));                                                      \
-    }
-
 #define FAIL(kinds, likely, result)                                                                \
     do {                                                                                           \
         const int failed = trap_hit(kinds, TRAP_CALLER, likely);                                   \
@@ -47,8 +40,7 @@
 #define CALL(result, name, kinds, likely, failure, parameters, arguments)                          \
     result trap_##name parameters STANDS_FOR(name);                                                \
     result trap_##name parameters {                                                                \
-        static result(*next) parameters;                                                           \
-        FIND(next, name)                                                                           \
+        TRAP_FIND(result, name, parameters)                                                        \
         FAIL(kinds, likely, failure);                                                              \
         return next arguments;                                                                     \
     }
@@ -60,8 +52,7 @@ enum { PLAIN = TRAP_CALL, SLOW = TRAP_CALL | TRAP_RETRY };
 #define OPEN(name)                                                                                 \
     int trap_##name(const char *path, int flags, ...) STANDS_FOR(name);                            \
     int trap_##name(const char *path, int flags, ...) {                                            \
-        static int (*next)(const char *, int, ...);                                                \
-        FIND(next, name)                                                                           \
+        TRAP_FIND(int, name, (const char *, int, ...))                                             \
         va_list more;                                                                              \
         va_start(more, flags);                                                                     \
         const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;                     \
@@ -80,8 +71,7 @@ static int unlocks(int command, const void *argument) {
 #define FCNTL(name)                                                                                \
     int trap_##name(int fd, int command, ...) STANDS_FOR(name);                                    \
     int trap_##name(int fd, int command, ...) {                                                    \
-        static int (*next)(int, int, ...);                                                         \
-        FIND(next, name)                                                                           \
+        TRAP_FIND(int, name, (int, int, ...))                                                      \
         va_list more;                                                                              \
         va_start(more, command);                                                                   \
         void *argument = va_arg(more, void *);                                                     \
@@ -186,8 +176,7 @@ CALL(pid_t, waitpid, TRAP_RETRY, EINTR, -1, (pid_t pid, int *status, int options
 #define RETURNS(name, likely, parameters, arguments)                                               \
     int trap_##name parameters STANDS_FOR(name);                                                   \
     int trap_##name parameters {                                                                   \
-        static int(*next) parameters;                                                              \
-        FIND(next, name)                                                                           \
+        TRAP_FIND(int, name, parameters)                                                           \
         const int failed = trap_hit(PLAIN, TRAP_CALLER, likely);                                   \
         return failed != 0 ? failed : next arguments;                                              \
     }

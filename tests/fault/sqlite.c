@@ -7,16 +7,9 @@
 
 /* SQLite as the library calls it. */
 
-#define NEXT(name, parameters)                                                                     \
-    static int(*next) parameters;                                                                  \
-    if (next == NULL) {                                                                            \
-        void *const found = trap_next(#name);                                                      \
-        memcpy(&next, &found, sizeof(found));                                                      \
-    }
-
 #define CALL(name, parameters, arguments)                                                          \
     int name parameters {                                                                          \
-        NEXT(name, parameters)                                                                     \
+        TRAP_FIND(int, name, parameters)                                                           \
         const int failed = trap_hit(TRAP_SQLITE, TRAP_CALLER, SQLITE_IOERR);                       \
         return failed != 0 ? failed : next arguments;                                              \
     }
@@ -40,7 +33,7 @@ CALL(sqlite3_wal_checkpoint_v2,
      (db, name, mode, ret_frames, ret_done))
 
 int sqlite3_open_v2(const char *path, sqlite3 **ret_db, int flags, const char *vfs) {
-    NEXT(sqlite3_open_v2, (const char *, sqlite3 **, int, const char *))
+    TRAP_FIND(int, sqlite3_open_v2, (const char *, sqlite3 **, int, const char *))
     *ret_db = NULL;
     const int failed = trap_hit(TRAP_SQLITE, TRAP_CALLER, SQLITE_CANTOPEN);
     return failed != 0 ? failed : next(path, ret_db, flags, vfs);
@@ -48,7 +41,8 @@ int sqlite3_open_v2(const char *path, sqlite3 **ret_db, int flags, const char *v
 
 int sqlite3_prepare_v2(sqlite3 *db, const char *text, int size, sqlite3_stmt **ret_statement,
                        const char **ret_rest) {
-    NEXT(sqlite3_prepare_v2, (sqlite3 *, const char *, int, sqlite3_stmt **, const char **))
+    TRAP_FIND(int, sqlite3_prepare_v2,
+              (sqlite3 *, const char *, int, sqlite3_stmt **, const char **))
     *ret_statement = NULL;
     const int failed = trap_hit(TRAP_SQLITE, TRAP_CALLER, SQLITE_IOERR);
     return failed != 0 ? failed : next(db, text, size, ret_statement, ret_rest);
@@ -56,8 +50,8 @@ int sqlite3_prepare_v2(sqlite3 *db, const char *text, int size, sqlite3_stmt **r
 
 int sqlite3_prepare_v3(sqlite3 *db, const char *text, int size, unsigned flags,
                        sqlite3_stmt **ret_statement, const char **ret_rest) {
-    NEXT(sqlite3_prepare_v3,
-         (sqlite3 *, const char *, int, unsigned, sqlite3_stmt **, const char **))
+    TRAP_FIND(int, sqlite3_prepare_v3,
+              (sqlite3 *, const char *, int, unsigned, sqlite3_stmt **, const char **))
     *ret_statement = NULL;
     const int failed = trap_hit(TRAP_SQLITE, TRAP_CALLER, SQLITE_IOERR);
     return failed != 0 ? failed : next(db, text, size, flags, ret_statement, ret_rest);
@@ -68,7 +62,7 @@ static _Thread_local sqlite3_stmt *failed_statement;
 static _Thread_local int failed_code;
 
 int sqlite3_step(sqlite3_stmt *statement) {
-    NEXT(sqlite3_step, (sqlite3_stmt *))
+    TRAP_FIND(int, sqlite3_step, (sqlite3_stmt *))
     const int failed = trap_hit(TRAP_SQLITE, TRAP_CALLER, SQLITE_IOERR);
     if (failed == 0)
         return next(statement);
@@ -85,11 +79,11 @@ static int ended(sqlite3_stmt *statement, int code) {
 }
 
 int sqlite3_reset(sqlite3_stmt *statement) {
-    NEXT(sqlite3_reset, (sqlite3_stmt *))
+    TRAP_FIND(int, sqlite3_reset, (sqlite3_stmt *))
     return ended(statement, next(statement));
 }
 
 int sqlite3_finalize(sqlite3_stmt *statement) {
-    NEXT(sqlite3_finalize, (sqlite3_stmt *))
+    TRAP_FIND(int, sqlite3_finalize, (sqlite3_stmt *))
     return ended(statement, next(statement));
 }

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 
 /*
  * Every call of this program that can fail comes by here first, whoever makes it: memory
@@ -76,5 +77,17 @@ long trap_live(void);
 
 /* Makes vfs.c the way of SQLite to files. */
 void trap_vfs_register(void);
+
+/* What comes after ours under that name, as next. Looked for by whichever thread is the first to
+ * call it, or by several at once. C has no cast from data to function. */
+#define TRAP_FIND(result, name, parameters)                                                        \
+    typedef result(*function) parameters;                                                          \
+    static _Atomic(function) known;                                                                \
+    function next = atomic_load_explicit(&known, memory_order_relaxed);                            \
+    if (next == NULL) {                                                                            \
+        void *const found = trap_next(#name);                                                      \
+        memcpy(&next, &found, sizeof(next));                                                       \
+        atomic_store_explicit(&known, next, memory_order_relaxed);                                 \
+    }
 
 #endif
