@@ -98,8 +98,9 @@ check check-fast:
 # Every test program, without running them.
 tests: $(call binaries,$(all_tests))
 
-run: all
-	@BUILD='$(abspath $(B))' tools/make-run.sh
+run: run-postgresql
+run-postgresql: all
+	@BUILD='$(abspath $(B))' tools/run-postgresql.sh
 
 # bench, soak and fuzz bring their own rules, in tests/NAME/NAME.mk.
 fragments := $(wildcard tests/*/*.mk)
@@ -108,4 +109,4 @@ absent := $(foreach t,bench soak fuzz,$(if $(filter %/$(t).mk,$(fragments)),,$(t
 $(absent): all
 	@echo 'there is no tests/$@ yet'
 
-.PHONY: check check-fast tests run bench soak fuzz
+.PHONY: check check-fast tests run run-postgresql bench soak fuzz

@@ -1,35 +1,14 @@
 #!/usr/bin/env bash
-# make run: what it shows, that it serves, and that nothing is left when it ends.
+# make run-postgresql: what it shows, that it serves, and that nothing is left when it ends.
 
 : "${TOP:=$PWD}"
 . "$TOP/tests/lib.sh"
 [ -e "$BUILD/drivers/driver_postgresql.so" ] || { echo 'skip: no PostgreSQL driver was built'; passed=1; summary; exit; }
 "$TOP/tools/pg-bindir.sh" >/dev/null 2>&1 || { echo 'skip: no PostgreSQL server programs'; passed=1; summary; exit; }
 
-out=$tmp/out
-scratch() { sed -n 's|.* in \(/tmp/replicante-run-[^…]*\)….*|\1|p' "$out"; }
-shown() { grep -Eq -- "$1" "$out"; }
-# Processes that have the folder in their command line or work in it.
-left() {
-    local dir process
-    dir=$(scratch)
-    [ -n "$dir" ] || return 0
-    [ -e "$dir" ] && echo "$dir is still there"
-    for process in /proc/[0-9]*; do
-        case $(readlink "$process/cwd" 2>/dev/null) in "$dir"*) echo "$process works in $dir" ;; esac
-        tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -F "$dir"
-    done
-}
-nothing_left() { [ -z "$(left)" ] || { left; false; }; }
-wait_for_line() {
-    for _ in $(seq 600); do
-        shown "$1" && return 0
-        sleep 0.1
-    done
-    return 1
-}
+. "$TOP/tests/program/lib.sh"
 
-MAKE_RUN_ONCE=1 "$TOP/tools/make-run.sh" >"$out" 2>&1 </dev/null
+MAKE_RUN_ONCE=1 "$TOP/tools/run-postgresql.sh" >"$out" 2>&1 </dev/null
 status=$?
 check 'the demonstration ends well' test "$status" = 0
 check 'both nodes are shown' shown '^pg-1 +HEALTHY +postgresql [0-9.]+ +Primary +[0-9]+ bytes +- +http://127\.0\.0\.1:[0-9]+$'
@@ -40,7 +19,7 @@ check 'the former primary follows' shown '^pg-1 +HEALTHY +postgresql [0-9.]+ +Se
 check 'nothing is left' nothing_left
 [ "$failed" = 0 ] || cat "$out"
 
-"$TOP/tools/make-run.sh" >"$out" 2>&1 </dev/null &
+"$TOP/tools/run-postgresql.sh" >"$out" 2>&1 </dev/null &
 run=$!
 trap 'kill "$run" 2>/dev/null; wait "$run"; rm -rf "$tmp"' EXIT
 check 'it keeps serving' wait_for_line '^Both keep serving'

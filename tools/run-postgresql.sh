@@ -1,36 +1,14 @@
 #!/usr/bin/env bash
-# make run: a PostgreSQL primary and its standby on loopback with an agent each, a demonstration, and
-# then both keep serving until Ctrl-C. Everything that was started is ended then, by pid, and its
-# folder removed.
+# make run-postgresql: a PostgreSQL primary and its standby on loopback with an agent each, a
+# demonstration, and then both keep serving until Ctrl-C.
 #
 # MAKE_RUN_ONCE=1 ends after the demonstration. As root, servers and agents run as the account
 # postgres (PG_ACCOUNT), from copies, since it may not be able to read this folder.
 
-TOP=$(cd "$(dirname "$0")/.." && pwd)
-BUILD=${BUILD:-$TOP/build}
-. "$TOP/tests/clusters/common.sh"
+. "$(dirname "$0")/run-common.sh"
 PG_ACCOUNT=${PG_ACCOUNT:-postgres}
 cluster=$TOP/tests/clusters/pg.sh
-
-scratch=$(mktemp -d /tmp/replicante-run-XXXXXX)
-agents=()
-sleeper=''
-
-cleanup() {
-    trap '' INT TERM HUP EXIT
-    [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null || :
-    echo
-    echo "Ending the agents and servers…"
-    for agent in "${agents[@]}"; do kill "$agent" 2>/dev/null || :; done
-    for agent in "${agents[@]}"; do
-        wait_for 40 gone "$agent" || kill -KILL "$agent" 2>/dev/null || :
-    done
-    [ ! -e "$scratch/pg/env" ] || "$cluster" down "$scratch/pg" || :
-    rm -rf "$scratch"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+end_servers() { [ ! -e "$scratch/pg/env" ] || "$cluster" down "$scratch/pg" || :; }
 
 # The agents.
 
@@ -71,28 +49,10 @@ EOT
     own "$PG_ACCOUNT" "$dir"
 }
 
-# In a session of its own, so that Ctrl-C reaches this script only.
-run_agent() {
-    local log=$scratch/agent$1/log command
-    command=(setsid "$scratch/bin/repliagent" run -c "$scratch/agent$1/agent.yaml")
-    [ "$(id -u)" != 0 ] || command=(setpriv --reuid="$PG_ACCOUNT" --regid="$(id -g "$PG_ACCOUNT")"
-        --init-groups "${command[@]}")
-    (exec "${command[@]}") >"$log" 2>&1 </dev/null &
-    agents+=($!)
-    wait_for 20 grep -q 'listening on unix:' "$log" || {
-        cat "$log" >&2
-        die "the agent of node $1 did not start"
-    }
-}
-
-ask() {
-    local node=$1
-    shift
-    "$scratch/bin/repliagent" -a "unix:$scratch/agent$node/agent.sock" "$@"
-}
-url() { sed -n 's|.*listening on \(http://[^ ]*\)$|\1|p' "$scratch/agent$1/log"; }
+as_account=()
+[ "$(id -u)" != 0 ] || as_account=(setpriv --reuid="$PG_ACCOUNT" --regid="$(id -g "$PG_ACCOUNT")" --init-groups)
 has_role() { ask "$1" shards --fresh | grep -q " $2 "; }
-is_healthy() { ask "$1" node --fresh | grep -q '^status  *HEALTHY$'; }
+is_healthy() { has_status "$1" HEALTHY; }
 
 # What is shown.
 
@@ -111,28 +71,16 @@ nodes() {
     node_row 1
     node_row 2
 }
-# show NODE COMMAND...: as it would be typed.
-show() {
-    printf '\n$ repliagent -a %s' "$(url "$1")"
-    for word in "${@:2}"; do
-        case $word in
-        *[\ \"]*) printf " '%s'" "$word" ;;
-        *) printf ' %s' "$word" ;;
-        esac
-    done
-    echo
-    ask "$@"
-}
-
 echo "Bringing up a PostgreSQL primary and a standby in $scratch…"
 chmod 755 "$scratch"
 mkdir "$scratch/bin"
 cp "$BUILD/bin/repliagent" "$BUILD/drivers/driver_postgresql.so" "$scratch/bin"
+repliagent=$scratch/bin/repliagent
 NODES=2 "$cluster" up "$scratch/pg" >/dev/null
 . "$scratch/pg/env"
 for node in 1 2; do
     configure "$node"
-    run_agent "$node"
+    run_agent "$node" "${as_account[@]}"
 done
 wait_for 20 is_healthy 1 && wait_for 20 is_healthy 2 || die "the nodes do not become healthy"
 nodes
@@ -146,21 +94,13 @@ wait_for 20 has_role 1 Secondary && wait_for 20 is_healthy 1 && wait_for 20 is_h
     die "the nodes did not change their roles"
 nodes
 
-repliagent=$(printf %q "$BUILD/bin/repliagent")
+program=$(printf %q "$BUILD/bin/repliagent")
 cat <<EOT
 
 Try:
-  $repliagent watch -a $(url 1)
-  $repliagent actions --finished -a $(url 2)
+  $program watch -a $(url 1)
+  $program actions --finished -a $(url 2)
   curl $(url 1)/api/unstable/info/shards
   curl -i $(url 2)/role/primary
 EOT
-[ "${MAKE_RUN_ONCE:-}" != 1 ] || exit 0
-echo
-echo "Both keep serving. Ctrl-C ends everything and cleans up."
-# Sleeping in the background lets a signal in at once.
-while :; do
-    sleep 3600 &
-    sleeper=$!
-    wait "$sleeper"
-done
+serve Both
