@@ -5,6 +5,7 @@
 #include <replicante/model.h>
 
 #include "base/error.h"
+#include "model/validate.h"
 
 struct repli__registry {
     repli__mem mem;
@@ -58,23 +59,13 @@ static int locate(const repli__registry *registry, const char *kind, size_t *ret
     return 0;
 }
 
-static int is_well_known(const char *kind) {
-    static const char *const names[] = {
-        "agent.replicante.io/cluster.init", "agent.replicante.io/cluster.add",
-        "agent.replicante.io/cluster.join", "agent.replicante.io/cluster.remove"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(kind, names[i]) == 0)
-            return 1;
-    return 0;
-}
-
 static int32_t check_name(int32_t owner, const char *kind, repli_error *err) {
     if (kind == NULL)
         return repli__error(err, REPLI_EINVALID, "agent", "a kind of action has no name");
     const int32_t code = repli_scoped_name_validate(kind, err);
     if (code != REPLI_OK || owner == REPLI__OWNER_LIBRARY || !repli_scoped_name_reserved(kind))
         return code;
-    if (owner == REPLI__OWNER_DRIVER && is_well_known(kind))
+    if (owner == REPLI__OWNER_DRIVER && repli__kind_for_drivers(kind))
         return REPLI_OK;
     return repli__error(err, REPLI_EINVALID, "agent",
                         owner == REPLI__OWNER_DRIVER

@@ -1,15 +1,14 @@
 #include <alldata/keygen.h>
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "alldata/key.h"
 #include "alldata/owner.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/sized.h"
 
 #define ORIGIN "keygen"
@@ -56,18 +55,12 @@ static int32_t check_node(int32_t node, repli_error *err) {
 }
 
 int32_t alldata__keygen_draw(int32_t *ret_node, repli_error *err) {
-    uint64_t random = 0;
-    ssize_t size;
-    do {
-        size = getrandom(&random, sizeof(random), 0);
-    } while (size < 0 && errno == EINTR);
-    if (size != (ssize_t)sizeof(random))
-        return repli__error(err, REPLI_EINTERNAL, ORIGIN,
-                            "cannot draw a number for this node: the kernel gave no random bytes: "
-                            "%s; give it one",
-                            size < 0 ? strerror(errno) : "too few");
-    *ret_node = (int32_t)(random % ALLDATA_KEYGEN_NODES);
-    return REPLI_OK;
+    uint64_t random;
+    const int32_t code =
+        repli__random(&random, ORIGIN, "draw a number for this node, so give it one", err);
+    if (code == REPLI_OK)
+        *ret_node = (int32_t)(random % ALLDATA_KEYGEN_NODES);
+    return code;
 }
 
 /* The tick of the last key there was. */

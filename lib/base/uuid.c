@@ -1,11 +1,10 @@
 #include "base/uuid.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "base/utf8.h"
 
 uint64_t repli__uuid_stamp(_Atomic uint64_t *last, int64_t now_ns) {
@@ -38,17 +37,11 @@ void repli__uuid_format(uint64_t stamp, uint64_t random, char ret_text[REPLI_UUI
 
 int32_t repli__uuid_generate(_Atomic uint64_t *last, char ret_text[REPLI_UUID_SIZE],
                              repli_error *err) {
-    uint64_t random = 0;
-    ssize_t size;
-    do {
-        size = getrandom(&random, sizeof(random), 0);
-    } while (size < 0 && errno == EINTR);
-    if (size != (ssize_t)sizeof(random))
-        return repli__error(err, REPLI_EINTERNAL, "model",
-                            "cannot make a UUID: the kernel gave no random bytes: %s",
-                            size < 0 ? strerror(errno) : "too few");
-    repli__uuid_format(repli__uuid_stamp(last, repli__wall_ns()), random, ret_text);
-    return REPLI_OK;
+    uint64_t random;
+    const int32_t code = repli__random(&random, "model", "make a UUID", err);
+    if (code == REPLI_OK)
+        repli__uuid_format(repli__uuid_stamp(last, repli__wall_ns()), random, ret_text);
+    return code;
 }
 
 static int is_hex(char c) {

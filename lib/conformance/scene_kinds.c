@@ -8,6 +8,7 @@
 
 #include "conformance/order.h"
 #include "conformance/track.h"
+#include "model/validate.h"
 
 /* What a driver says about its actions, without doing any. */
 
@@ -21,16 +22,6 @@ static int32_t describe(struct subject *s, struct subject_answer *answer) {
     return answer->code;
 }
 
-static int is_well_known(const char *kind) {
-    static const char *const names[] = {
-        "agent.replicante.io/cluster.init", "agent.replicante.io/cluster.add",
-        "agent.replicante.io/cluster.join", "agent.replicante.io/cluster.remove"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(kind, names[i]) == 0)
-            return 1;
-    return 0;
-}
-
 static void judge_kinds(struct board *board, const repli_sink *sink) {
     char list[LIST_SIZE] = "";
     size_t used = 0;
@@ -39,7 +30,7 @@ static void judge_kinds(struct board *board, const repli_sink *sink) {
         if (used + strlen(kind->kind) + 3 < sizeof(list))
             used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", used > 0 ? ", " : "",
                                      kind->kind);
-        if (repli_scoped_name_reserved(kind->kind) && !is_well_known(kind->kind))
+        if (repli_scoped_name_reserved(kind->kind) && !repli__kind_for_drivers(kind->kind))
             board_fail(board, RULE_ACTIONS_NAMES,
                        "%.200s: of replicante.io's names only agent.replicante.io/cluster.init, "
                        ".add, .join and .remove may be used",

@@ -29,10 +29,8 @@ static int32_t ask(repli_agent *agent, const repli_request *request, repli__http
     *waiting = asker;
     repli_error error = REPLI_ERROR_INIT;
     const int32_t code = repli_agent_plan(agent, request, answer_plan, waiting, &error);
-    if (code == REPLI_OK)
-        return REPLI_OK;
-    repli__free(&repli__mem_default, waiting);
-    answer_refusal(asker, &error);
+    if (code != REPLI_OK)
+        answer_plan(waiting, code, NULL, &error);
     return REPLI_OK;
 }
 

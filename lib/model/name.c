@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "model/validate.h"
 
 enum { NAME_MAX_SIZE = 255, LABEL_MAX_SIZE = 63 };
 
@@ -63,4 +64,14 @@ int32_t repli_scoped_name_reserved(const char *text) {
     if (size < length || memcmp(text + size - length, domain, length) != 0)
         return 0;
     return size == length || text[size - length - 1] == '.';
+}
+
+int repli__kind_for_drivers(const char *kind) {
+    static const char *const names[] = {
+        "agent.replicante.io/cluster.init", "agent.replicante.io/cluster.add",
+        "agent.replicante.io/cluster.join", "agent.replicante.io/cluster.remove"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(kind, names[i]) == 0)
+            return 1;
+    return 0;
 }

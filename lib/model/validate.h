@@ -23,4 +23,7 @@ int32_t repli__action_check(const repli_action *action, repli_error *err);
 int32_t repli__request_check(const repli_request *request, repli_error *err);
 int32_t repli__maintenance_check(const repli_maintenance *maintenance, repli_error *err);
 
+/* Not 0 if it is one of replicante.io's kinds of action that drivers may offer. */
+int repli__kind_for_drivers(const char *kind);
+
 #endif
