@@ -190,11 +190,15 @@ void logsink_write(int32_t level, const char *origin, const char *message, void 
     pthread_mutex_unlock(&sink->mutex);
 }
 
-void logsink_printf(struct logsink *sink, int32_t level, const char *format, ...) {
+int logsink_wants(struct logsink *sink, int32_t level) {
     pthread_mutex_lock(&sink->mutex);
-    const int on = level <= sink->level;
+    const int wants = level <= sink->level;
     pthread_mutex_unlock(&sink->mutex);
-    if (!on)
+    return wants;
+}
+
+void logsink_printf(struct logsink *sink, int32_t level, const char *format, ...) {
+    if (!logsink_wants(sink, level))
         return;
     char message[MESSAGE_SIZE];
     va_list args;
@@ -203,4 +207,8 @@ void logsink_printf(struct logsink *sink, int32_t level, const char *format, ...
         message[0] = '\0';
     va_end(args);
     logsink_write(level, program_name, message, sink);
+}
+
+void logsink_problem(void *sink, int is_error, const char *line) {
+    logsink_printf(sink, is_error ? REPLI_LOG_ERROR : REPLI_LOG_WARNING, "%s", line);
 }

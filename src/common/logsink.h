@@ -28,8 +28,12 @@ void logsink_set(struct logsink *sink, int32_t level, const char *mode);
 /* REPLI_LOG_* for "critical", "error", "warning", "info", "debug" or "trace". */
 int32_t logsink_level(const char *word);
 
+/* Not 0 if the program wants to know of that level. */
+int logsink_wants(struct logsink *sink, int32_t level);
 /* A repli_log_fn: the user data is the sink. */
 void logsink_write(int32_t level, const char *origin, const char *message, void *user_data);
+/* Takes problems; the user data is the sink. */
+void logsink_problem(void *sink, int is_error, const char *line);
 /* What the program itself has to say. */
 void logsink_printf(struct logsink *sink, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

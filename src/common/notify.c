@@ -80,6 +80,11 @@ void notify_send(struct notify *notify, const char *format, ...) {
     }
 }
 
+int64_t notify_interval_ms(const struct notify *notify, int64_t at_least_ms) {
+    const int64_t third = notify->watchdog_ms / 3 + 1;
+    return notify->watchdog_ms > 0 && third < at_least_ms ? third : at_least_ms;
+}
+
 void notify_reloading(struct notify *notify) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -21,6 +21,8 @@ void notify_close(struct notify *notify);
 /* Lines such as "READY=1\nSTATUS=…". A manager that does not listen is no reason to stop. */
 void notify_send(struct notify *notify, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* How often to give a sign of life, or at least once in so many ms. */
+int64_t notify_interval_ms(const struct notify *notify, int64_t at_least_ms);
 /* "RELOADING=1", with the time that the protocol wants. */
 void notify_reloading(struct notify *notify);
 

@@ -128,3 +128,27 @@ void settings_check(const struct settings *settings, struct problems *problems) 
     check_required(settings, problems);
     warn_of_exposed_secrets(settings, problems);
 }
+
+static int same_text(const char *a, const char *b) {
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static int same_value(const struct setting *a, const struct setting *b) {
+    if (b == NULL || a->item_count != b->item_count || !same_text(a->text, b->text))
+        return 0;
+    for (size_t i = 0; i < a->item_count; i++)
+        if (!same_text(a->items[i], b->items[i]))
+            return 0;
+    return 1;
+}
+
+void settings_check_fixed(const struct settings *old, const struct settings *fresh,
+                          int (*is_fixed)(const struct setting *setting),
+                          struct problems *problems) {
+    for (size_t i = 0; i < fresh->count; i++) {
+        const struct setting *setting = &fresh->list[i];
+        if (is_fixed(setting) && !same_value(setting, settings_find(old, setting->name)))
+            problems_error(problems, setting->at, "%s was changed, which needs a restart",
+                           setting->name);
+    }
+}

@@ -89,6 +89,11 @@ void settings_take_variable(struct settings *settings, const char *variable, con
 /* What is required must be there, and secrets must be secret. */
 void settings_check(const struct settings *settings, struct problems *problems);
 
+/* What is fixed until the next start must be as it was. */
+void settings_check_fixed(const struct settings *old, const struct settings *fresh,
+                          int (*is_fixed)(const struct setting *setting),
+                          struct problems *problems);
+
 /* How many single-letter mistakes, of which a swap is one, lie between two names. */
 size_t settings_distance(const char *a, const char *b);
 

@@ -21,14 +21,14 @@ static int from_text(const char *text, struct address *ret_address) {
         while (path[0] == '/' && path[1] == '/')
             path++;
         if (path[0] == '\0')
-            return options_misused("\"%s\" names no socket: expected unix:/path", text);
+            return cli_misused("\"%s\" names no socket: expected unix:/path", text);
         address.base = text_printf("http://localhost");
         address.unix_socket = text_printf("%s", path);
         address.shown = text_printf("unix:%s", path);
     } else {
         const int has_scheme = starts_with(text, "http://") || starts_with(text, "https://");
         if (!has_scheme && strstr(text, "://") != NULL)
-            return options_misused("\"%s\": expected http://, https:// or unix:/path", text);
+            return cli_misused("\"%s\": expected http://, https:// or unix:/path", text);
         address.base = text_printf("%s%s", has_scheme ? "" : "http://", text);
         size_t size = strlen(address.base);
         while (size > 0 && address.base[size - 1] == '/')

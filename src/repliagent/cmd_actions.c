@@ -19,7 +19,7 @@ static int is_uuid(const char *id) {
 }
 
 static int no_uuid(const char *id) {
-    return options_misused("\"%s\" is no id of an action: those are UUIDs", id);
+    return cli_misused("\"%s\" is no id of an action: those are UUIDs", id);
 }
 
 /* Lists. */
@@ -69,7 +69,7 @@ static int show_list(const struct client *client, const struct reply *reply) {
 
 int cmd_actions(const struct options *options) {
     if (!options->finished && (options->limit > 0 || options->before != NULL))
-        return options_misused("--limit and --before need --finished: the queue is always whole");
+        return cli_misused("--limit and --before need --finished: the queue is always whole");
     if (options->before != NULL && !is_uuid(options->before))
         return no_uuid(options->before);
     struct client *client;

@@ -48,7 +48,7 @@ static char *driver_path(const struct options *options) {
         options->driver_dir != NULL ? options->driver_dir : settings_text(&part->all, "driver_dir");
     char *path = NULL;
     if (driver == NULL) {
-        options_misused("check needs --driver, since %s names none", options->config);
+        cli_misused("check needs --driver, since %s names none", options->config);
     } else {
         char *given = strchr(driver, '/') != NULL
                           ? text_printf("%s", driver)
@@ -179,9 +179,9 @@ static int check(const struct options *options, const char *path, struct conform
 
 int cmd_check(const struct options *options) {
     if (options->config == NULL)
-        return options_misused("check needs -c FILE");
+        return cli_misused("check needs -c FILE");
     if (options->json && options->tap)
-        return options_misused("--json and --tap exclude each other");
+        return cli_misused("--json and --tap exclude each other");
     char *path = driver_path(options);
     if (path == NULL)
         return EXITS_USAGE;

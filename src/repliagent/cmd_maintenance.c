@@ -73,7 +73,7 @@ static int parse_span(const char *text, int64_t *ret_ns) {
             *ret_ns = (int64_t)(number * units[i].seconds * 1e9);
             return EXITS_OK;
         }
-    return options_misused("--for %s: expected a span of time, such as 90s, 30m, 2h or 7d", text);
+    return cli_misused("--for %s: expected a span of time, such as 90s, 30m, 2h or 7d", text);
 }
 
 static int64_t now_ns(void) {
@@ -86,9 +86,9 @@ static int find_end(const struct options *options, int64_t *ret_until_ns) {
     repli_error err = REPLI_ERROR_INIT;
     int64_t span_ns = 0;
     if (options->span != NULL && options->until != NULL)
-        return options_misused("--for and --until exclude each other: both say when it ends");
+        return cli_misused("--for and --until exclude each other: both say when it ends");
     if (options->until != NULL && repli_time_parse(options->until, ret_until_ns, &err) != REPLI_OK)
-        return options_misused("--until %s: %s", options->until, err.message);
+        return cli_misused("--until %s: %s", options->until, err.message);
     if (options->span == NULL)
         return EXITS_OK;
     const int status = parse_span(options->span, &span_ns);
@@ -104,7 +104,7 @@ static int compose(const struct options *options, repli_buf *ret_json) {
     wanted.reason = options->reason;
     const int status = find_end(options, &wanted.until_ns);
     if (status == EXITS_OK && repli_maintenance_to_json(&wanted, ret_json, &err) != REPLI_OK)
-        return options_misused("%s", err.message);
+        return cli_misused("%s", err.message);
     return status;
 }
 
@@ -137,9 +137,9 @@ int cmd_maintenance(const struct options *options) {
         return status;
     }
     if (*what != '\0' && strcmp(what, "off") != 0)
-        return options_misused("maintenance %s: expected on or off", what);
+        return cli_misused("maintenance %s: expected on or off", what);
     if (given)
-        return options_misused("--owner, --reason, --for, --until and --force are for "
+        return cli_misused("--owner, --reason, --for, --until and --force are for "
                                "'maintenance on'");
     return ask(options, *what != '\0' ? "DELETE" : "GET", "/maintenance", NULL);
 }

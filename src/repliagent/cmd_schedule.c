@@ -55,7 +55,7 @@ static int check_arguments(const char *text) {
     json_error_t error;
     json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
     if (value == NULL)
-        return options_misused("the arguments are not JSON: %s (line %d, column %d)", error.text,
+        return cli_misused("the arguments are not JSON: %s (line %d, column %d)", error.text,
                                error.line, error.column);
     json_decref(value);
     return EXITS_OK;
@@ -66,7 +66,7 @@ static int make_request(const struct options *options, const char *arguments,
                         char id[REPLI_UUID_SIZE], repli_buf *ret_json) {
     repli_error err = REPLI_ERROR_INIT;
     if (options->id == NULL && repli_uuid_generate(id, &err) != REPLI_OK)
-        return options_misused("%s", err.message);
+        return cli_misused("%s", err.message);
     repli_request request = REPLI_REQUEST_INIT;
     request.kind = options->arguments[0];
     request.args_json = arguments;
@@ -77,7 +77,7 @@ static int make_request(const struct options *options, const char *arguments,
     request.headers = options->metadata;
     request.header_count = options->metadata_count;
     if (repli_request_to_json(&request, ret_json, &err) != REPLI_OK)
-        return options_misused("%s", err.message);
+        return cli_misused("%s", err.message);
     if (options->id != NULL)
         snprintf(id, REPLI_UUID_SIZE, "%s", options->id);
     return EXITS_OK;
@@ -185,7 +185,7 @@ static int send_request(const struct options *options, const char *arguments) {
 
 int cmd_schedule(const struct options *options) {
     if (options->dry_run && options->wait)
-        return options_misused("--dry-run does nothing that could be waited for");
+        return cli_misused("--dry-run does nothing that could be waited for");
     if (options->argument_count < 2)
         return send_request(options, NULL);
     char *arguments = read_arguments(options->arguments[1]);

@@ -1,10 +1,6 @@
 #include "options.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,9 +13,7 @@
 enum {
     OPT_AGENT = 'a',
     OPT_CONFIG = 'c',
-    OPT_HELP = 'h',
-    OPT_FIRST = 256,
-    OPT_CA,
+    OPT_CA = CLI_LONG + 1,
     OPT_CERT,
     OPT_KEY,
     OPT_JSON,
@@ -49,17 +43,10 @@ enum {
     OPT_REASON,
     OPT_FOR,
     OPT_UNTIL,
-    OPT_FORCE,
-    OPT_VERSION
+    OPT_FORCE
 };
 
-static const struct spec {
-    const char *name;
-    int value;
-    uint32_t group;       /* 0: for every command, or none */
-    const char *argument; /* NULL: takes none */
-    const char *summary;
-} specs[] = {
+static const struct cli_option specs[] = {
     {"agent", OPT_AGENT, OPTIONS_CONNECTION, "ADDRESS",
      "the agent: http://host:port, https://host:port or unix:/path"},
     {"config", OPT_CONFIG, OPTIONS_CONNECTION | OPTIONS_CONFIG | OPTIONS_DRIVERS, "FILE",
@@ -100,85 +87,9 @@ static const struct spec {
     {"tap", OPT_TAP, OPTIONS_CHECK, NULL,
      "print the answer in the form of the Test Anything Protocol"},
     {"strict", OPT_STRICT, OPTIONS_CHECK, NULL, "a SHOULD that is not kept counts as well"},
-    {"help", OPT_HELP, 0, NULL, "print this"},
-    {"version", OPT_VERSION, 0, NULL, "print the version"},
+    {"help", CLI_HELP, 0, NULL, "print this"},
+    {"version", CLI_VERSION, 0, NULL, "print the version"},
 };
-
-enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
-
-static const struct spec *spec_of(int value) {
-    for (size_t i = 0; i < SPEC_COUNT; i++)
-        if (specs[i].value == value)
-            return &specs[i];
-    return NULL;
-}
-
-int options_misused(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("repliagent: ", stderr);
-    vfprintf(stderr, format, args);
-    fputs("\nTry 'repliagent --help'.\n", stderr);
-    va_end(args);
-    return EXITS_USAGE;
-}
-
-static void print_options(uint32_t groups) {
-    puts("\nOptions:");
-    for (size_t i = 0; i < SPEC_COUNT; i++) {
-        const struct spec *spec = &specs[i];
-        if (spec->group != 0 && !(spec->group & groups))
-            continue;
-        char left[64];
-        snprintf(left, sizeof(left), "%c%c%s --%s%s%s", spec->value < OPT_FIRST ? '-' : ' ',
-                 spec->value < OPT_FIRST ? spec->value : ' ', spec->value < OPT_FIRST ? "," : " ",
-                 spec->name, spec->argument != NULL ? " " : "",
-                 spec->argument != NULL ? spec->argument : "");
-        printf("  %-28s %s\n", left, spec->summary);
-    }
-}
-
-static void print_help(const struct command *commands, const struct command *command) {
-    if (command != NULL) {
-        printf("Usage: repliagent %s%s%s [options]\n\n%s\n", command->name,
-               command->usage[0] != '\0' ? " " : "", command->usage, command->summary);
-        print_options(command->takes);
-    } else {
-        puts("Usage: repliagent COMMAND [arguments] [options]\n\n"
-             "Agent of a datastore node, and client of a running agent.\n\nCommands:");
-        for (; commands->name != NULL; commands++) {
-            char left[64];
-            snprintf(left, sizeof(left), "%s %s", commands->name, commands->usage);
-            printf("  %-28s %s\n", left, commands->summary);
-        }
-        print_options(OPTIONS_CONNECTION | OPTIONS_JSON);
-        puts("\n'repliagent COMMAND --help' names the options of a command; see repliagent(1).");
-    }
-}
-
-static int parse_number(const char *name, const char *text, int64_t min, int64_t max,
-                        int64_t *ret_number) {
-    char *end;
-    errno = 0;
-    const long long number = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number < min || number > max)
-        return options_misused("--%s %s: expected a whole number from %d", name, text, (int)min);
-    *ret_number = number;
-    return EXITS_OK;
-}
-
-static int parse_count(const char *name, const char *text, int64_t *ret_count) {
-    return parse_number(name, text, 1, UINT32_MAX, ret_count);
-}
-
-static int parse_seconds(const char *name, const char *text, int64_t *ret_ms) {
-    char *end;
-    const double seconds = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(seconds) || seconds < 0 || seconds > 1e9)
-        return options_misused("--%s %s: expected a number of seconds", name, text);
-    *ret_ms = (int64_t)(seconds * 1000);
-    return EXITS_OK;
-}
 
 /* A time, or +N with a unit: from now. */
 static int parse_when(const char *name, const char *text, int64_t *ret_ns) {
@@ -187,15 +98,14 @@ static int parse_when(const char *name, const char *text, int64_t *ret_ns) {
     if (text[0] != '+')
         return repli_time_parse(text, ret_ns, NULL) == REPLI_OK
                    ? EXITS_OK
-                   : options_misused("--%s %s: expected a time such as 2026-01-02T03:04:05Z, or "
-                                     "+30s, +5m, +2h, +1d",
-                                     name, text);
+                   : cli_misused("--%s %s: expected a time such as 2026-01-02T03:04:05Z, or "
+                                 "+30s, +5m, +2h, +1d",
+                                 name, text);
     char *end;
     const double count = strtod(text + 1, &end);
     const char *unit = end > text + 1 && *end != '\0' ? strchr(units, *end) : NULL;
     if (unit == NULL || end[1] != '\0' || !isfinite(count) || count < 0 || count > 1e6)
-        return options_misused("--%s %s: expected a number and s, m, h or d behind the +", name,
-                               text);
+        return cli_misused("--%s %s: expected a number and s, m, h or d behind the +", name, text);
     *ret_ns = clock_wall_ns() + (int64_t)(count * (double)seconds[unit - units] * 1e9);
     return EXITS_OK;
 }
@@ -203,14 +113,14 @@ static int parse_when(const char *name, const char *text, int64_t *ret_ns) {
 static int add_metadata(struct options *options, char *text) {
     char *equals = strchr(text, '=');
     if (equals == NULL || equals == text)
-        return options_misused("--metadata %s: expected NAME=VALUE", text);
+        return cli_misused("--metadata %s: expected NAME=VALUE", text);
     *equals = '\0';
     for (size_t i = 0; i < options->metadata_count; i++)
         if (strcmp(options->metadata[i].name, text) == 0)
-            return options_misused("--metadata %s is given twice", text);
+            return cli_misused("--metadata %s is given twice", text);
     repli_header *list = realloc(options->metadata, (options->metadata_count + 1) * sizeof(*list));
     if (list == NULL)
-        return options_misused("out of memory");
+        return cli_misused("out of memory");
     options->metadata = list;
     repli_header header = REPLI_HEADER_INIT;
     header.name = text;
@@ -231,7 +141,7 @@ static int take(struct options *options, int value, char *text) {
     case OPT_CHECK_CONFIG: options->check_config = 1; break;
     case OPT_PRINT_CONFIG: options->print_config = 1; break;
     case OPT_FINISHED: options->finished = 1; break;
-    case OPT_LIMIT: return parse_count("limit", text, &options->limit);
+    case OPT_LIMIT: return cli_count("limit", text, &options->limit);
     case OPT_BEFORE: options->before = text; break;
     case OPT_ID: options->id = text; break;
     case OPT_REQUESTER: options->requester = text; break;
@@ -239,16 +149,16 @@ static int take(struct options *options, int value, char *text) {
     case OPT_DEADLINE: return parse_when("deadline", text, &options->deadline_ns);
     case OPT_NOT_BEFORE: return parse_when("not-before", text, &options->not_before_ns);
     case OPT_WAIT: options->wait = 1; break;
-    case OPT_TIMEOUT: return parse_seconds("timeout", text, &options->timeout_ms);
+    case OPT_TIMEOUT: return cli_seconds("timeout", text, &options->timeout_ms);
     case OPT_DRY_RUN: options->dry_run = 1; break;
     case OPT_OWNER: options->owner = text; break;
     case OPT_REASON: options->reason = text; break;
     case OPT_FOR: options->span = text; break;
     case OPT_UNTIL: options->until = text; break;
     case OPT_FORCE: options->force = 1; break;
-    case OPT_INTERVAL: return parse_seconds("interval", text, &options->interval_ms);
-    case OPT_COUNT: return parse_count("count", text, &options->count);
-    case OPT_AFTER: return parse_number("after", text, 0, INT64_MAX - 1, &options->after);
+    case OPT_INTERVAL: return cli_seconds("interval", text, &options->interval_ms);
+    case OPT_COUNT: return cli_count("count", text, &options->count);
+    case OPT_AFTER: return cli_number("after", text, 0, INT64_MAX - 1, &options->after);
     case OPT_FOLLOW: options->follow = 1; break;
     case OPT_DRIVER_DIR: options->driver_dir = text; break;
     case OPT_DRIVER: options->driver = text; break;
@@ -259,102 +169,41 @@ static int take(struct options *options, int value, char *text) {
     return EXITS_OK;
 }
 
-static int check_arguments(const struct command *command, const struct options *options) {
-    if (options->argument_count < command->arguments_min)
-        return options_misused("%s needs more: repliagent %s %s", command->name, command->name,
-                               command->usage);
-    if (options->argument_count > command->arguments_max)
-        return options_misused("%s: unexpected argument \"%s\"", command->name,
-                               options->arguments[command->arguments_max]);
+static int check_combination(const struct command *command, const struct options *options) {
     if (options->agent != NULL && options->config != NULL)
-        return options_misused("-a and -c exclude each other: both say where the agent is");
+        return cli_misused("-a and -c exclude each other: both say where the agent is");
     if ((command->takes & OPTIONS_WAIT) != 0 && options->timeout_ms >= 0 && !options->wait)
-        return options_misused("--timeout needs --wait");
+        return cli_misused("--timeout needs --wait");
     if ((options->cert == NULL) != (options->key == NULL))
-        return options_misused("--cert and --key belong together");
-    return EXITS_OK;
-}
-
-static const struct command *find(const struct command *commands, const char *name) {
-    for (; commands->name != NULL; commands++)
-        if (strcmp(commands->name, name) == 0)
-            return commands;
-    return NULL;
-}
-
-/* What getopt found, to be judged once the command is known. */
-struct seen {
-    int help, version;
-    int values[SPEC_COUNT];
-    size_t count;
-};
-
-static int scan(int argc, char **argv, struct options *options, struct seen *seen) {
-    struct option longs[SPEC_COUNT + 1] = {{0}};
-    for (size_t i = 0; i < SPEC_COUNT; i++)
-        longs[i] = (struct option){specs[i].name, specs[i].argument != NULL, NULL, specs[i].value};
-    int value;
-    while ((value = getopt_long(argc, argv, "a:c:h", longs, NULL)) != -1) {
-        if (value == '?') {
-            fputs("Try 'repliagent --help'.\n", stderr);
-            return EXITS_USAGE;
-        }
-        seen->help |= value == OPT_HELP;
-        seen->version |= value == OPT_VERSION;
-        const int status = take(options, value, optarg);
-        if (status != EXITS_OK)
-            return status;
-        int known = 0;
-        for (size_t i = 0; i < seen->count; i++)
-            known |= seen->values[i] == value;
-        if (!known)
-            seen->values[seen->count++] = value;
-    }
-    return EXITS_OK;
-}
-
-static int check_allowed(const struct command *command, const struct seen *seen) {
-    for (size_t i = 0; i < seen->count; i++) {
-        const struct spec *spec = spec_of(seen->values[i]);
-        if (spec->group != 0 && !(spec->group & command->takes))
-            return options_misused("%s takes no --%s", command->name, spec->name);
-    }
+        return cli_misused("--cert and --key belong together");
     return EXITS_OK;
 }
 
 const struct command *options_parse(int argc, char **argv, const struct command *commands,
                                     struct options *ret_options, int *ret_status) {
+    const struct cli cli = {
+        .purpose = "Agent of a datastore node, and client of a running agent.",
+        .manual = "repliagent(1)",
+        .version = repli_version(),
+        .letters = "a:c:h",
+        .commands = commands,
+        .options = specs,
+        .option_count = sizeof(specs) / sizeof(specs[0]),
+        .groups = OPTIONS_CONNECTION | OPTIONS_JSON,
+        .take = take,
+    };
+    struct cli_rest rest;
     memset(ret_options, 0, sizeof(*ret_options));
     ret_options->timeout_ms = -1;
     ret_options->deadline_ns = ret_options->not_before_ns = REPLI_TIME_NONE;
     ret_options->interval_ms = 2000;
     ret_options->after = -1;
-    struct seen seen = {0};
-    *ret_status = scan(argc, argv, ret_options, &seen);
-    if (*ret_status != EXITS_OK)
+    const struct command *command = cli_parse(&cli, argc, argv, ret_options, &rest, ret_status);
+    if (command == NULL)
         return NULL;
-    const struct command *command = optind < argc ? find(commands, argv[optind]) : NULL;
-    if (seen.version) {
-        printf("repliagent %s\n", repli_version());
-        return NULL;
-    }
-    if (optind < argc && command == NULL) {
-        *ret_status = options_misused("there is no command \"%s\"", argv[optind]);
-        return NULL;
-    }
-    if (seen.help) {
-        print_help(commands, command);
-        return NULL;
-    }
-    if (command == NULL) {
-        *ret_status = options_misused("a command is needed");
-        return NULL;
-    }
-    ret_options->arguments = argv + optind + 1;
-    ret_options->argument_count = argc - optind - 1;
-    *ret_status = check_allowed(command, &seen);
-    if (*ret_status == EXITS_OK)
-        *ret_status = check_arguments(command, ret_options);
+    ret_options->arguments = rest.arguments;
+    ret_options->argument_count = rest.argument_count;
+    *ret_status = check_combination(command, ret_options);
     return *ret_status == EXITS_OK ? command : NULL;
 }
 

@@ -6,6 +6,8 @@
 
 #include <replicante/types.h>
 
+#include "cli.h"
+
 /* The command line, taken apart. Text is borrowed from argv. */
 struct options {
     /* Where the agent is. */
@@ -47,15 +49,6 @@ struct options {
     int argument_count;
 };
 
-struct command {
-    const char *name;
-    const char *usage; /* arguments, for people */
-    const char *summary;
-    uint32_t takes; /* OPTIONS_* */
-    int arguments_min, arguments_max;
-    int (*run)(const struct options *options); /* returns an exit status */
-};
-
 /* Groups of options that a command takes. */
 #define OPTIONS_CONNECTION (1u << 0)
 #define OPTIONS_JSON (1u << 1)
@@ -78,8 +71,5 @@ struct command {
 const struct command *options_parse(int argc, char **argv, const struct command *commands,
                                     struct options *ret_options, int *ret_status);
 void options_dispose(struct options *options);
-
-/* A mistake that only the command can see: prints it, and returns EXITS_USAGE. */
-int options_misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

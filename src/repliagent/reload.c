@@ -3,24 +3,9 @@
 #include "config_keys.h"
 #include "service.h"
 
-static void log_problem(void *user_data, int is_error, const char *line) {
-    logsink_printf(user_data, is_error ? REPLI_LOG_ERROR : REPLI_LOG_WARNING, "%s", line);
-}
-
-static int same_text(const char *a, const char *b) {
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* The library speaks for its own keys; these are the program's. */
-static void check_fixed(const struct config *old, const struct config *fresh,
-                        struct problems *problems) {
-    for (size_t i = 0; i < fresh->all.count; i++) {
-        const struct setting *setting = &fresh->all.list[i];
-        if (setting->owner == CONFIG_PROGRAM && config_keys_needs_restart(setting->name) &&
-            !same_text(setting->text, settings_text(&old->all, setting->name)))
-            problems_error(problems, setting->at, "%s was changed, which needs a restart",
-                           setting->name);
-    }
+static int is_fixed(const struct setting *setting) {
+    return setting->owner == CONFIG_PROGRAM && config_keys_needs_restart(setting->name);
 }
 
 /* The library's messages about a setting begin with its name in quotes. */
@@ -60,7 +45,7 @@ static struct config *load(struct service *service, struct problems *problems) {
     struct config *fresh = config_load(service->config->all.path, problems);
     if (fresh == NULL)
         return NULL;
-    check_fixed(service->config, fresh, problems);
+    settings_check_fixed(&service->config->all, &fresh->all, is_fixed, problems);
     if (problems->errors == 0 && use(service, fresh, problems) == 0)
         return fresh;
     config_free(fresh);
@@ -73,7 +58,7 @@ void service_reload(struct service *service) {
     struct problems problems;
     problems_init(&problems, service->config->all.path);
     struct config *fresh = load(service, &problems);
-    problems_each(&problems, log_problem, &service->log);
+    problems_each(&problems, logsink_problem, &service->log);
     if (fresh != NULL) {
         logsink_set(&service->log, fresh->log_level, fresh->log_mode);
         logsink_printf(&service->log, REPLI_LOG_INFO, "reloaded");

@@ -16,7 +16,7 @@
 #include "service.h"
 
 /* Requests that have begun are answered within this, however long stopping may take. */
-enum { ANSWER_MS = 5000, PROGRESS_MS = 5000, GRACE_S = 5 };
+enum { ANSWER_MS = 5000, PROGRESS_MS = 5000 };
 
 static int check(const struct options *options, const struct config *config) {
     if (options->print_config)
@@ -61,18 +61,13 @@ static void log_listeners(struct service *service) {
                        http->bind);
 }
 
-static void log_warning(void *user_data, int is_error, const char *line) {
-    (void)is_error;
-    logsink_printf(user_data, REPLI_LOG_WARNING, "%s", line);
-}
-
 static int start(struct service *service, struct problems *warnings) {
     struct config *config = service->config;
     repli_error err = REPLI_ERROR_INIT;
     logsink_set(&service->log, config->log_level, config->log_mode);
     logsink_printf(&service->log, REPLI_LOG_INFO, "repliagent %s starts with %s", repli_version(),
                    config->all.path);
-    problems_each(warnings, log_warning, &service->log);
+    problems_each(warnings, logsink_problem, &service->log);
     fault_prepare(repli_config_driver(config->agent)->name, &service->log);
     /* A driver that does not come back from being opened must not keep the agent from ending. */
     process_mask_ends(SIG_UNBLOCK);
@@ -129,34 +124,23 @@ void service_progress(struct service *service) {
     }
 }
 
-/* Returns the signal that ended it. */
-static int serve(struct service *service, int signals) {
-    int64_t interval = PROGRESS_MS;
-    if (service->notify.watchdog_ms > 0 && service->notify.watchdog_ms / 3 < interval)
-        interval = service->notify.watchdog_ms / 3 + 1;
-    int64_t next = clock_now_ms();
-    for (;;) {
-        if (clock_now_ms() >= next) {
-            service_progress(service);
-            next = clock_now_ms() + interval;
-        }
-        struct pollfd wait = {.fd = signals, .events = POLLIN};
-        const int64_t left = next - clock_now_ms();
-        poll(&wait, 1, left > 0 ? (int)left : 0);
-        struct signalfd_siginfo info;
-        if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
-            continue;
-        if (info.ssi_signo != SIGHUP)
-            return (int)info.ssi_signo;
-        service_reload(service);
-    }
+static void look(void *user_data) {
+    service_progress(user_data);
 }
 
-/* From here on a signal ends the program by its default action: whoever asks twice gets it. What
- * was acknowledged is on disk. The alarm is for code that does not keep its own deadline. */
-static void allow_signals(int64_t timeout_ms) {
-    process_mask_ends(SIG_UNBLOCK);
-    alarm((unsigned)(timeout_ms / 1000 + GRACE_S));
+static void reload(void *user_data) {
+    service_reload(user_data);
+}
+
+/* Returns the signal that ended it. */
+static int serve(struct service *service, int signals) {
+    const struct process_watch watch = {
+        .interval_ms = notify_interval_ms(&service->notify, PROGRESS_MS),
+        .look = look,
+        .reload = reload,
+        .user_data = service,
+    };
+    return process_wait(signals, &watch);
 }
 
 static int stop(struct service *service, int signal_number) {
@@ -164,7 +148,7 @@ static int stop(struct service *service, int signal_number) {
     notify_send(&service->notify, "STOPPING=1\nSTATUS=stopping");
     logsink_printf(&service->log, REPLI_LOG_INFO, "stopping because of %s",
                    signal_number == SIGINT ? "SIGINT" : "SIGTERM");
-    allow_signals(timeout);
+    process_allow_ends(timeout);
     sink_stop(service->sink);
     service->sink = NULL;
     repli_http_server_free(service->server, timeout / 2 < ANSWER_MS ? timeout / 2 : ANSWER_MS);
@@ -214,7 +198,7 @@ static int use(const struct options *options, struct service *service, struct pr
 
 int cmd_run(const struct options *options) {
     if (options->config == NULL)
-        return options_misused("run needs -c FILE");
+        return cli_misused("run needs -c FILE");
     if (process_prepare_descriptors() != 0)
         return process_cannot_prepare();
     struct service service = {.live = 1};
