@@ -1,0 +1,268 @@
+/* Reading from a whole cluster. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "net.h"
+
+static net n;
+
+/* 600 events, each at three of six nodes. */
+enum { EVENTS = 600 };
+
+static void key_of(int number, char to[ALLDATA_KEY_SIZE]) {
+    snprintf(to, ALLDATA_KEY_SIZE, "20261121T%02d%02d%02d%012d", number < 100 ? 0 : 1,
+             number / 60 % 60, number % 60, number);
+}
+
+static void event_of(int number, char to[64]) {
+    snprintf(to, 64, "{\"number\" : %d,\n\"text\":\"\xC3\xA9\"}", number);
+}
+
+static void setup(void) {
+    net_begin(&n, 6);
+    net_start(&n);
+    for (int i = 0; i < EVENTS; i++) {
+        char key[ALLDATA_KEY_SIZE];
+        char event[64];
+        key_of(i, key);
+        event_of(i, event);
+        net_store(&n, 1u << i % 6 | 1u << (i + 1) % 6 | 1u << (i + 3) % 6, key, event);
+    }
+}
+
+static void teardown(void) {
+    net_end(&n);
+}
+
+/* Read all that there is; the code at the end. */
+static int32_t read_all(int node, int rf, const alldata_scan_options *options, int from, int until,
+                        repli_error *err) {
+    alldata__member members[NET_NODES];
+    alldata__merge *merge = NULL;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    const alldata__cluster cluster = net_cluster(&n, node, rf, members);
+    int32_t code = alldata__merge_new(&cluster, options, &repli__mem_default, &merge, err);
+    ck_assert_int_eq(code, REPLI_OK);
+    while ((code = alldata__merge_next(merge, &record, err)) == REPLI_OK) {
+        char key[ALLDATA_KEY_SIZE];
+        char event[64];
+        key_of(from, key);
+        event_of(from, event);
+        ck_assert_uint_eq(record.key_size, ALLDATA_KEY_LENGTH);
+        ck_assert_mem_eq(record.key, key, ALLDATA_KEY_LENGTH);
+        ck_assert_uint_eq(record.event_size, strlen(event));
+        ck_assert_mem_eq(record.event, event, record.event_size);
+        from++;
+    }
+    if (code == REPLI_EDONE)
+        ck_assert_int_eq(from, until);
+    ck_assert_uint_eq(alldata__merge_conflicts(merge), 0);
+    alldata__merge_free(merge);
+    return code;
+}
+
+START_TEST(weakness_6_all_events_are_read_once_and_in_order) {
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(read_all(i, 3, NULL, 0, EVENTS, NULL), REPLI_EDONE);
+}
+END_TEST
+
+START_TEST(reading_is_bounded_as_asked) {
+    alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+    char from[ALLDATA_KEY_SIZE];
+    char until[ALLDATA_KEY_SIZE];
+    key_of(17, from);
+    key_of(400, until);
+    options.from = from;
+    ck_assert_int_eq(read_all(0, 3, &options, 17, EVENTS, NULL), REPLI_EDONE);
+    options.until = until;
+    options.flags = ALLDATA_SCAN_VERIFY;
+    ck_assert_int_eq(read_all(1, 3, &options, 17, 400, NULL), REPLI_EDONE);
+    options.prefix = "20261121T01";
+    ck_assert_int_eq(read_all(2, 3, &options, 100, 400, NULL), REPLI_EDONE);
+    options = (alldata_scan_options)ALLDATA_SCAN_OPTIONS_INIT;
+    options.interval = "20261121T010500";
+    ck_assert_int_eq(read_all(3, 3, &options, 300, EVENTS, NULL), REPLI_EDONE);
+    options.from = from;
+    options.interval = "20261121T000000";
+    ck_assert_int_eq(read_all(4, 3, &options, 17, 100, NULL), REPLI_EDONE);
+    options.interval = "20261121T020000";
+    ck_assert_int_eq(read_all(5, 3, &options, 0, 0, NULL), REPLI_EDONE);
+}
+END_TEST
+
+START_TEST(bounds_that_are_none_are_refused) {
+    alldata__member members[NET_NODES];
+    alldata__merge *merge = NULL;
+    repli_error err = REPLI_ERROR_INIT;
+    alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+    const alldata__cluster cluster = net_cluster(&n, 0, 3, members);
+    options.interval = "yesterday";
+    ck_assert_int_eq(alldata__merge_new(&cluster, &options, &repli__mem_default, &merge, &err),
+                     REPLI_EINVALID);
+    options.interval = NULL;
+    options.prefix = "1234567890123456789012345678901234567890123456789012345678901234";
+    ck_assert_int_eq(alldata__merge_new(&cluster, &options, &repli__mem_default, &merge, &err),
+                     REPLI_EINVALID);
+    ck_assert_ptr_null(merge);
+    alldata__merge_free(NULL);
+}
+END_TEST
+
+START_TEST(up_to_all_but_one_of_the_replicas_may_be_away) {
+    repli_error err = REPLI_ERROR_INIT;
+    atomic_store(&n.nodes[2].manner, NET_REFUSES);
+    ck_assert_int_eq(read_all(0, 3, NULL, 0, EVENTS, &err), REPLI_EDONE);
+    atomic_store(&n.nodes[4].manner, NET_REFUSES);
+    ck_assert_int_eq(read_all(0, 3, NULL, 0, EVENTS, &err), REPLI_EDONE);
+    ck_assert_int_eq(read_all(5, 2, NULL, 0, EVENTS, &err), REPLI_ENOQUORUM);
+    ck_assert_ptr_nonnull(strstr(err.message, "2 of 5 other nodes"));
+    ck_assert_ptr_nonnull(strstr(err.message, "ad4"));
+}
+END_TEST
+
+/* One that is thought to live, and does not. */
+START_TEST(a_node_that_goes_away_meanwhile_is_told) {
+    repli_error err = REPLI_ERROR_INIT;
+    atomic_store(&n.nodes[1].answers_left, 0);
+    ck_assert_int_eq(read_all(0, 3, NULL, 0, EVENTS, &err), REPLI_EDONE);
+    atomic_store(&n.nodes[1].manner, NET_WELL);
+    ck_assert_int_eq(read_all(0, 1, NULL, 0, EVENTS, &err), REPLI_ENOQUORUM);
+    ck_assert_ptr_nonnull(strstr(err.message, "ad1: nobody is there"));
+}
+END_TEST
+
+static void mangle_all(repli_buf *answer, int32_t *status) {
+    (void)status;
+    answer->size = 0;
+    repli__buf_text(answer, "<html>502 Bad Gateway</html>");
+}
+
+static void mangle_status(repli_buf *answer, int32_t *status) {
+    answer->size = 0;
+    *status = 503;
+}
+
+static void cut_off(repli_buf *answer, int32_t *status) {
+    (void)status;
+    answer->size -= answer->size / 3;
+}
+
+/* A page that begins again. */
+static void turn_in_circles(repli_buf *answer, int32_t *status) {
+    (void)status;
+    answer->size -= strlen("end\n");
+    repli__buf_text(answer, "more\n");
+}
+
+static void go_backwards(repli_buf *answer, int32_t *status) {
+    (void)status;
+    answer->size = 0;
+    repli__buf_text(answer, "1 1 2 1\n1 1 1 1\nend\n");
+}
+
+static void say_nothing(repli_buf *answer, int32_t *status) {
+    (void)status;
+    answer->size = 0;
+    repli__buf_text(answer, "more\n");
+}
+
+START_TEST(garbage_is_no_answer) {
+    void (*const manglers[])(repli_buf *, int32_t *) = {
+        mangle_all, mangle_status, cut_off, turn_in_circles, go_backwards, say_nothing};
+    for (size_t i = 0; i < sizeof(manglers) / sizeof(manglers[0]); i++) {
+        repli_error err = REPLI_ERROR_INIT;
+        n.nodes[3].mangle = manglers[i];
+        atomic_store(&n.nodes[3].manner, NET_MANGLES);
+        ck_assert_int_eq(read_all(0, 3, NULL, 0, EVENTS, &err), REPLI_EDONE);
+        ck_assert_int_eq(read_all(0, 1, NULL, 0, EVENTS, &err), REPLI_ENOQUORUM);
+        ck_assert_ptr_nonnull(strstr(err.message, "ad3"));
+    }
+}
+END_TEST
+
+START_TEST(pages_follow_each_other) {
+    static char large[400 * 1024];
+    char key[ALLDATA_KEY_SIZE];
+    alldata__member members[NET_NODES];
+    alldata__merge *merge = NULL;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+    const alldata__cluster cluster = net_cluster(&n, 0, 3, members);
+    memset(large, '1', sizeof(large) - 1);
+    for (int i = 0; i < 20; i++) {
+        snprintf(key, sizeof(key), "20261121T0155%02d%012d", i, i);
+        net_store(&n, i % 5 == 0 ? 1 : 1u << i % 5 | 1u << 5, key, large);
+    }
+    options.from = "20261121T0155";
+    ck_assert_int_eq(alldata__merge_new(&cluster, &options, &repli__mem_default, &merge, NULL),
+                     REPLI_OK);
+    for (int i = 0; i < 20; i++) {
+        snprintf(key, sizeof(key), "20261121T0155%02d%012d", i, i);
+        ck_assert_int_eq(alldata__merge_next(merge, &record, NULL), REPLI_OK);
+        ck_assert_mem_eq(record.key, key, ALLDATA_KEY_LENGTH);
+        ck_assert_uint_eq(record.event_size, sizeof(large) - 1);
+        ck_assert_mem_eq(record.event, large, sizeof(large) - 1);
+    }
+    ck_assert_int_eq(alldata__merge_next(merge, &record, NULL), REPLI_EDONE);
+    ck_assert_int_eq(alldata__merge_next(merge, &record, NULL), REPLI_EDONE);
+    ck_assert_uint_gt(atomic_load(&n.nodes[5].record_calls), 5);
+    alldata__merge_free(merge);
+}
+END_TEST
+
+START_TEST(who_stops_early_leaves_nothing_behind) {
+    alldata__member members[NET_NODES];
+    alldata__merge *merge = NULL;
+    const alldata__cluster cluster = net_cluster(&n, 0, 3, members);
+    atomic_store(&n.nodes[4].manner, NET_HANGS);
+    ck_assert_int_eq(alldata__merge_new(&cluster, NULL, &repli__mem_default, &merge, NULL),
+                     REPLI_OK);
+    alldata__merge_free(merge);
+    atomic_store(&n.nodes[4].manner, NET_WELL);
+}
+END_TEST
+
+START_TEST(different_events_under_a_key_are_counted) {
+    alldata__member members[NET_NODES];
+    alldata__merge *merge = NULL;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+    const alldata__cluster cluster = net_cluster(&n, 0, 3, members);
+    net_store(&n, 1, "20261121T015500000000000001", "1");
+    net_store(&n, 2, "20261121T015500000000000001", "2");
+    options.from = "20261121T0155";
+    ck_assert_int_eq(alldata__merge_new(&cluster, &options, &repli__mem_default, &merge, NULL),
+                     REPLI_OK);
+    ck_assert_int_eq(alldata__merge_next(merge, &record, NULL), REPLI_OK);
+    ck_assert_int_eq(record.event[0], '1');
+    ck_assert_int_eq(alldata__merge_next(merge, &record, NULL), REPLI_EDONE);
+    ck_assert_uint_eq(alldata__merge_conflicts(merge), 1);
+    alldata__merge_free(merge);
+}
+END_TEST
+
+int main(void) {
+    TCase *tcase = tcase_create("merge");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, weakness_6_all_events_are_read_once_and_in_order);
+    tcase_add_test(tcase, reading_is_bounded_as_asked);
+    tcase_add_test(tcase, bounds_that_are_none_are_refused);
+    tcase_add_test(tcase, up_to_all_but_one_of_the_replicas_may_be_away);
+    tcase_add_test(tcase, a_node_that_goes_away_meanwhile_is_told);
+    tcase_add_test(tcase, garbage_is_no_answer);
+    tcase_add_test(tcase, pages_follow_each_other);
+    tcase_add_test(tcase, who_stops_early_leaves_nothing_behind);
+    tcase_add_test(tcase, different_events_under_a_key_are_counted);
+    Suite *suite = suite_create("alldata: merge");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
