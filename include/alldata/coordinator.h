@@ -3,14 +3,17 @@
 
 /*
  * Puts an event into as many nodes as it is to be in: this one, others in other zones and regions,
- * or any others that live, and says when enough of them have it.
+ * or any others that live, and says when enough of them have it. What a peer that is away misses is
+ * written down, as a hint, and handed over when it is back.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include <alldata/gossip.h>
 #include <alldata/keygen.h>
 #include <alldata/storage.h>
+#include <alldata/transport.h>
 #include <replicante/alloc.h>
 #include <replicante/error.h>
 #include <replicante/log.h>
@@ -52,9 +55,9 @@ typedef struct alldata_put_result {
      * or the generator of keys said, where there is no peer to turn to.
      */
     int32_t code;
-    int32_t replicas; /**< that have the event, by now */
-    int32_t needed;   /**< for the commit level */
-    int32_t hints;    /**< replicas that are to get it later */
+    int32_t replicas;           /**< that have the event, by now */
+    int32_t needed;             /**< for the commit level */
+    int32_t hints;              /**< replicas that are to get it later */
     char key[ALLDATA_KEY_SIZE]; /**< under which it was put; empty: nothing was stored */
     const repli_error *error;   /**< NULL if code is REPLI_OK */
 } alldata_put_result;
@@ -72,21 +75,33 @@ typedef struct alldata_coordinator alldata_coordinator;
  */
 typedef struct alldata_coordinator_options {
     uint32_t struct_size;
-    int32_t run_mode;           /**< ALLDATA_RUN_* */
-    alldata_storage *storage;   /**< of this node; needed, and outlives it */
-    alldata_keygen *keygen;     /**< needed, and outlives it */
-    int32_t replication_factor; /**< 1 to 15; default 1 */
-    int32_t commit;             /**< ALLDATA_COMMIT_*; default QUORUM */
-    uint64_t timeout_ms;        /**< of a put, up to an hour; default 5000 */
+    int32_t run_mode;                   /**< ALLDATA_RUN_* */
+    alldata_storage *storage;           /**< of this node; needed, and outlives it */
+    alldata_keygen *keygen;             /**< needed, and outlives it */
+    const alldata_transport *transport; /**< NULL: there are no peers; outlives it */
+    const char *id;                     /**< of this node; needed if there are peers */
+    const char *zone;                   /**< of this node */
+    const char *region;                 /**< of this node */
+    const char *hints;                  /**< directory for hints; NULL: there are none */
+    int32_t replication_factor;         /**< 1 to 15; default 1 */
+    int32_t other_zones;                /**< replicas in other zones of this region, each in one */
+    int32_t other_regions;              /**< replicas in other regions, each in one */
+    int32_t commit;                     /**< ALLDATA_COMMIT_*; default QUORUM */
+    uint64_t timeout_ms;                /**< of a put, up to an hour; default 5000 */
+    /** How long a peer may take before another one is asked; default 1000. */
+    uint64_t peer_timeout_ms;
     uint64_t max_waiting_bytes; /**< that puts take, beyond which they are refused; 64 MiB */
-    uint32_t put_flags;         /**< ALLDATA_PUT_SYNC: of every put */
+    uint32_t put_flags;         /**< ALLDATA_PUT_SYNC: of every put, and of hints */
     int32_t log_level;          /**< REPLI_LOG_*; default REPLI_LOG_INFO */
     repli_log_fn log;
     void *log_data;
 } alldata_coordinator_options;
 
 #define ALLDATA_COORDINATOR_OPTIONS_INIT                                                           \
-    { (uint32_t)sizeof(alldata_coordinator_options), 0, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL }
+    {                                                                                              \
+        (uint32_t)sizeof(alldata_coordinator_options), 0, NULL, NULL, NULL, NULL, NULL, NULL,      \
+            NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL                                            \
+    }
 
 /** A coordinator. allocator may be NULL. REPLI_EINVALID: an option is wrong. Thread-safe. */
 REPLI_API int32_t alldata_coordinator_new(const alldata_coordinator_options *options,
@@ -113,20 +128,44 @@ REPLI_API int32_t alldata_coordinator_store(alldata_coordinator *coordinator,
                                             uint32_t flags, alldata_put_fn done, void *user_data,
                                             repli_error *err);
 
+/**
+ * Tell of a peer, which may be new, elsewhere than before, dead, or live again: then it gets what
+ * it missed. REPLI_EINVALID: it has not said where it takes events, has this node's id, or there is
+ * no transport. Thread-safe.
+ */
+REPLI_API int32_t alldata_coordinator_set_peer(alldata_coordinator *coordinator,
+                                               const alldata_peer *peer, repli_error *err);
+/** Forget a peer: it is asked no more, and gets no more hints; those that there are are kept in
+ * case that it comes back, unless forget_hints. REPLI_ENOTFOUND: it is not known. Thread-safe. */
+REPLI_API int32_t alldata_coordinator_drop_peer(alldata_coordinator *coordinator, const char *id,
+                                                int32_t forget_hints, repli_error *err);
+/** Hints that wait for a peer; id NULL: for all. Thread-safe. */
+REPLI_API int64_t alldata_coordinator_hints(alldata_coordinator *coordinator, const char *id);
+
 /** Counted since the beginning, but for those said to be of now. */
 typedef struct alldata_coordinator_counters {
     uint32_t struct_size;
     uint32_t reserved;
-    uint64_t puts;          /**< acknowledged */
-    uint64_t failed;        /**< puts that were not */
-    uint64_t refused;       /**< puts for which there was no room */
-    uint64_t stored;        /**< events of other nodes */
+    uint64_t puts;    /**< acknowledged */
+    uint64_t failed;  /**< puts that were not */
+    uint64_t refused; /**< puts for which there was no room */
+    uint64_t stored;  /**< events of other nodes */
+    /** Acknowledged, and in fewer nodes than wanted when all was tried: hints were written as far
+     * as there were peers to get them. */
+    uint64_t under_replicated;
+    uint64_t hints_written;
+    uint64_t hints_delivered;
+    uint64_t hints_dropped; /**< refused again and again, forgotten, or of events that are gone */
+    uint64_t hints_pending; /**< now */
+    uint64_t peer_sends;    /**< requests to peers */
+    uint64_t peer_records;  /**< events in them */
+    uint64_t peer_failures; /**< requests to peers that failed */
     uint64_t waiting;       /**< puts that wait, now */
     uint64_t waiting_bytes; /**< now */
 } alldata_coordinator_counters;
 
 #define ALLDATA_COORDINATOR_COUNTERS_INIT                                                          \
-    { (uint32_t)sizeof(alldata_coordinator_counters), 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(alldata_coordinator_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fill in the counters as far as the caller knows them. Thread-safe. */
 REPLI_API int32_t alldata_coordinator_count(alldata_coordinator *coordinator,

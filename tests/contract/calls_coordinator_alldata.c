@@ -1,4 +1,5 @@
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "contract.h"
@@ -7,16 +8,41 @@
 
 enum { ROOM = 4096 };
 
+/* A network that nobody can be reached by. */
+
+static int32_t begin_nothing(void *self, const alldata_call *request, repli_error *err) {
+    (void)self;
+    (void)request;
+    if (err != NULL)
+        err->code = REPLI_EREFUSED;
+    return REPLI_EREFUSED;
+}
+
+static void cancel_nothing(void *self, void *user_data) {
+    (void)self;
+    (void)user_data;
+}
+
+static const alldata_transport nowhere_to = {
+    .struct_size = sizeof(nowhere_to), .begin = begin_nothing, .cancel = cancel_nothing};
+
 static int32_t open_coordinator(const world *w, int32_t mode, int32_t factor,
                                 const repli_allocator *allocator, alldata_coordinator **ret,
                                 repli_error *err) {
+    char id[] = "ad1";
+    char zone[] = "A";
     alldata_coordinator_options options = ALLDATA_COORDINATOR_OPTIONS_INIT;
     options.run_mode = mode;
     options.storage = w->events;
     options.keygen = w->keygen;
     options.replication_factor = factor;
     options.max_waiting_bytes = ROOM;
+    options.transport = &nowhere_to;
+    options.id = id;
+    options.zone = zone;
     const int32_t code = alldata_coordinator_new(&options, allocator, ret, err);
+    SCRIBBLE(id);
+    SCRIBBLE(zone);
     SCRIBBLE(options);
     return code;
 }
@@ -42,6 +68,31 @@ int32_t fail_alldata_coordinator_new_REPLI_EINVALID(world *w, repli_error *err) 
 
 int32_t fail_alldata_coordinator_new_REPLI_ENOMEM(world *w, repli_error *err) {
     return make_coordinator(w, 1, no_memory(), err);
+}
+
+/* Where there are hints of another, or no place for any. */
+static int32_t open_hints(const world *w, const char *path, repli_error *err) {
+    alldata_coordinator *coordinator = UNSET;
+    alldata_coordinator_options options = ALLDATA_COORDINATOR_OPTIONS_INIT;
+    options.run_mode = ALLDATA_RUN_DISPATCH;
+    options.storage = w->events;
+    options.keygen = w->keygen;
+    options.hints = path;
+    const int32_t code = alldata_coordinator_new(&options, NULL, &coordinator, err);
+    if (code == REPLI_OK)
+        alldata_coordinator_free(coordinator);
+    REQUIRE(code == REPLI_OK || coordinator == UNSET);
+    return code;
+}
+
+int32_t fail_alldata_coordinator_new_REPLI_EBUSY(world *w, repli_error *err) {
+    char path[256];
+    snprintf(path, sizeof(path), "%s/events/20261121T120000", w->host.directory);
+    return open_hints(w, path, err);
+}
+
+int32_t fail_alldata_coordinator_new_REPLI_ENOTFOUND(world *w, repli_error *err) {
+    return open_hints(w, "/nowhere/to/be/found", err);
 }
 
 int32_t call_alldata_coordinator_free(world *w, repli_error *err) {
@@ -154,6 +205,54 @@ int32_t call_alldata_coordinator_count(world *w, repli_error *err) {
     const int32_t code = alldata_coordinator_count(w->coordinator, &counters, err);
     REQUIRE(counters.waiting == 0 && counters.struct_size == sizeof(counters));
     return code;
+}
+
+/* Peers. */
+
+static int32_t set_peer(const world *w, const char *id, repli_error *err) {
+    char own[16];
+    char host[] = "127.0.0.1";
+    snprintf(own, sizeof(own), "%s", id);
+    alldata_peer peer = {.struct_size = sizeof(peer),
+                         .state = ALLDATA_PEER_DEAD,
+                         .id = own,
+                         .http_host = host,
+                         .http_port = 9,
+                         .native = 1};
+    const int32_t code = alldata_coordinator_set_peer(w->coordinator, &peer, err);
+    SCRIBBLE(own);
+    SCRIBBLE(host);
+    SCRIBBLE(peer);
+    return code;
+}
+
+int32_t call_alldata_coordinator_set_peer(world *w, repli_error *err) {
+    return set_peer(w, "ad2", err);
+}
+
+int32_t fail_alldata_coordinator_set_peer_REPLI_EINVALID(world *w, repli_error *err) {
+    return set_peer(w, "ad1", err);
+}
+
+int32_t call_alldata_coordinator_drop_peer(world *w, repli_error *err) {
+    char id[16];
+    if (w->forked)
+        return alldata_coordinator_drop_peer(w->coordinator, "ad2", 1, err);
+    /* Of several threads, each has its own. */
+    snprintf(id, sizeof(id), "%p", (void *)id);
+    const int32_t code = set_peer(w, id, err);
+    return code == REPLI_OK ? alldata_coordinator_drop_peer(w->coordinator, id, 1, err) : code;
+}
+
+int32_t fail_alldata_coordinator_drop_peer_REPLI_ENOTFOUND(world *w, repli_error *err) {
+    return alldata_coordinator_drop_peer(w->coordinator, "ad9", 0, err);
+}
+
+int32_t call_alldata_coordinator_hints(world *w, repli_error *err) {
+    (void)err;
+    REQUIRE(alldata_coordinator_hints(w->coordinator, NULL) == 0);
+    REQUIRE(alldata_coordinator_hints(w->coordinator, "ad9") == 0);
+    return REPLI_OK;
 }
 
 /* Driving. */

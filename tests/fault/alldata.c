@@ -223,12 +223,53 @@ void world_end_alldata(world *w) {
 
 /* Coordinator. */
 
+/* The peer answers at once that it has taken all. */
+typedef struct network {
+    alldata_call call;
+    int is_asked;
+} network;
+
+static int32_t begin_call(void *self, const alldata_call *call, repli_error *err) {
+    network *to = self;
+    (void)err;
+    to->call = *call;
+    to->is_asked = 1;
+    return REPLI_OK;
+}
+
+static void cancel_call(void *self, void *user_data) {
+    network *to = self;
+    repli_error error = REPLI_ERROR_INIT;
+    const alldata_reply reply = {.struct_size = sizeof(reply), .body = "", .error = &error};
+    error.code = REPLI_ECANCELLED;
+    if (!to->is_asked || to->call.user_data != user_data)
+        return;
+    to->is_asked = 0;
+    to->call.reply(user_data, &reply);
+}
+
+static void answer_call(network *to) {
+    const alldata_reply reply = {.struct_size = sizeof(reply), .status = 201, .body = ""};
+    if (!to->is_asked)
+        return;
+    to->is_asked = 0;
+    to->call.reply(to->call.user_data, &reply);
+}
+
 static int32_t open_coordinator(const world *w, alldata_keygen *keygen,
+                                const alldata_transport *transport,
                                 alldata_coordinator **ret_coordinator, repli_error *err) {
+    char hints[96];
+    snprintf(hints, sizeof(hints), "%s/hints", w->directory);
     alldata_coordinator_options options = ALLDATA_COORDINATOR_OPTIONS_INIT;
     options.run_mode = ALLDATA_RUN_DISPATCH;
     options.storage = w->events;
     options.keygen = keygen;
+    options.transport = transport;
+    options.id = "ad1";
+    options.hints = hints;
+    options.replication_factor = 2;
+    options.commit = ALLDATA_COMMIT_ONE;
     return alldata_coordinator_new(&options, &w->memory, ret_coordinator, err);
 }
 
@@ -245,24 +286,38 @@ static void take_result(void *user_data, const alldata_put_result *results, size
     to->told++;
 }
 
-static int32_t put_through(const world *w, alldata_coordinator *coordinator, repli_error *err) {
+static int32_t set_peer(alldata_coordinator *coordinator, int32_t state, repli_error *err) {
+    const alldata_peer peer = {.struct_size = sizeof(peer),
+                               .state = state,
+                               .id = "ad2",
+                               .http_host = "127.0.0.1",
+                               .http_port = 9,
+                               .native = 1};
+    return alldata_coordinator_set_peer(coordinator, &peer, err);
+}
+
+/* One through the peer, and one that it is to get later. */
+static int32_t put_through(alldata_coordinator *coordinator, network *net, repli_error *err) {
     repli_error result = REPLI_ERROR_INIT;
     outcome out = {.err = &result};
     alldata_put given = ALLDATA_PUT_INIT;
     alldata_record record = ALLDATA_RECORD_INIT;
-    given.key = record.key = KEY;
     given.event = record.event = "12345678";
     given.event_size = record.event_size = 8;
+    given.key = record.key = KEY;
     record.key_size = ALLDATA_KEY_LENGTH;
-    int32_t code = alldata_coordinator_put(coordinator, &given, 1, take_result, &out, err);
-    if (code != REPLI_OK)
-        return code;
-    alldata_coordinator_dispatch(coordinator, NULL);
-    code = alldata_coordinator_store(coordinator, &record, 1, 0, take_result, &out, err);
-    while (code == REPLI_OK && out.told < 2)
-        if ((code = alldata_coordinator_dispatch(coordinator, err)) != REPLI_OK)
-            break;
-    (void)w;
+    int32_t code = set_peer(coordinator, ALLDATA_PEER_LIVE, err);
+    if (code == REPLI_OK)
+        code = alldata_coordinator_put(coordinator, &given, 1, take_result, &out, err);
+    answer_call(net);
+    if (code == REPLI_OK)
+        code = set_peer(coordinator, ALLDATA_PEER_DEAD, err);
+    if (code == REPLI_OK)
+        code = alldata_coordinator_put(coordinator, &given, 1, take_result, &out, err);
+    if (code == REPLI_OK)
+        code = alldata_coordinator_store(coordinator, &record, 1, 0, take_result, &out, err);
+    while (code == REPLI_OK && out.told < 3)
+        code = alldata_coordinator_dispatch(coordinator, err);
     if (code == REPLI_OK && result.code != REPLI_OK)
         *err = result;
     return code == REPLI_OK ? result.code : code;
@@ -270,18 +325,24 @@ static int32_t put_through(const world *w, alldata_coordinator *coordinator, rep
 
 static int32_t use_coordinator(world *w, repli_error *err) {
     alldata_coordinator_counters counters = ALLDATA_COORDINATOR_COUNTERS_INIT;
+    network net = {.is_asked = 0};
+    const alldata_transport transport = {
+        .struct_size = sizeof(transport), .self = &net, .begin = begin_call, .cancel = cancel_call};
     alldata_coordinator *coordinator = NULL;
     alldata_keygen *keygen = NULL;
     int32_t code = alldata_keygen_new(NULL, &w->memory, &keygen, err);
     if (code == REPLI_OK)
-        code = open_coordinator(w, keygen, &coordinator, err);
+        code = open_coordinator(w, keygen, &transport, &coordinator, err);
     if (code == REPLI_OK) {
         EXPECT(w, alldata_coordinator_fd(coordinator) >= 0);
-        code = put_through(w, coordinator, err);
-        EXPECT(w, alldata_coordinator_deadline(coordinator) > 0);
+        EXPECT(w, alldata_coordinator_deadline(coordinator) != UINT64_MAX);
+        code = put_through(coordinator, &net, err);
         EXPECT(w, alldata_coordinator_count(coordinator, &counters, NULL) == REPLI_OK);
-        EXPECT(w, code != REPLI_OK || (counters.puts == 1 && counters.stored == 1));
+        EXPECT(w, code != REPLI_OK || (counters.puts == 2 && counters.stored == 1));
         EXPECT(w, counters.waiting == 0 || code != REPLI_OK);
+        EXPECT(w, alldata_coordinator_hints(coordinator, "ad2") == (int64_t)counters.hints_pending);
+        EXPECT(w, code != REPLI_OK ||
+                      alldata_coordinator_drop_peer(coordinator, "ad2", 1, NULL) == REPLI_OK);
     }
     alldata_coordinator_free(coordinator);
     alldata_keygen_free(keygen);
@@ -484,7 +545,9 @@ const operation alldata_operations[] = {
     {.name = "put through a coordinator",
      .functions = "alldata_coordinator_new alldata_coordinator_put alldata_coordinator_store "
                   "alldata_coordinator_fd alldata_coordinator_deadline alldata_coordinator_count "
-                  "alldata_coordinator_dispatch alldata_coordinator_free",
+                  "alldata_coordinator_dispatch alldata_coordinator_set_peer "
+                  "alldata_coordinator_drop_peer alldata_coordinator_hints "
+                  "alldata_coordinator_free",
      .also = REPLI_EINTERNAL,
      .prepare = prepare_events,
      .act = use_coordinator},

@@ -21,21 +21,52 @@ void alldata__coordinator_release(alldata_coordinator *c, alldata__job *job) {
     if (!job->is_told)
         return;
     c->counters.waiting_bytes -= job->bytes;
+    for (size_t i = 0; i < job->count; i++)
+        for (alldata__attempt *it = job->items[i].attempts; it != NULL; it = it->next)
+            alldata__site_unref(c, it->site);
     alldata__job_free(&c->mem, job);
 }
 
-void alldata__coordinator_leave(alldata_coordinator *c) {
-    alldata__job *job;
-    while ((job = c->finished) != NULL) {
-        c->finished = job->next;
-        if (c->finished == NULL)
-            c->finished_end = &c->finished;
+static void tell(alldata_coordinator *c) {
+    alldata__job *job = c->finished;
+    c->finished = job->next;
+    if (c->finished == NULL)
+        c->finished_end = &c->finished;
+    pthread_mutex_unlock(&c->mutex);
+    job->done(job->user_data, job->results, job->count);
+    pthread_mutex_lock(&c->mutex);
+    job->is_told = 1;
+    if (job->open == 0)
+        alldata__coordinator_release(c, job);
+}
+
+static void send(alldata_coordinator *c) {
+    alldata__errand *errand = c->ready;
+    c->ready = errand->next;
+    if (c->ready == NULL)
+        c->ready_end = &c->ready;
+    int32_t code = REPLI_ECANCELLED;
+    if (!c->is_stopping) {
         pthread_mutex_unlock(&c->mutex);
-        job->done(job->user_data, job->results, job->count);
+        code = alldata__errand_begin(errand);
         pthread_mutex_lock(&c->mutex);
-        job->is_told = 1;
-        if (job->open == 0)
-            alldata__coordinator_release(c, job);
+    }
+    if (code == REPLI_OK)
+        return;
+    errand->code = code;
+    alldata__errand_end(c, errand);
+}
+
+void alldata__coordinator_leave(alldata_coordinator *c) {
+    while (c->finished != NULL || c->ready != NULL || c->wakes_writer) {
+        if (c->wakes_writer) {
+            c->wakes_writer = 0;
+            repli__worker_tell(&c->writer);
+        } else if (c->finished != NULL) {
+            tell(c);
+        } else {
+            send(c);
+        }
     }
     pthread_mutex_unlock(&c->mutex);
 }
@@ -51,13 +82,41 @@ static int32_t init_worker(alldata_coordinator *c, repli__worker *worker, int *r
     return code;
 }
 
+static int32_t count_hint(void *user_data, const char *peer, size_t size,
+                          const alldata__hint *hint) {
+    alldata_coordinator *c = user_data;
+    (void)hint;
+    alldata__site *site = alldata__site_make(c, peer, size);
+    if (site == NULL)
+        return 1;
+    site->hints++;
+    c->counters.hints_pending++;
+    return 0;
+}
+
+static int32_t open_hints(alldata_coordinator *c, repli_error *err) {
+    if (c->options.hints == NULL)
+        return REPLI_OK;
+    int32_t code = alldata__hints_open(&c->mem, c->options.hints, &c->hints, err);
+    if (code == REPLI_OK)
+        code = alldata__hints_read(c->hints, NULL, "", count_hint, c, err);
+    return code;
+}
+
+static alldata__place place_of(const alldata_coordinator_options *o) {
+    return (alldata__place){
+        .id = alldata__placement_hash(o->id, o->id != NULL ? strlen(o->id) : 0),
+        .zone = alldata__placement_hash(o->zone, o->zone != NULL ? strlen(o->zone) : 0),
+        .region = alldata__placement_hash(o->region, o->region != NULL ? strlen(o->region) : 0)};
+}
+
 static int32_t init(alldata_coordinator *c, repli_error *err) {
     c->records = repli__calloc(&c->mem, ALLDATA__WRITES, sizeof(*c->records));
     c->items = repli__calloc(&c->mem, ALLDATA__WRITES, sizeof(alldata__item *));
     if (c->records == NULL || c->items == NULL)
         return repli__error_nomem(err, ALLDATA__COORDINATOR, "making a coordinator");
-    int32_t code = REPLI_OK;
-    if (c->options.run_mode == ALLDATA_RUN_DISPATCH)
+    int32_t code = open_hints(c, err);
+    if (code == REPLI_OK && c->options.run_mode == ALLDATA_RUN_DISPATCH)
         code = alldata__rouser_init(&c->rouser, ALLDATA__COORDINATOR, err);
     if (code == REPLI_OK)
         code = init_worker(c, &c->writer, &c->has_writer, "alldata-write",
@@ -88,11 +147,15 @@ int32_t alldata_coordinator_new(const alldata_coordinator_options *options,
     c->options = own;
     c->rouser.fd = -1;
     c->finished_end = &c->finished;
+    c->ready_end = &c->ready;
+    c->rule = (alldata__rule){
+        .self = place_of(&own), .other_zones = own.other_zones, .other_regions = own.other_regions};
     c->clock_ns = UINT64_MAX;
     alldata__owner_init(&c->owner);
     repli__log_init(&c->log);
     repli__log_set(&c->log, own.log_level, own.log, own.log_data);
     pthread_mutex_init(&c->mutex, NULL);
+    pthread_cond_init(&c->ended, NULL);
     code = init(c, err);
     if (code != REPLI_OK) {
         alldata_coordinator_free(c);
@@ -110,16 +173,46 @@ static void end_worker(repli__worker *worker, int exists) {
     repli__worker_dispose(worker);
 }
 
+/* The next that was not cancelled. The mutex is held. */
+static alldata__errand *next_errand(const alldata_coordinator *c) {
+    alldata__errand *errand = c->errands;
+    while (errand != NULL && errand->is_cancelled)
+        errand = errand->after;
+    return errand;
+}
+
+/* What peers were asked and have not answered becomes hints. */
+static void cancel_errands(alldata_coordinator *c) {
+    alldata__errand *errand;
+    pthread_mutex_lock(&c->mutex);
+    c->is_stopping = 1;
+    while ((errand = next_errand(c)) != NULL) {
+        errand->is_cancelled = 1;
+        pthread_mutex_unlock(&c->mutex);
+        c->options.transport->cancel(c->options.transport->self, errand);
+        pthread_mutex_lock(&c->mutex);
+    }
+    while (c->flying > 0 || c->guests > 0)
+        pthread_cond_wait(&c->ended, &c->mutex);
+    for (size_t i = 0; i < c->site_count; i++)
+        alldata__site_flush(c, c->sites[i], UINT64_MAX);
+    alldata__coordinator_leave(c);
+}
+
 /* What waits for the disk is written; nothing is begun any more. */
 static void stop(alldata_coordinator *c) {
+    cancel_errands(c);
     end_worker(&c->writer, c->has_writer);
     end_worker(&c->clock, c->has_clock);
     alldata__coordinator_enter(c);
     alldata__put_cancel(c);
     alldata__coordinator_leave(c);
     alldata__rouser_dispose(&c->rouser);
+    pthread_cond_destroy(&c->ended);
     pthread_mutex_destroy(&c->mutex);
     repli__log_dispose(&c->log);
+    alldata__hints_close(c->hints);
+    alldata__sites_free(c);
 }
 
 void alldata_coordinator_free(alldata_coordinator *c) {
@@ -181,11 +274,8 @@ static int32_t begin(alldata_coordinator *c, alldata__job *job, alldata_put_fn d
         alldata__job_free(&c->mem, job);
         return code;
     }
-    const int rests = c->first == NULL;
     for (size_t i = 0; i < job->count; i++)
         alldata__put_begin(c, &job->items[i]);
-    if (rests && c->first != NULL)
-        repli__worker_tell(&c->writer);
     alldata__coordinator_leave(c);
     return REPLI_OK;
 }
@@ -195,7 +285,8 @@ int32_t alldata_coordinator_put(alldata_coordinator *c, const alldata_put *puts,
     const int32_t code = check_call(c, puts, count, done, err);
     if (code != REPLI_OK)
         return code;
-    alldata__job *job = alldata__job_of_puts(&c->mem, puts, count);
+    alldata__job *job =
+        alldata__job_of_puts(&c->mem, puts, count, (size_t)c->options.replication_factor - 1);
     for (size_t i = 0; job != NULL && i < count; i++) {
         alldata_put put;
         alldata__job_read_put(puts, i, &put);

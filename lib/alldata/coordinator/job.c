@@ -4,10 +4,11 @@
 
 #include "base/sized.h"
 
-/* All in one piece: the job, its items, their results and their events. */
-static alldata__job *make(const repli__mem *mem, size_t count, size_t event_bytes,
+/* All in one piece: the job, its items, their results and attempts, and their events. */
+static alldata__job *make(const repli__mem *mem, size_t count, size_t attempts, size_t event_bytes,
                           char **ret_events) {
-    const size_t each = sizeof(alldata__item) + sizeof(alldata_put_result);
+    const size_t each =
+        sizeof(alldata__item) + sizeof(alldata_put_result) + attempts * sizeof(alldata__attempt);
     if (count > (SIZE_MAX - sizeof(alldata__job)) / each)
         return NULL;
     const size_t head = sizeof(alldata__job) + count * each;
@@ -20,7 +21,9 @@ static alldata__job *make(const repli__mem *mem, size_t count, size_t event_byte
     job->count = job->undecided = job->open = count;
     job->bytes = head + event_bytes;
     job->results = (alldata_put_result *)(void *)(job->items + count);
-    *ret_events = (char *)(job->results + count);
+    job->spare = (alldata__attempt *)(void *)(job->results + count);
+    job->spares = count * attempts;
+    *ret_events = (char *)(job->spare + job->spares);
     for (size_t i = 0; i < count; i++) {
         job->items[i].job = job;
         job->results[i].struct_size = sizeof(job->results[i]);
@@ -40,7 +43,8 @@ void alldata__job_read_put(const alldata_put *puts, size_t i, alldata_put *ret_p
     repli__sized_copy(ret_put, sizeof(*ret_put), (const char *)puts + i * repli__sized(puts));
 }
 
-alldata__job *alldata__job_of_puts(const repli__mem *mem, const alldata_put *puts, size_t count) {
+alldata__job *alldata__job_of_puts(const repli__mem *mem, const alldata_put *puts, size_t count,
+                                   size_t attempts) {
     alldata_put put;
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
@@ -52,7 +56,7 @@ alldata__job *alldata__job_of_puts(const repli__mem *mem, const alldata_put *put
         bytes += put.event_size;
     }
     char *to = NULL;
-    alldata__job *job = make(mem, count, bytes, &to);
+    alldata__job *job = make(mem, count, attempts, bytes, &to);
     for (size_t i = 0; job != NULL && i < count; i++) {
         alldata__job_read_put(puts, i, &put);
         to = take_event(&job->items[i], put.event, put.event_size, to);
@@ -69,7 +73,7 @@ alldata__job *alldata__job_of_records(const repli__mem *mem, const alldata_recor
         bytes += records[i].event_size;
     }
     char *to = NULL;
-    alldata__job *job = make(mem, count, bytes, &to);
+    alldata__job *job = make(mem, count, 0, bytes, &to);
     for (size_t i = 0; job != NULL && i < count; i++) {
         to = take_event(&job->items[i], records[i].event, records[i].event_size, to);
         if (records[i].key != NULL && records[i].key_size == ALLDATA_KEY_LENGTH)
@@ -80,8 +84,37 @@ alldata__job *alldata__job_of_records(const repli__mem *mem, const alldata_recor
     return job;
 }
 
+static void free_item(const repli__mem *mem, alldata__item *item) {
+    alldata__attempt *next;
+    for (alldata__attempt *it = item->attempts; it != NULL; it = next) {
+        next = it->next;
+        if (!it->is_borrowed)
+            repli__free(mem, it);
+    }
+    repli__free(mem, item->why);
+}
+
 void alldata__job_free(const repli__mem *mem, alldata__job *job) {
     for (size_t i = 0; job != NULL && i < job->count; i++)
-        repli__free(mem, job->items[i].why);
+        free_item(mem, &job->items[i]);
     repli__free(mem, job);
+}
+
+alldata__attempt *alldata__job_attempt(const repli__mem *mem, alldata__item *item) {
+    alldata__job *job = item->job;
+    const int borrows = job->spares > 0;
+    alldata__attempt *attempt = NULL;
+    if (borrows) {
+        attempt = job->spare++;
+        job->spares--;
+    } else {
+        attempt = repli__calloc(mem, 1, sizeof(*attempt));
+    }
+    if (attempt == NULL)
+        return NULL;
+    attempt->is_borrowed = borrows;
+    attempt->item = item;
+    attempt->next = item->attempts;
+    item->attempts = attempt;
+    return attempt;
 }

@@ -1,11 +1,12 @@
 #include "alldata/coordinator/options.h"
 
+#include "alldata/coordinator/placement.h"
 #include "base/error.h"
 #include "base/sized.h"
 
 #define ORIGIN "coordinator"
 
-enum { FACTOR_MAX = 15, TIMEOUT_MS = 5000 };
+enum { TIMEOUT_MS = 5000, PEER_TIMEOUT_MS = 1000 };
 #define WAITING_BYTES (UINT64_C(64) << 20)
 
 static int32_t check_number(int64_t number, int64_t least, int64_t most, const char *what,
@@ -19,6 +20,9 @@ static int32_t check_number(int64_t number, int64_t least, int64_t most, const c
 static int32_t check(const alldata_coordinator_options *o, repli_error *err) {
     if (o->storage == NULL || o->keygen == NULL)
         return repli__error(err, REPLI_EINVALID, ORIGIN, "the storage or the keygen is missing");
+    if (o->transport != NULL && (o->id == NULL || o->id[0] == '\0'))
+        return repli__error(err, REPLI_EINVALID, ORIGIN,
+                            "the id is missing, by which this node differs from its peers");
     if ((o->put_flags & ~ALLDATA_PUT_SYNC) != 0)
         return repli__error(err, REPLI_EINVALID, ORIGIN,
                             "put_flags is %#x: only ALLDATA_PUT_SYNC can be given once for all",
@@ -26,9 +30,17 @@ static int32_t check(const alldata_coordinator_options *o, repli_error *err) {
     int32_t code =
         check_number(o->run_mode, ALLDATA_RUN_THREADS, ALLDATA_RUN_DISPATCH, "run_mode", err);
     if (code == REPLI_OK)
-        code = check_number(o->replication_factor, 1, FACTOR_MAX, "replication_factor", err);
+        code = check_number(o->replication_factor, 1, ALLDATA__REPLICAS_MAX, "replication_factor",
+                            err);
     if (code == REPLI_OK)
         code = check_number(o->commit, ALLDATA_COMMIT_ONE, ALLDATA_COMMIT_ALL, "commit", err);
+    if (code == REPLI_OK)
+        code = check_number(o->other_zones, 0, ALLDATA__REPLICAS_MAX, "other_zones", err);
+    if (code == REPLI_OK)
+        code = check_number(o->other_regions, 0, ALLDATA__REPLICAS_MAX, "other_regions", err);
+    if (code == REPLI_OK)
+        code = check_number((int64_t)o->peer_timeout_ms, 1, ALLDATA__TIMEOUT_MAX_MS,
+                            "peer_timeout_ms", err);
     if (code == REPLI_OK)
         code = check_number((int64_t)o->timeout_ms, 1, ALLDATA__TIMEOUT_MAX_MS, "timeout_ms", err);
     return code;
@@ -41,6 +53,8 @@ static void set_defaults(alldata_coordinator_options *o) {
         o->commit = ALLDATA_COMMIT_QUORUM;
     if (o->timeout_ms == 0)
         o->timeout_ms = TIMEOUT_MS;
+    if (o->peer_timeout_ms == 0)
+        o->peer_timeout_ms = PEER_TIMEOUT_MS;
     if (o->max_waiting_bytes == 0)
         o->max_waiting_bytes = WAITING_BYTES;
     if (o->log_level == 0)

@@ -1,5 +1,6 @@
 #include "alldata/coordinator/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "alldata/coordinator/options.h"
@@ -41,8 +42,14 @@ static void keep_why(alldata_coordinator *c, alldata__item *item, const repli_er
 }
 
 /* Nothing more is to become of it. */
-static void close_item(alldata_coordinator *c, const alldata__item *item) {
-    if (item->is_decided && !item->is_writing && --item->job->open == 0)
+static void close_item(alldata_coordinator *c, alldata__item *item) {
+    if (item->is_closed || !item->is_decided || item->is_writing || item->trying > 0 ||
+        item->hinting > 0)
+        return;
+    item->is_closed = 1;
+    if (!item->job->is_handed && item->is_put && item->replicas < c->options.replication_factor)
+        c->counters.under_replicated++;
+    if (--item->job->open == 0)
         alldata__coordinator_release(c, item->job);
 }
 
@@ -72,10 +79,12 @@ static void decide(alldata_coordinator *c, alldata__item *item, int32_t code) {
     result->code = code;
     result->replicas = item->replicas;
     result->needed = item->needed;
+    result->hints = item->hinting + item->hinted;
     memcpy(result->key, item->key, sizeof(result->key));
     if (code != REPLI_OK)
         result->error = item->why != NULL ? item->why : forgotten();
     item->is_decided = 1;
+    item->is_put = code == REPLI_OK;
     unlink_deadline(c, item);
     count(c, item, code);
     if (--job->undecided == 0) {
@@ -85,44 +94,107 @@ static void decide(alldata_coordinator *c, alldata__item *item, int32_t code) {
     }
 }
 
+/* What the last peer that failed has said; else what the disk has. */
+static void quote_reason(const alldata__item *item, char *to, size_t size) {
+    const alldata__attempt *it = item->attempts;
+    while (it != NULL && it->state != ALLDATA__FAILED && it->state != ALLDATA__TRIED)
+        it = it->next;
+    if (it != NULL && it->state == ALLDATA__TRIED)
+        snprintf(to, size, "%s has not answered", it->site->id);
+    else if (it != NULL)
+        snprintf(to, size, "%s: %s", it->site->id, it->site->trouble);
+    else if (item->is_writing)
+        snprintf(to, size, "the disk of this node is slow");
+    else if (item->why != NULL)
+        snprintf(to, size, "%.200s", item->why->message);
+    else
+        snprintf(to, size, "no more nodes are known to live");
+}
+
 /* Too few have it: why, and what to do. What the disk said is part of it. */
 static void tell_shortage(alldata_coordinator *c, alldata__item *item, int32_t code) {
     repli_error error = REPLI_ERROR_INIT;
+    char reason[256];
+    quote_reason(item, reason, sizeof(reason));
     repli__error(&error, code, ALLDATA__COORDINATOR,
-                 "%d of the %d replicas that are needed have the event %s%s; put it again under "
-                 "the same key: %.200s",
-                 (int)item->replicas, (int)item->needed, item->key,
-                 code == REPLI_ETIMEOUT ? " by its deadline" : "",
-                 item->why != NULL ? item->why->message : "no other node can be asked");
+                 "%d of %d replicas that are needed have the event%s; put it again under the same "
+                 "key, %s: %s",
+                 (int)item->replicas, (int)item->needed,
+                 code == REPLI_ETIMEOUT ? " by its deadline" : "", item->key, reason);
     if (item->why != NULL)
         repli__error_cause(&error, item->why->message);
     keep_why(c, item, &error);
 }
 
-/* Whether it can be answered by now. */
+static int has_enough(const alldata__item *item) {
+    return item->replicas >= item->needed && !(item->wants_local && item->is_writing);
+}
+
+/* Whether it can be answered by now. What is hinted is so before it is acknowledged. */
 static void settle(alldata_coordinator *c, alldata__item *item) {
-    if (item->is_decided)
+    if (item->is_decided || (item->code == REPLI_OK && item->hinting > 0))
         return;
     if (item->code != REPLI_OK) {
         decide(c, item, item->code);
-    } else if (item->replicas >= item->needed) {
+    } else if (has_enough(item)) {
         decide(c, item, REPLI_OK);
-    } else if (!item->is_writing) {
-        if (c->options.replication_factor > 1)
+    } else if (!item->is_writing && item->trying == 0) {
+        if (item->attempts != NULL || item->why == NULL)
             tell_shortage(c, item, REPLI_ENOQUORUM);
-        decide(c, item, item->why != NULL ? item->why->code : REPLI_ENOMEM);
+        decide(c, item, item->why != NULL ? item->why->code : REPLI_ENOQUORUM);
     }
 }
 
 void alldata__put_written(alldata_coordinator *c, alldata__item *item, int32_t code,
                           const repli_error *error) {
     item->is_writing = 0;
-    item->replicas += code == REPLI_OK;
+    item->is_written = code == REPLI_OK;
+    item->replicas += item->is_written;
     if (!item->is_decided && code != REPLI_OK)
         keep_why(c, item, error);
     /* The others would not take it either. */
     if (code == REPLI_ECONFLICT || code == REPLI_EINVALID || item->job->is_handed)
         item->code = code;
+    if (code != REPLI_OK)
+        alldata__put_spread(c, item);
+    settle(c, item);
+    close_item(c, item);
+}
+
+static void tell_conflict(alldata_coordinator *c, alldata__item *item, const alldata__site *site) {
+    repli_error error = REPLI_ERROR_INIT;
+    repli__error(&error, REPLI_ECONFLICT, ALLDATA__COORDINATOR,
+                 "%s has another event under the key %s: events never change; give this one a key "
+                 "of its own",
+                 site->id, item->key);
+    if (item->is_decided)
+        repli__log_printf(&c->log, REPLI_LOG_ERROR, ALLDATA__COORDINATOR, "%s", error.message);
+    else
+        keep_why(c, item, &error);
+    item->code = REPLI_ECONFLICT;
+}
+
+void alldata__put_answered(alldata_coordinator *c, alldata__attempt *attempt, int32_t code) {
+    alldata__item *item = attempt->item;
+    attempt->state = code == REPLI_OK ? ALLDATA__HELD : ALLDATA__FAILED;
+    attempt->site->tries--;
+    item->trying--;
+    if (code == REPLI_OK)
+        item->replicas++;
+    if (code == REPLI_ECONFLICT)
+        tell_conflict(c, item, attempt->site);
+    else if (code != REPLI_OK)
+        alldata__put_spread(c, item);
+    settle(c, item);
+    close_item(c, item);
+}
+
+void alldata__put_hinted(alldata_coordinator *c, alldata__attempt *attempt, int32_t code) {
+    alldata__item *item = attempt->item;
+    attempt->state = code == REPLI_OK ? ALLDATA__HINTED : ALLDATA__FAILED;
+    item->hinting--;
+    if (code == REPLI_OK)
+        item->hinted++;
     settle(c, item);
     close_item(c, item);
 }
@@ -130,8 +202,10 @@ void alldata__put_written(alldata_coordinator *c, alldata__item *item, int32_t c
 void alldata__put_expire(alldata_coordinator *c, uint64_t now_ns) {
     while (c->earliest != NULL && c->earliest->deadline_ns <= now_ns) {
         alldata__item *item = c->earliest;
-        tell_shortage(c, item, REPLI_ETIMEOUT);
-        decide(c, item, REPLI_ETIMEOUT);
+        const int32_t code = item->replicas >= item->needed ? REPLI_OK : REPLI_ETIMEOUT;
+        if (code != REPLI_OK)
+            tell_shortage(c, item, code);
+        decide(c, item, code);
         close_item(c, item);
     }
 }
@@ -188,8 +262,10 @@ void alldata__put_prepare(alldata_coordinator *c, alldata__item *item, const all
         memcpy(item->key, key, sizeof(key));
     if (item->code != REPLI_OK)
         keep_why(c, item, &error);
-    item->needed =
-        needed_for(c, put->commit != ALLDATA_COMMIT_DEFAULT ? put->commit : c->options.commit);
+    const int32_t commit = put->commit != ALLDATA_COMMIT_DEFAULT ? put->commit : c->options.commit;
+    item->needed = (uint8_t)needed_for(c, commit);
+    item->wants_local = commit == ALLDATA_COMMIT_ONE;
+    item->hash = alldata__placement_hash(item->key, ALLDATA_KEY_LENGTH);
     item->deadline_ns = repli__deadline_ns(
         (int64_t)(put->timeout_ms != 0 ? put->timeout_ms : c->options.timeout_ms));
 }
@@ -208,6 +284,8 @@ void alldata__put_begin(alldata_coordinator *c, alldata__item *item) {
     }
     item->is_writing = 1;
     item->next = NULL;
+    c->wakes_writer |= c->first == NULL;
     *(c->last != NULL ? &c->last->next : &c->first) = item;
     c->last = item;
+    alldata__put_spread(c, item);
 }

@@ -1,5 +1,7 @@
 #include "alldata/coordinator/state.h"
 
+#include <string.h>
+
 #include "base/error.h"
 
 /* All that waits is written together, so that those who come while the disk is busy share its next
@@ -54,6 +56,48 @@ static void write_some(alldata_coordinator *c, size_t count, uint32_t flags) {
             write_again(c, i, flags, &first);
 }
 
+static alldata__attempt *take_hints(alldata_coordinator *c) {
+    pthread_mutex_lock(&c->mutex);
+    alldata__attempt *list = c->hint_first;
+    c->hint_first = c->hint_last = NULL;
+    pthread_mutex_unlock(&c->mutex);
+    return list;
+}
+
+static void count_hint(alldata_coordinator *c, alldata__site *site) {
+    site->hints++;
+    c->counters.hints_pending++;
+    c->counters.hints_written++;
+}
+
+/* Of an event that this node has the key is enough. */
+static int write_hints(alldata_coordinator *c) {
+    alldata__attempt *list = take_hints(c);
+    alldata__attempt *next;
+    repli_error error = REPLI_ERROR_INIT;
+    if (list == NULL)
+        return 0;
+    for (const alldata__attempt *it = list; it != NULL; it = it->behind) {
+        alldata__hint hint = {.event = it->item->is_written ? NULL : it->item->event,
+                              .event_size = it->item->event_size};
+        memcpy(hint.key, it->item->key, sizeof(hint.key));
+        alldata__hints_add(c->hints, it->site->id, &hint);
+    }
+    const int durable = (c->options.put_flags & ALLDATA_PUT_SYNC) != 0;
+    const int32_t code = alldata__hints_write(c->hints, durable, &error);
+    if (code != REPLI_OK)
+        repli__log_printf(&c->log, REPLI_LOG_ERROR, ALLDATA__COORDINATOR, "%s", error.message);
+    alldata__coordinator_enter(c);
+    for (alldata__attempt *it = list; it != NULL; it = next) {
+        next = it->behind;
+        if (code == REPLI_OK)
+            count_hint(c, it->site);
+        alldata__put_hinted(c, it, code);
+    }
+    alldata__coordinator_leave(c);
+    return 1;
+}
+
 uint64_t alldata__coordinator_write(void *user_data) {
     alldata_coordinator *c = user_data;
     uint32_t flags = 0;
@@ -62,5 +106,7 @@ uint64_t alldata__coordinator_write(void *user_data) {
     pthread_mutex_unlock(&c->mutex);
     if (count > 0)
         write_some(c, count, flags | c->options.put_flags);
-    return count > 0 ? 0 : UINT64_MAX;
+    const int hinted = write_hints(c);
+    const uint64_t due_ns = alldata__deliver(c);
+    return count > 0 || hinted ? 0 : due_ns;
 }
