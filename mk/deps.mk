@@ -8,6 +8,7 @@ goals := $(or $(MAKECMDGOALS),all)
 NEED  := build $(PARTS) $(DRIVERS:%=?driver-%)
 NEED  += $(if $(filter-out no,$(REPLI_ALLDATA)),?alldata ?alldata-nats $(if $(PARTS),?alldata-http))
 NEED  += $(if $(filter check,$(goals)),?server-nats)
+NEED  += $(if $(filter bench bench-record,$(goals)),?server-redis)
 NEED  += $(if $(filter check check-fast tests bench bench-record soak fuzz,$(goals)),test)
 NEED  += $(if $(filter check,$(goals)),server-postgresql server-redis)
 NEED  += $(if $(filter check,$(goals)),?compilers ?configure ?manual ?abi ?bindings \
