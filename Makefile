@@ -77,6 +77,7 @@ ALLDATA      := $(if $(and $(filter-out no,$(REPLI_ALLDATA)),$(call has_leveldb)
 ALLDATA_ROOMS := gossip wire coordinator repair node
 ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata $(ALLDATA_ROOMS:%=lib/alldata/%)))
 ALLDATA_HTTP := $(if $(and $(ALLDATA),$(HTTP_OBJ),$(LOAD_LIBS)),liballdata-http)
+WIRE_OBJ     := $(call objects,lib/alldata/wire)
 ALLDATA_HTTP_OBJ := $(if $(ALLDATA_HTTP),$(call objects,lib/alldata-http))
 NATS         := $(if $(and $(ALLDATA),$(NATS_LIBS)),liballdata-nats)
 NATS_OBJ     := $(if $(NATS),$(call objects,lib/alldata-nats))
@@ -205,7 +206,7 @@ endif
 
 # It knows AllData by its public names only.
 ifneq ($(ALLDATA_HTTP),)
-alldata_http_inputs := $(ALLDATA_HTTP_OBJ) $(WEB_OBJ) $(LIBCURL_OBJ) $(B)/lib/base-internal.a
+alldata_http_inputs := $(ALLDATA_HTTP_OBJ) $(WIRE_OBJ) $(WEB_OBJ) $(LIBCURL_OBJ) $(B)/lib/base-internal.a
 alldata_http_needs  := -L$(B)/lib -lalldata $(HTTP_LIBS) -ldl
 $(eval $(call library,$(ALLDATA_HTTP),$(alldata_http_inputs),lib/alldata-http/alldata-http.map,$(alldata_http_needs)))
 $(B)/lib/$(ALLDATA_HTTP).so.$(VERSION): | $(B)/lib/$(ALLDATA).so

@@ -11,7 +11,7 @@
 
 FAST_GROUPS := unit api contract
 STORE_GROUPS := postgresql redis
-GROUPS := $(FAST_GROUPS) alldata fuzz fault abi embed conformance headers build examples embeddings man \
+GROUPS := $(FAST_GROUPS) alldata alldata-http fuzz fault abi embed conformance headers build examples embeddings man \
           program $(STORE_GROUPS) kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
@@ -27,6 +27,7 @@ fault_lib   := $(internal)
 program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
 alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) alldata base)
 api_libs    := $(HTTP_LIBS)
+alldata-http_libs := $(HTTP_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
 # Without AllData, which LevelDB may be missing for, its tests are left out.
@@ -36,6 +37,7 @@ $(B)/obj/tests/%.o:         private ROOM = $(TEST_ROOM)
 $(B)/obj/tests/unit/%.o:    private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/fault/%.o:   private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/alldata/%.o: private ROOM = -Ilib $(TEST_ROOM)
+$(B)/obj/tests/alldata-http/%.o: private ROOM = -Itests/api $(TEST_ROOM) $(HTTP_CFLAGS)
 $(B)/obj/tests/api/%.o:     private ROOM = $(TEST_ROOM) $(HTTP_CFLAGS)
 $(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent -Isrc/common $(TEST_ROOM) $(PROG_CFLAGS)
 
@@ -67,7 +69,7 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 # say about headers, packaging and manual.
 groups := $(filter-out $(if $(filter program,$(PARTS)),, \
                            api contract fault embeddings conformance program $(STORE_GROUPS) kill) \
-                       $(if $(ALLDATA),,alldata) \
+                       $(if $(ALLDATA),,alldata) $(if $(ALLDATA_HTTP),,alldata-http) \
                        $(if $(SANITIZE),headers build examples embeddings man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))

@@ -3,12 +3,13 @@
 
 /*
  * AllData over HTTP, in a library of its own (liballdata-http): what carries requests from node to
- * node.
+ * node, and a client.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include <alldata/coordinator.h>
 #include <alldata/storage.h>
 #include <alldata/transport.h>
 
@@ -58,6 +59,98 @@ REPLI_API int32_t alldata_http_transport_new(const alldata_http_transport_option
                                              alldata_transport **ret_transport, repli_error *err);
 /** End all calls with REPLI_ECANCELLED, and free. Not from within a reply. NULL is fine. */
 REPLI_API void alldata_http_transport_free(alldata_transport *transport);
+
+/* Clients. */
+
+/** A client of a cluster: of any of its nodes. */
+typedef struct alldata_client alldata_client;
+
+/** Use ALLDATA_CLIENT_OPTIONS_INIT. NULL and 0 mean the default. */
+typedef struct alldata_client_options {
+    uint32_t struct_size;
+    uint32_t max_connections; /**< at a time; further calls wait for one; default 16 */
+    /** Where nodes serve clients: "http://host:port", "https://host:port", "unix:path". One is
+     *  used until it fails, then the next. */
+    const char *const *urls;
+    size_t url_count;                      /**< 1 to 64 */
+    const alldata_http_security *security; /**< NULL: none */
+    uint64_t timeout_ms;                   /**< of a call, all its tries together; default 10000 */
+} alldata_client_options;
+
+#define ALLDATA_CLIENT_OPTIONS_INIT                                                                \
+    { (uint32_t)sizeof(alldata_client_options), 0, NULL, 0, NULL, 0 }
+
+/**
+ * A client, which connects when it is used. allocator may be NULL; libcurl, which is loaded by the
+ * first call, takes its memory from malloc(). REPLI_EINVALID: an option is wrong. Thread-safe.
+ */
+REPLI_API int32_t alldata_client_new(const alldata_client_options *options,
+                                     const repli_allocator *allocator, alldata_client **ret_client,
+                                     repli_error *err);
+/** Calls and scans must have ended. NULL is fine. */
+REPLI_API void alldata_client_free(alldata_client *client);
+
+/**
+ * Put an event, and wait until it is acknowledged. One without a key gets one here, so that a node
+ * which is asked after another has failed does not store it twice. Returns what became of it:
+ * REPLI_OK or the code that ret_result, which may be NULL and is filled in any case, has as well;
+ * its error is NULL, as err tells it. A reference node tells no key, and makes another for each
+ * try. REPLI_EAUTH: the secret or a certificate was refused. Thread-safe.
+ */
+REPLI_API int32_t alldata_client_put(alldata_client *client, const alldata_put *put,
+                                     alldata_put_result *ret_result, repli_error *err);
+/**
+ * Put many events, in few requests. done, which may be NULL, is called within, with all results in
+ * the order of the puts, some at a time. Returns REPLI_OK if all were acknowledged, else the code
+ * of the first that was not. Thread-safe.
+ */
+REPLI_API int32_t alldata_client_put_many(alldata_client *client, const alldata_put *puts,
+                                          size_t count, alldata_put_fn done, void *user_data,
+                                          repli_error *err);
+
+/** Ask for a document, such as "/_alldata/status", which is appended to ret_body. Whatever status
+ *  the answer has, it is no error. timeout_ms 0: as the client is set. Thread-safe. */
+REPLI_API int32_t alldata_client_get(alldata_client *client, const char *path, uint64_t timeout_ms,
+                                     int32_t *ret_status, repli_buf *ret_body, repli_error *err);
+/** Likewise, send a body, which may be empty; type may be NULL then. Another node is only tried if
+ *  this one cannot have had it. Thread-safe. */
+REPLI_API int32_t alldata_client_post(alldata_client *client, const char *path, const char *type,
+                                      const char *body, size_t body_size, uint64_t timeout_ms,
+                                      int32_t *ret_status, repli_buf *ret_body, repli_error *err);
+
+/** A reader of events, merged over the cluster, in the order of their keys. */
+typedef struct alldata_client_scan alldata_client_scan;
+
+/** Use ALLDATA_CLIENT_SCAN_OPTIONS_INIT. */
+typedef struct alldata_client_scan_options {
+    uint32_t struct_size;
+    int32_t local;        /**< not 0: what one node has, not the cluster */
+    const char *from;     /**< first key, or the beginning of one; NULL: from the first */
+    const char *after;    /**< the key after which it begins; NULL: none */
+    const char *until;    /**< the key, or beginning of one, before which it ends; NULL: the last */
+    const char *prefix;   /**< only keys that begin so; NULL: all */
+    const char *interval; /**< only what is in the interval of that name; NULL: all */
+    uint64_t limit;       /**< most events; 0: all */
+} alldata_client_scan_options;
+
+#define ALLDATA_CLIENT_SCAN_OPTIONS_INIT                                                           \
+    { (uint32_t)sizeof(alldata_client_scan_options), 0, NULL, NULL, NULL, NULL, NULL, 0 }
+
+/** Begin to read; options may be NULL. Nothing is asked before the first event is. The client must
+ *  outlive the scan. Thread-safe. */
+REPLI_API int32_t alldata_client_scan_new(alldata_client *client,
+                                          const alldata_client_scan_options *options,
+                                          alldata_client_scan **ret_scan, repli_error *err);
+/**
+ * The next event, which lives until the next call for this scan. If the connection breaks it is
+ * gone on with after the last event, at another node if need be. REPLI_EDONE: there are no more.
+ * REPLI_ENOQUORUM: so many nodes do not answer that events may be missing from here on. A scan
+ * belongs to one thread at a time.
+ */
+REPLI_API int32_t alldata_client_scan_next(alldata_client_scan *scan, alldata_record *ret_record,
+                                           repli_error *err);
+/** NULL is fine. */
+REPLI_API void alldata_client_scan_free(alldata_client_scan *scan);
 
 #ifdef __cplusplus
 }

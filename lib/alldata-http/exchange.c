@@ -121,7 +121,7 @@ int32_t alldata__exchange_start(alldata__exchange *exchange, repli_error *err) {
                             call->host, (int)call->port);
     const uint64_t left_ms = (exchange->item->deadline_ns - now_ns) / REPLI__NS_PER_MS + 1;
     exchange->max_body = call->max_reply;
-    exchange->too_large = 0;
+    exchange->too_large = exchange->given_up = 0;
     exchange->body.size = 0;
     exchange->why[0] = '\0';
     if (!set_headers(exchange, call->type) || !set_url(exchange, call))

@@ -31,8 +31,8 @@ static int32_t keep(int *ret_fd, const char *what, const char *text, repli_error
     *ret_fd = memfd_create("alldata", MFD_CLOEXEC);
     if (*ret_fd >= 0 && write_all(*ret_fd, text, strlen(text)))
         return REPLI_OK;
-    return repli__error(err, errno == ENOMEM ? REPLI_ENOMEM : REPLI_EFULL, ORIGIN,
-                        "cannot keep the %s in memory: %s", what, strerror(errno));
+    return repli__error(err, REPLI_EFULL, ORIGIN, "cannot keep the %s in memory: %s", what,
+                        strerror(errno));
 }
 
 static int32_t keep_secret(alldata__identity *identity, const char *secret, repli_error *err) {
@@ -80,6 +80,7 @@ void alldata__identity_dispose(alldata__identity *identity) {
         if (fds[i] >= 0)
             close(fds[i]);
     repli__free(identity->mem, identity->authorization);
+    *identity = (alldata__identity){identity->mem, -1, -1, -1, NULL};
 }
 
 int alldata__identity_has_tls(const alldata__identity *identity) {

@@ -50,23 +50,35 @@ static void ignore(const alldata__transport *t, alldata__socket *socket, int fd)
     socket->watched = 0;
 }
 
+/* libcurl would give up everything if it were told: only the call that the socket is for ends. */
+static void give_up(alldata__transport *t, CURL *handle) {
+    char *private = NULL;
+    t->caller.curl.easy_getinfo(handle, CURLINFO_PRIVATE, &private);
+    alldata__exchange *exchange = (void *)private;
+    if (exchange == NULL)
+        return;
+    exchange->given_up = 1;
+    t->gives_up = 1;
+}
+
 /* Between two requests a connection stays in the set: the next one follows, and says the same. */
 static int on_socket(CURL *handle, curl_socket_t fd, int what, void *user_data, void *unused) {
-    (void)handle;
     (void)unused;
     alldata__transport *t = user_data;
     alldata__socket *socket = socket_of(t, fd);
-    if (socket == NULL)
-        return -1;
+    if (socket == NULL) {
+        give_up(t, handle);
+        return 0;
+    }
     socket->wanted = what == CURL_POLL_REMOVE ? 0 : (uint8_t)what;
     if (socket->wanted == 0) {
         if (!socket->own)
             ignore(t, socket, fd);
         return 0;
     }
-    if (socket->own && socket->watched == socket->wanted)
-        return 0;
-    return watch(t, socket, fd) ? 0 : -1;
+    if ((!socket->own || socket->watched != socket->wanted) && !watch(t, socket, fd))
+        give_up(t, handle);
+    return 0;
 }
 
 static int on_timer(CURLM *multi, long timeout_ms, void *user_data) {

@@ -266,8 +266,8 @@ static int32_t open_descriptors(alldata__transport *t, repli_error *err) {
     if (watch(t, t->event_fd, EPOLLIN | EPOLLET) &&
         (t->run_mode == ALLDATA_RUN_THREADS || watch(t, t->timer_fd, EPOLLIN)))
         return REPLI_OK;
-    return repli__error(err, errno == ENOMEM ? REPLI_ENOMEM : REPLI_EFULL, ORIGIN,
-                        "cannot make the descriptors of a transport: %s", strerror(errno));
+    return repli__error(err, REPLI_EFULL, ORIGIN, "cannot make the descriptors of a transport: %s",
+                        strerror(errno));
 }
 
 static void set_face(alldata__transport *t) {

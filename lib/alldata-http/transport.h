@@ -49,6 +49,7 @@ typedef struct alldata__exchange {
     repli_buf body;
     size_t max_body;
     int too_large;
+    int given_up; /* its socket cannot be watched */
     char why[CURL_ERROR_SIZE];
 } alldata__exchange;
 
@@ -96,6 +97,7 @@ typedef struct alldata__transport {
     size_t exchange_count;
     size_t exchange_capacity;
     alldata__exchange *idle;
+    int gives_up; /* one of them is given up */
 } alldata__transport;
 
 /* transport.c */

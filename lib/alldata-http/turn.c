@@ -165,6 +165,22 @@ static void start_waiting(alldata__transport *t, alldata__line *line) {
     }
 }
 
+static void give_up(alldata__transport *t) {
+    repli_error why = REPLI_ERROR_INIT;
+    repli__error(&why, REPLI_EFULL, ORIGIN,
+                 "cannot wait for the answer of a peer: the system has "
+                 "no room for one more socket to watch");
+    t->gives_up = 0;
+    for (size_t i = 0; i < t->exchange_count; i++) {
+        alldata__exchange *exchange = t->exchanges[i];
+        if (exchange->item == NULL || !exchange->given_up)
+            continue;
+        alldata__line *line = exchange->line;
+        alldata__exchange_break(exchange, &why);
+        start_waiting(t, line);
+    }
+}
+
 /* Returns whether there was any. */
 static int collect(alldata__transport *t) {
     const repli__libcurl *curl = &t->caller.curl;
@@ -180,6 +196,10 @@ static int collect(alldata__transport *t) {
         alldata__line *line = exchange->line;
         alldata__exchange_end(exchange, code);
         start_waiting(t, line);
+        found = 1;
+    }
+    if (t->gives_up) {
+        give_up(t);
         found = 1;
     }
     return found;

@@ -19,7 +19,10 @@ typedef struct world {
     alldata_transport *transport;     /* with a connection to host */
     alldata_coordinator *coordinator; /* of them, dispatched */
     alldata_node *node;
-    int forked; /* this is a child, to which host does not belong */
+    struct peer *server;          /* that answers clients */
+    alldata_client *client;       /* of it */
+    alldata_client_scan *reading; /* of its events, that was begun */
+    int forked;                   /* this is a child, to which host does not belong */
 } world;
 
 /*

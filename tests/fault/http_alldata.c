@@ -1,6 +1,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +25,8 @@ static void answer(int fd) {
             break;
 }
 
+static atomic_int connections; /* that are open */
+
 static void *serve(void *argument) {
     const int listener = *(int *)argument;
     trap_exempt();
@@ -29,8 +34,10 @@ static void *serve(void *argument) {
         const int fd = accept(listener, NULL, NULL);
         if (fd < 0)
             return NULL;
+        atomic_fetch_add(&connections, 1);
         answer(fd);
         close(fd);
+        atomic_fetch_sub(&connections, 1);
     }
 }
 
@@ -50,6 +57,13 @@ static int peer_port(void) {
     ck_assert_int_eq(pthread_create(&thread, NULL, serve, &listener), 0);
     port = ntohs(address.sin_port);
     return port;
+}
+
+/* The peer's ends of connections count among what a run leaves behind. */
+static void await_silence(void) {
+    const int64_t end_ms = now_ms() + 20000;
+    while (atomic_load(&connections) > 0 && now_ms() < end_ms)
+        sched_yield();
 }
 
 static void prepare_peer(world *w) {
@@ -96,7 +110,10 @@ static void take(void *user_data, const alldata_reply *reply) {
 }
 
 static int32_t await(const alldata_transport *transport, const outcome *taken, repli_error *err) {
+    const int64_t end_ms = now_ms() + 20000;
     while (!taken->answered) {
+        if (now_ms() > end_ms)
+            return REPLI_EINTERNAL;
         struct pollfd fd = {.fd = transport->fd(transport->self), .events = POLLIN};
         poll(&fd, 1, 100);
         const int32_t code = transport->dispatch(transport->self, err);
@@ -131,6 +148,114 @@ static int32_t call_peer(world *w, repli_error *err) {
         EXPECT(w, taken.answered <= 1);
     }
     alldata_http_transport_free(transport);
+    await_silence();
+    return code;
+}
+
+/* A client. */
+
+static int32_t open_client(world *w, alldata_client **ret, repli_error *err) {
+    char url[64];
+    const char *const urls[] = {url};
+    alldata_client_options options = ALLDATA_CLIENT_OPTIONS_INIT;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", peer_port());
+    options.urls = urls;
+    options.url_count = 1;
+    options.timeout_ms = 5000;
+    return alldata_client_new(&options, &w->memory, ret, err);
+}
+
+static int32_t make_client(world *w, repli_error *err) {
+    alldata_client *client;
+    const int32_t code = open_client(w, &client, err);
+    if (code == REPLI_OK)
+        w->made = client;
+    return code;
+}
+
+static void drop_client(void *made) {
+    alldata_client_free(made);
+}
+
+static alldata_put event(void) {
+    alldata_put put = ALLDATA_PUT_INIT;
+    put.event = "{}";
+    put.event_size = 2;
+    return put;
+}
+
+static int32_t put_event(world *w, repli_error *err) {
+    const alldata_put put = event();
+    alldata_put_result result = {.struct_size = sizeof(result)};
+    alldata_client *client = NULL;
+    int32_t code = open_client(w, &client, err);
+    if (code == REPLI_OK) {
+        code = alldata_client_put(client, &put, &result, err);
+        EXPECT(w, result.code == code);
+    }
+    alldata_client_free(client);
+    await_silence();
+    return code;
+}
+
+static void count_result(void *user_data, const alldata_put_result *results, size_t count) {
+    (void)results;
+    *(size_t *)user_data += count;
+}
+
+/* The peer's answer is not one to many puts, which is the error that comes of it. */
+static int32_t put_events(world *w, repli_error *err) {
+    const alldata_put puts[2] = {event(), event()};
+    size_t count = 0;
+    repli_error why = REPLI_ERROR_INIT;
+    alldata_client *client = NULL;
+    int32_t code = open_client(w, &client, err);
+    if (code == REPLI_OK) {
+        code = alldata_client_put_many(client, puts, 2, count_result, &count, &why);
+        EXPECT(w, count == 2 || code == REPLI_ENOMEM);
+        code = code == REPLI_EPROTOCOL ? REPLI_OK : code;
+        if (code != REPLI_OK)
+            *err = why;
+    }
+    alldata_client_free(client);
+    await_silence();
+    return code;
+}
+
+static int32_t ask_node(world *w, repli_error *err) {
+    int32_t status = 0;
+    repli_buf body = {NULL, 0, 0, &w->memory};
+    alldata_client *client = NULL;
+    int32_t code = open_client(w, &client, err);
+    if (code == REPLI_OK)
+        code = alldata_client_get(client, "/", 0, &status, &body, err);
+    if (code == REPLI_OK)
+        code = alldata_client_post(client, "/", NULL, NULL, 0, 0, &status, &body, err);
+    EXPECT(w, code != REPLI_OK || (status == 201 && strcmp(body.data, "okok") == 0));
+    repli_buf_dispose(&body);
+    alldata_client_free(client);
+    await_silence();
+    return code;
+}
+
+/* Nor is it one to a scan. */
+static int32_t read_events(world *w, repli_error *err) {
+    alldata_record record = ALLDATA_RECORD_INIT;
+    repli_error why = REPLI_ERROR_INIT;
+    alldata_client *client = NULL;
+    alldata_client_scan *scan = NULL;
+    int32_t code = open_client(w, &client, err);
+    if (code == REPLI_OK)
+        code = alldata_client_scan_new(client, NULL, &scan, err);
+    if (code == REPLI_OK) {
+        code = alldata_client_scan_next(scan, &record, &why);
+        code = code == REPLI_EPROTOCOL ? REPLI_OK : code;
+        if (code != REPLI_OK)
+            *err = why;
+    }
+    alldata_client_scan_free(scan);
+    alldata_client_free(client);
+    await_silence();
     return code;
 }
 
@@ -142,7 +267,37 @@ const operation alldata_http_operations[] = {
     {.name = "call a peer",
      .functions = "alldata_http_transport_new alldata_http_transport_free",
      .flags = OPERATION_UNCODED,
+     .spares = TRAP_MEMORY, /* libcurl loses some of its own when there is no more */
      .prepare = prepare_peer,
      .act = call_peer},
+    {.name = "make a client",
+     .functions = "alldata_client_new alldata_client_free",
+     .also = REPLI_EINTERNAL,
+     .act = make_client,
+     .drop = drop_client},
+    {.name = "put an event",
+     .functions = "alldata_client_put",
+     .flags = OPERATION_UNCODED,
+     .spares = TRAP_MEMORY,
+     .prepare = prepare_peer,
+     .act = put_event},
+    {.name = "put events",
+     .functions = "alldata_client_put_many",
+     .flags = OPERATION_UNCODED,
+     .spares = TRAP_MEMORY,
+     .prepare = prepare_peer,
+     .act = put_events},
+    {.name = "ask a node",
+     .functions = "alldata_client_get alldata_client_post",
+     .flags = OPERATION_UNCODED,
+     .spares = TRAP_MEMORY,
+     .prepare = prepare_peer,
+     .act = ask_node},
+    {.name = "read events",
+     .functions = "alldata_client_scan_new alldata_client_scan_next alldata_client_scan_free",
+     .flags = OPERATION_UNCODED,
+     .spares = TRAP_MEMORY,
+     .prepare = prepare_peer,
+     .act = read_events},
     {.name = NULL},
 };
