@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "web/interrupt.h"
 
 enum { KEPT_BODY = 64 * 1024, FIRST_BODY = 1024 };
 
@@ -74,20 +75,16 @@ int repli__web_exchange_reserve(repli__web_exchange *exchange, size_t size) {
     return 1;
 }
 
-void repli__web_exchange_drop_body(repli__web_exchange *exchange) {
+void repli__web_exchange_reset(repli__web_exchange *exchange) {
+    repli__web_reply_drop(&exchange->reply);
+    end_stream(exchange);
+    exchange->target[0] = '\0';
     exchange->request.body_size = 0;
     if (exchange->body_capacity > KEPT_BODY) {
         repli__free(&exchange->mailbox->mem, exchange->body);
         exchange->body = NULL;
         exchange->body_capacity = 0;
     }
-}
-
-void repli__web_exchange_reset(repli__web_exchange *exchange) {
-    repli__web_reply_drop(&exchange->reply);
-    end_stream(exchange);
-    exchange->target[0] = '\0';
-    repli__web_exchange_drop_body(exchange);
 }
 
 /* Answers. */
@@ -110,8 +107,19 @@ static void lack_memory(repli__web_exchange *exchange) {
     repli__web_reply_share(&exchange->reply, exchange->mailbox->no_memory);
 }
 
+static void interrupt(repli__web_exchange *exchange, const repli__web_response *response) {
+    repli__web_interrupt(exchange->connection, response);
+    if (response->release != NULL)
+        response->release(response->owner);
+    repli__web_exchange_unref(exchange);
+}
+
 void repli__web_answer(const repli__web_request *request, const repli__web_response *response) {
     repli__web_exchange *exchange = exchange_of(request);
+    if (exchange->interrupted) {
+        interrupt(exchange, response);
+        return;
+    }
     if (!repli__web_reply_make(&exchange->reply, response))
         lack_memory(exchange);
     deliver(exchange);

@@ -37,6 +37,7 @@ struct repli__web_exchange {
     pthread_t caller;
 
     repli__web_reply reply;
+    int interrupted; /* in the midst of its body: the answer is the last thing that is sent */
 
     /* Of a stream: the pages, of which the present one was made by the worker. */
     repli__web_stream stream; /* next is NULL: this is none */
@@ -57,8 +58,6 @@ void repli__web_exchange_unref(repli__web_exchange *exchange);
 void repli__web_exchange_abandon(repli__web_exchange *exchange);
 /* Make room for size more bytes of body. Not 0 on success. */
 int repli__web_exchange_reserve(repli__web_exchange *exchange, size_t size);
-/* Forget the body, and give back memory if it took much. */
-void repli__web_exchange_drop_body(repli__web_exchange *exchange);
 /* Forget request and answer, and give back memory that a large request took. */
 void repli__web_exchange_reset(repli__web_exchange *exchange);
 

@@ -75,8 +75,7 @@ struct repli__web_connection {
     int headers_seen;
     uint64_t max_body; /* bytes */
     size_t counted;    /* bytes of its body in web.body_bytes */
-    int32_t refused;   /* the status with which it is, once it has arrived; 0: it is not */
-    int lingers;       /* read on after the answer, or the client may not get to see it */
+    int lingers; /* it ends with the answer, but is read on, or the client may not get to see it */
     int answered;
     int failed;  /* for want of memory: to be closed */
     int ready;   /* what was asked of the exchange is there */

@@ -91,26 +91,36 @@ static void refuse_size(repli__web_connection *connection, int32_t status) {
     else
         repli__error(&error, REPLI_EFULL, "http",
                      "other requests' bodies take all the room that there is: try again later");
+    connection->lingers = 1;
     repli__web_loop_count(connection->web, REPLI__WEB_COUNT_REQUESTS, 1);
     repli__web_loop_count(connection->web, REPLI__WEB_COUNT_REFUSED, 1);
     repli__web_exchange_ref(connection->exchange);
     repli__web_exchange_begin(connection->exchange, status, &error);
 }
 
-static int announces_more_than(const char *content_length, uint64_t limit) {
+/* As Content-Length says it; a number that is none is libmicrohttpd's to refuse. */
+static uint64_t size_of(const char *text) {
     uint64_t size = 0;
-    for (; *content_length >= '0' && *content_length <= '9'; content_length++) {
-        if (size > limit)
-            return 1;
-        size = size * 10 + (uint64_t)(*content_length - '0');
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (size > UINT64_MAX / 10 - 1)
+            return UINT64_MAX;
+        size = size * 10 + (uint64_t)(*text - '0');
     }
-    return size > limit;
+    return size;
 }
 
 /* How much more all bodies may take. */
 static uint64_t room_for_bodies(const repli__web *web) {
     const uint64_t most = web->settings.max_bodies;
     return most == 0 ? UINT64_MAX : most > web->body_bytes ? most - web->body_bytes : 0;
+}
+
+/* The status with which a body that has size more bytes is refused; 0: it is not. */
+static int32_t refusal_of(const repli__web_connection *connection, uint64_t size) {
+    const size_t used = connection->exchange->request.body_size;
+    if (size > connection->max_body || used > connection->max_body - size)
+        return 413;
+    return size > room_for_bodies(connection->web) ? 503 : 0;
 }
 
 static uint64_t max_body_of(const repli__web_connection *connection) {
@@ -127,40 +137,22 @@ static enum MHD_Result take_headers(repli__web_connection *connection, const cha
     describe(connection);
     connection->max_body = max_body_of(connection);
     const char *content_length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    int32_t status = 0;
-    if (content_length != NULL && announces_more_than(content_length, connection->max_body))
-        status = 413;
-    else if (content_length != NULL &&
-             announces_more_than(content_length, room_for_bodies(connection->web)))
-        status = 503;
-    if (status != 0) {
-        connection->lingers = 1;
+    const int32_t status =
+        content_length != NULL ? refusal_of(connection, size_of(content_length)) : 0;
+    if (status != 0)
         refuse_size(connection, status);
-    }
     return connection->failed ? MHD_NO : MHD_YES;
 }
 
-/* Give back what was received so far. */
-static void drop_body(repli__web_connection *connection) {
-    connection->web->body_bytes -= connection->counted;
-    connection->counted = 0;
-    repli__web_exchange_drop_body(connection->exchange);
-}
-
-/* What is too large is read on, but not kept: no answer can be given in the midst of it. */
 static enum MHD_Result take_body(repli__web_connection *connection, const char *data, size_t size) {
     repli__web *web = connection->web;
     repli__web_exchange *exchange = connection->exchange;
     repli__web_loop_count(web, REPLI__WEB_COUNT_IN, (int64_t)size);
-    if (connection->refused != 0)
-        return MHD_YES;
-    if (exchange->request.body_size + size > connection->max_body)
-        connection->refused = 413;
-    else if (size > room_for_bodies(web))
-        connection->refused = 503;
-    if (connection->refused != 0) {
-        drop_body(connection);
-        return MHD_YES;
+    const int32_t status = refusal_of(connection, size);
+    if (status != 0) {
+        exchange->interrupted = 1;
+        refuse_size(connection, status);
+        return MHD_NO;
     }
     if (!repli__web_exchange_reserve(exchange, size))
         return MHD_NO;
@@ -234,8 +226,6 @@ enum MHD_Result repli__web_on_request(void *cls, struct MHD_Connection *mhd, con
     }
     if (connection->ready)
         repli__web_connection_answer(connection);
-    else if (connection->refused != 0)
-        refuse_size(connection, connection->refused);
     else if (identify(connection))
         begin(connection);
     else
@@ -258,7 +248,6 @@ void repli__web_on_completed(void *cls, struct MHD_Connection *mhd, void **reque
     connection->headers_seen = 0;
     web->body_bytes -= connection->counted;
     connection->counted = 0;
-    connection->refused = 0;
     connection->answered = 0;
     connection->failed = 0;
     connection->ready = 0;

@@ -77,7 +77,7 @@ typedef struct repli__web_handler {
     void (*answer)(void *user_data, const repli__web_request *request);
     /* The loop: the same for a request that is refused before begin(); of its fields only flags,
      * kind and target are set. status is 413 for a body that is too large, 503 for one that there
-     * is no room for now. To be answered at once. */
+     * is no room for now. To be answered at once, with repli__web_answer(). */
     void (*refuse)(void *user_data, const repli__web_request *request, int32_t status,
                    const repli_error *why);
     /* What is answered if there is no memory for an answer. Static, with a static body. */
