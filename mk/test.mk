@@ -11,8 +11,8 @@
 
 FAST_GROUPS := unit api contract
 STORE_GROUPS := postgresql redis
-GROUPS := $(FAST_GROUPS) alldata alldata-http fuzz fault abi embed conformance headers build examples embeddings man \
-          program $(STORE_GROUPS) kill
+GROUPS := $(FAST_GROUPS) web alldata alldata-http fuzz fault abi embed conformance headers build \
+          examples embeddings man program $(STORE_GROUPS) kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
 programs = $(filter-out $(if $(NATS),,%/check_nats),$(call without_alldata,$(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))))
@@ -25,6 +25,7 @@ shared      := $(patsubst %,$(B)/lib/%.so,$(HTTP) $(NATS) $(ALLDATA_HTTP) $(ALLD
 unit_lib    := $(internal)
 fault_lib   := $(internal)
 program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
+web_lib     := $(patsubst %,$(B)/lib/%-internal.a,web base)
 alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) alldata base)
 api_libs    := $(HTTP_LIBS)
 alldata-http_libs := $(HTTP_LIBS)
@@ -36,6 +37,7 @@ without_alldata = $(if $(ALLDATA),$(1),$(filter-out %_alldata %/alldata.o %_alld
 $(B)/obj/tests/%.o:         private ROOM = $(TEST_ROOM)
 $(B)/obj/tests/unit/%.o:    private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/fault/%.o:   private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
+$(B)/obj/tests/web/%.o:     private ROOM = -Ilib $(TEST_ROOM)
 $(B)/obj/tests/alldata/%.o: private ROOM = -Ilib $(TEST_ROOM)
 $(B)/obj/tests/alldata-http/%.o: private ROOM = -Itests/api $(TEST_ROOM) $(HTTP_CFLAGS)
 $(B)/obj/tests/api/%.o:     private ROOM = $(TEST_ROOM) $(HTTP_CFLAGS)
@@ -69,7 +71,7 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 # say about headers, packaging and manual.
 groups := $(filter-out $(if $(filter program,$(PARTS)),, \
                            api contract fault embeddings conformance program $(STORE_GROUPS) kill) \
-                       $(if $(ALLDATA),,alldata) $(if $(ALLDATA_HTTP),,alldata-http) \
+                       $(if $(HTTP),,web) $(if $(ALLDATA),,alldata) $(if $(ALLDATA_HTTP),,alldata-http) \
                        $(if $(SANITIZE),headers build examples embeddings man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))

@@ -136,11 +136,23 @@ static void stream_ended(void *cls) {
     repli__web_exchange_unref(cls);
 }
 
+/* libmicrohttpd ends the answer to a HEAD, too, where there is only an end to tell of. */
+static void answer_head(repli__web_exchange *exchange, const repli__web_response *response) {
+    repli__web_response without = *response;
+    without.body_size = 0;
+    end_stream(exchange);
+    repli__web_answer(&exchange->request, &without);
+}
+
 void repli__web_answer_stream(const repli__web_request *request,
                               const repli__web_response *response,
                               const repli__web_stream *stream) {
     repli__web_exchange *exchange = exchange_of(request);
     exchange->stream = *stream;
+    if (strcmp(exchange->method, "HEAD") == 0) {
+        answer_head(exchange, response);
+        return;
+    }
     exchange->verdict = REPLI__WEB_MORE;
     exchange->news = atomic_load(&exchange->mailbox->news);
     repli__web_exchange_ref(exchange);
