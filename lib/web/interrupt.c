@@ -27,6 +27,8 @@ static int32_t write_headers(const repli__web_response *response, repli_buf *tex
     for (size_t i = 0; i < response->header_count && code == REPLI_OK; i++)
         code = repli__buf_printf(text, "%s: %s\r\n", response->headers[i].name,
                                  response->headers[i].value);
+    if (code == REPLI_OK && response->retry_after_s > 0)
+        code = repli__buf_printf(text, "Retry-After: %d\r\n", (int)response->retry_after_s);
     if (code == REPLI_OK)
         code = repli__buf_printf(text, "Content-Length: %zu\r\nConnection: close\r\n\r\n",
                                  response->body_size);

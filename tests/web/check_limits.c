@@ -78,6 +78,40 @@ START_TEST(who_sends_on_gets_to_see_the_refusal) {
 }
 END_TEST
 
+/* What has no room when it is announced is refused, and what has none any more when it comes. */
+START_TEST(bodies_have_room_together_too) {
+    char body[BODY];
+    char text[4096];
+    int end = 0;
+    memset(body, 'b', sizeof(body));
+    repli__web_settings settings = web_fixture_settings();
+    settings.max_bodies = BODY + BODY / 2;
+    web_fixture_reload(&settings);
+    const int first = raw_connect(fixture.port);
+    raw_text(first, "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 4096\r\n\r\n");
+    raw_send(first, body, sizeof(body));
+    web_fixture_kept(1);
+    for (int chunked = 0; chunked < 2; chunked++) {
+        const int fd = raw_connect(fixture.port);
+        raw_text(fd, "POST /now HTTP/1.1\r\nHost: x\r\n");
+        raw_text(fd, chunked ? "Transfer-Encoding: chunked\r\n\r\n1000\r\n"
+                             : "Content-Length: 4096\r\n\r\n");
+        raw_send(fd, body, sizeof(body));
+        raw_read(fd, text, sizeof(text), NULL, PATIENCE_MS, &end);
+        ck_assert_int_eq(end, 1);
+        ck_assert_int_eq(strncmp(text, "HTTP/1.1 503 ", 13), 0);
+        ck_assert_ptr_nonnull(strstr(text, "\r\nRetry-After: 2\r\n"));
+        ck_assert_ptr_nonnull(strstr(text, "try again later"));
+        close(fd);
+    }
+    web_fixture_answer("done");
+    raw_read(first, text, sizeof(text), "done", PATIENCE_MS, NULL);
+    close(first);
+    const http_ask again = {.url = "/now", .body = body, .body_size = sizeof(body)};
+    http_expect(web_ask(again), 200);
+}
+END_TEST
+
 /* Time. */
 
 static const char *const beginnings[] = {
@@ -172,8 +206,7 @@ START_TEST(new_limits_hold_for_connections_that_stay) {
     repli__web_settings settings = web_fixture_settings();
     settings.max_body = 3;
     http_expect(web_ask((http_ask){.url = "/now", .body = "hello", .curl = curl}), 200);
-    ck_assert_int_eq(repli__web_reload(fixture.web, &settings, &(repli__web_tls){0}, NULL),
-                     REPLI_OK);
+    web_fixture_reload(&settings);
     http_reply reply = web_ask((http_ask){.url = "/now", .body = "hello", .curl = curl});
     ck_assert_int_eq(reply.status, 413);
     ck_assert_int_eq(reply.connects, 0);
@@ -257,11 +290,10 @@ START_TEST(a_forked_child_only_gives_back_what_is_its_own) {
     const pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        repli_error error = REPLI_ERROR_INIT;
+        const repli__web_tls tls[REPLI__WEB_TLS_SETS] = {{0}};
         const repli__web_settings settings = web_fixture_settings();
-        const int right =
-            !repli__web_is_ours(fixture.web) &&
-            repli__web_reload(fixture.web, &settings, &(repli__web_tls){0}, &error) == REPLI_EFORK;
+        const int right = !repli__web_is_ours(fixture.web) &&
+                          repli__web_reload(fixture.web, &settings, tls, NULL) == REPLI_EFORK;
         repli__web_free(fixture.web);
         _exit(right ? 0 : 1);
     }
@@ -281,6 +313,7 @@ static void add_tests(TCase *tcase) {
     tcase_add_test(tcase, an_announced_body_is_refused_before_it_comes);
     tcase_add_test(tcase, a_chunked_body_is_refused_as_soon_as_it_is_too_large);
     tcase_add_test(tcase, who_sends_on_gets_to_see_the_refusal);
+    tcase_add_test(tcase, bodies_have_room_together_too);
     tcase_add_test(tcase, whoever_is_too_slow_is_cut_off);
     tcase_add_test(tcase, an_answer_may_take_longer_than_a_request);
     tcase_add_test(tcase, a_crowd_waits_and_privileged_listeners_are_reached);

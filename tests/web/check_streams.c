@@ -118,8 +118,7 @@ START_TEST(pages_are_made_as_fast_as_they_are_read) {
     enum { PAGES = 100, SIZE = 64 * 1024 };
     repli__web_settings settings = web_fixture_settings();
     settings.request_ns = PATIENCE_MS * (uint64_t)REPLI__NS_PER_MS;
-    ck_assert_int_eq(repli__web_reload(fixture.web, &settings, &(repli__web_tls){0}, NULL),
-                     REPLI_OK);
+    web_fixture_reload(&settings);
     fixture.plan.pages = PAGES;
     fixture.plan.size = SIZE;
     const int fd = ask_stream();

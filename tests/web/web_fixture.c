@@ -168,6 +168,7 @@ static void refuse(void *user_data, const repli__web_request *request, int32_t s
     response.status = status;
     response.headers = headers;
     response.header_count = 1;
+    response.retry_after_s = status == 503 ? 2 : 0;
     repli__web_answer(request, &response);
 }
 
@@ -178,6 +179,13 @@ repli__web_settings web_fixture_settings(void) {
                                  .request_ns = REQUEST_MS * (uint64_t)REPLI__NS_PER_MS,
                                  .keep_alive_ns = KEEP_ALIVE_MS * (uint64_t)REPLI__NS_PER_MS,
                                  .max_body = BODY};
+}
+
+void web_fixture_reload(const repli__web_settings *settings) {
+    const repli__web_tls tls[REPLI__WEB_TLS_SETS] = {{0}};
+    repli_error error = REPLI_ERROR_INIT;
+    ck_assert_msg(repli__web_reload(fixture.web, settings, tls, &error) == REPLI_OK, "%s",
+                  error.message);
 }
 
 static void *drive(void *argument) {
@@ -281,7 +289,7 @@ void web_fixture_stop(int64_t ms) {
 
 void web_fixture_teardown(void) {
     web_fixture_open();
-    web_fixture_stop(PATIENCE_MS);
+    web_fixture_stop(0);
     repli__web_prepared_unref(fixture.prepared);
     ck_assert_uint_eq(atomic_load(&fixture.memory.live), 0);
     /* The socket's file went with the server. */

@@ -79,6 +79,7 @@ void web_fixture_setup(int driven);
 /* Free, and see that all memory is given back. */
 void web_fixture_teardown(void);
 repli__web_settings web_fixture_settings(void);
+void web_fixture_reload(const repli__web_settings *settings);
 /* Nobody turns a driven server any more but the caller. */
 void web_fixture_end_driver(void);
 /* Stop and free the server, by the end of ms. */
