@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alldata/export.h"
 #include "alldata/internal.h"
 #include "alldata/system.h"
 #include "alldata/wire/frame.h"
@@ -77,15 +78,15 @@ static int32_t add_record(output *out, const alldata_record *record, repli_error
     return code == REPLI_OK ? add(out, "\n", 1, err) : code;
 }
 
-static int32_t write_scan(output *out, alldata_scan *scan, const char *interval, repli_error *err) {
+static int32_t write_all_of(output *out, const alldata__export *what, repli_error *err) {
     char line[64];
     unsigned long long count = 0;
-    int size = snprintf(line, sizeof(line), "alldata-export 1 %s\n", interval);
+    int size = snprintf(line, sizeof(line), "alldata-export 1 %s\n", what->interval);
     int32_t code = add(out, line, (size_t)size, err);
     repli_error end = REPLI_ERROR_INIT;
     while (code == REPLI_OK) {
         alldata_record record = ALLDATA_RECORD_INIT;
-        const int32_t got = alldata_scan_next(scan, &record, &end);
+        const int32_t got = what->next(what->source, &record, &end);
         if (got == REPLI_EDONE)
             break;
         code = got == REPLI_OK ? add_record(out, &record, err) : repli__error_copy(err, &end);
@@ -108,12 +109,12 @@ static int32_t sync_directory(const char *path, repli_error *err) {
     return alldata__system_sync_names(directory, ALLDATA__ORIGIN, err);
 }
 
-static int32_t write_file(alldata_storage *storage, alldata_scan *scan, const char *interval,
-                          const char *path, repli_error *err) {
+int32_t alldata__export_write(const repli__mem *mem, const alldata__export *what, const char *path,
+                              repli_error *err) {
     char draft[PATH_SIZE];
     if ((size_t)snprintf(draft, sizeof(draft), "%s.part", path) >= sizeof(draft))
         return repli__error(err, REPLI_EINVALID, ALLDATA__ORIGIN, "the path is too long");
-    output *out = repli__alloc(&storage->mem, sizeof(*out));
+    output *out = repli__alloc(mem, sizeof(*out));
     if (out == NULL)
         return repli__error_nomem(err, ALLDATA__ORIGIN, "exporting an interval");
     out->path = draft;
@@ -121,7 +122,7 @@ static int32_t write_file(alldata_storage *storage, alldata_scan *scan, const ch
     out->fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     int32_t code = out->fd >= 0 ? REPLI_OK : file_error("write the file", draft, err);
     if (code == REPLI_OK) {
-        code = write_scan(out, scan, interval, err);
+        code = write_all_of(out, what, err);
         if (code == REPLI_OK && fsync(out->fd) != 0)
             code = file_error("sync", draft, err);
         close(out->fd);
@@ -132,30 +133,40 @@ static int32_t write_file(alldata_storage *storage, alldata_scan *scan, const ch
         else
             unlink(draft);
     }
-    repli__free(&storage->mem, out);
+    repli__free(mem, out);
     return code;
+}
+
+int32_t alldata__export_check(alldata_storage *storage, const char *interval, const char *path,
+                              repli_error *err) {
+    int64_t start = 0;
+    if (interval == NULL || path == NULL || path[0] == '\0')
+        return repli__error(err, REPLI_EINVALID, ALLDATA__ORIGIN,
+                            "an interval and the path of a file are needed");
+    if (alldata__interval_start(interval, strlen(interval), &start) &&
+        start >= atomic_load(&storage->window_start))
+        return repli__error(err, REPLI_ESTATE, ALLDATA__ORIGIN,
+                            "the interval %s is not closed: events are still added to it",
+                            interval);
+    return REPLI_OK;
+}
+
+static int32_t next(void *scan, alldata_record *ret_record, repli_error *err) {
+    return alldata_scan_next(scan, ret_record, err);
 }
 
 int32_t alldata_storage_export(alldata_storage *storage, const char *interval, const char *path,
                                repli_error *err) {
     alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
     alldata_scan *scan = NULL;
-    int64_t start = 0;
-    if (interval == NULL || path == NULL || path[0] == '\0')
-        return repli__error(err, REPLI_EINVALID, ALLDATA__ORIGIN,
-                            "an interval and the path of a file are needed");
     options.interval = interval;
     options.flags = ALLDATA_SCAN_VERIFY;
-    int32_t code = alldata_scan_new(storage, &options, &scan, err);
-    if (code != REPLI_OK)
-        return code;
-    alldata__interval_start(interval, strlen(interval), &start);
-    if (start >= atomic_load(&storage->window_start))
-        code =
-            repli__error(err, REPLI_ESTATE, ALLDATA__ORIGIN,
-                         "the interval %s is not closed: events are still added to it", interval);
-    else
-        code = write_file(storage, scan, interval, path, err);
+    int32_t code = interval != NULL ? alldata_scan_new(storage, &options, &scan, err) : REPLI_OK;
+    if (code == REPLI_OK)
+        code = alldata__export_check(storage, interval, path, err);
+    const alldata__export what = {.interval = interval, .next = next, .source = scan};
+    if (code == REPLI_OK)
+        code = alldata__export_write(&storage->mem, &what, path, err);
     alldata_scan_free(scan);
     return code;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "net.h"
@@ -13,8 +14,11 @@ static net n;
 enum { EVENTS = 600 };
 
 static void key_of(int number, char to[ALLDATA_KEY_SIZE]) {
-    snprintf(to, ALLDATA_KEY_SIZE, "20261121T%02d%02d%02d%012d", number < 100 ? 0 : 1,
-             number / 60 % 60, number % 60, number);
+    char key[64];
+    snprintf(key, sizeof(key), "20261121T%02d%02d%02d%012d", number < 100 ? 0 : 1, number / 60 % 60,
+             number % 60, number);
+    memcpy(to, key, ALLDATA_KEY_LENGTH);
+    to[ALLDATA_KEY_LENGTH] = '\0';
 }
 
 static void event_of(int number, char to[64]) {
@@ -245,6 +249,47 @@ START_TEST(different_events_under_a_key_are_counted) {
 }
 END_TEST
 
+START_TEST(an_interval_of_all_nodes_becomes_one_file) {
+    alldata__member members[NET_NODES];
+    repli_error err = REPLI_ERROR_INIT;
+    char path[160];
+    char line[256];
+    char expected[256];
+    const alldata__cluster cluster = net_cluster(&n, 0, 3, members);
+    const alldata__cluster single = net_cluster(&n, 0, 1, members);
+    snprintf(path, sizeof(path), "%s/export", n.nodes[0].box.directory);
+    ck_assert_int_eq(
+        alldata__merge_export(&cluster, "20261121T000000", path, &repli__mem_default, &err),
+        REPLI_OK);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+    ck_assert_str_eq(line, "alldata-export 1 20261121T000000\n");
+    for (int i = 0; i < 100; i++) {
+        char key[ALLDATA_KEY_SIZE];
+        char event[64];
+        key_of(i, key);
+        event_of(i, event);
+        const int size =
+            snprintf(expected, sizeof(expected), "27 %zu %s %s\n", strlen(event), key, event);
+        ck_assert_uint_eq(fread(line, 1, (size_t)size, file), (size_t)size);
+        ck_assert_mem_eq(line, expected, (size_t)size);
+    }
+    ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+    ck_assert_str_eq(line, "end 100\n");
+    fclose(file);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(
+        alldata__merge_export(&cluster, "20261121T015500", path, &repli__mem_default, &err),
+        REPLI_ESTATE);
+    atomic_store(&n.nodes[1].answers_left, 0);
+    ck_assert_int_eq(
+        alldata__merge_export(&single, "20261121T000000", path, &repli__mem_default, &err),
+        REPLI_ENOQUORUM);
+    ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
 int main(void) {
     TCase *tcase = tcase_create("merge");
     tcase_set_timeout(tcase, 60);
@@ -258,6 +303,7 @@ int main(void) {
     tcase_add_test(tcase, pages_follow_each_other);
     tcase_add_test(tcase, who_stops_early_leaves_nothing_behind);
     tcase_add_test(tcase, different_events_under_a_key_are_counted);
+    tcase_add_test(tcase, an_interval_of_all_nodes_becomes_one_file);
     Suite *suite = suite_create("alldata: merge");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

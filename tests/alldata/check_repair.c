@@ -13,8 +13,11 @@ static net n;
 enum { EVENTS = 400 };
 
 static void key_of(int number, char to[ALLDATA_KEY_SIZE]) {
-    snprintf(to, ALLDATA_KEY_SIZE, "20261121T%02d%02d%02d%012d", number < 300 ? 0 : 1,
-             number / 20 % 60, number % 60, number);
+    char key[64];
+    snprintf(key, sizeof(key), "20261121T%02d%02d%02d%012d", number < 300 ? 0 : 1, number / 20 % 60,
+             number % 60, number);
+    memcpy(to, key, ALLDATA_KEY_LENGTH);
+    to[ALLDATA_KEY_LENGTH] = '\0';
 }
 
 static void event_of(int number, char to[64]) {

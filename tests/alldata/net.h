@@ -28,7 +28,7 @@ typedef struct net net;
 
 typedef struct net_node {
     net *net;
-    char id[8];
+    char id[16];
     const char *zone;
     const char *region;
     box box;

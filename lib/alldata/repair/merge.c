@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "alldata/export.h"
 #include "alldata/internal.h"
 #include "alldata/repair/query.h"
 #include "alldata/repair/talk.h"
@@ -382,4 +383,25 @@ void alldata__merge_free(alldata__merge *merge) {
     pthread_mutex_destroy(&merge->mutex);
     repli__free(merge->mem, merge->streams);
     repli__free(merge->mem, merge);
+}
+
+static int32_t next(void *merge, alldata_record *ret_record, repli_error *err) {
+    return alldata__merge_next(merge, ret_record, err);
+}
+
+int32_t alldata__merge_export(const alldata__cluster *cluster, const char *interval,
+                              const char *path, const repli__mem *mem, repli_error *err) {
+    alldata__merge *merge = NULL;
+    alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+    options.interval = interval;
+    options.flags = ALLDATA_SCAN_VERIFY;
+    int32_t code = alldata__export_check(cluster->storage, interval, path, err);
+    if (code == REPLI_OK)
+        code = alldata__merge_new(cluster, &options, mem, &merge, err);
+    if (code != REPLI_OK)
+        return code;
+    const alldata__export what = {.interval = interval, .next = next, .source = merge};
+    code = alldata__export_write(mem, &what, path, err);
+    alldata__merge_free(merge);
+    return code;
 }

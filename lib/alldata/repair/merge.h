@@ -38,6 +38,10 @@ int32_t alldata__merge_new(const alldata__cluster *cluster, const alldata_scan_o
  * answer as an event has replicas, so that events may be missing. One thread at a time. */
 int32_t alldata__merge_next(alldata__merge *merge, alldata_record *ret_record, repli_error *err);
 void alldata__merge_free(alldata__merge *merge);
+/* Write an interval of all nodes into a file, as alldata_storage_export(). REPLI_ENOQUORUM: events
+ * may be missing, so there is none. */
+int32_t alldata__merge_export(const alldata__cluster *cluster, const char *interval,
+                              const char *path, const repli__mem *mem, repli_error *err);
 /* Keys under which nodes have different events, so far; the first one's is told. */
 uint64_t alldata__merge_conflicts(const alldata__merge *merge);
 
