@@ -33,6 +33,10 @@ REPLI_API const char *alldata_error_name(int32_t code);
 /** Make an error look as if nothing had happened. err may be NULL. Thread-safe. */
 REPLI_API void alldata_error_clear(repli_error *err);
 
+/** Free a text that AllData handed out, and make the buffer empty again. NULL and repeated calls are
+ *  fine. Different buffers may be used by different threads. */
+REPLI_API void alldata_buf_dispose(repli_buf *buf);
+
 /** Release of the library in use at run time, as "MAJOR.MINOR.PATCH". Static text. Thread-safe. */
 REPLI_API const char *alldata_version(void);
 

@@ -8,6 +8,10 @@ void alldata_error_clear(repli_error *err) {
     repli_error_clear(err);
 }
 
+void alldata_buf_dispose(repli_buf *buf) {
+    repli_buf_dispose(buf);
+}
+
 const char *alldata_version(void) {
     return repli_version();
 }

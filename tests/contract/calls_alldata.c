@@ -26,6 +26,20 @@ int32_t call_alldata_error_clear(world *w, repli_error *err) {
     return REPLI_OK;
 }
 
+int32_t call_alldata_buf_dispose(world *w, repli_error *err) {
+    (void)w;
+    (void)err;
+    repli_buf text = REPLI_BUF_INIT;
+    alldata_buf_dispose(&text);
+    text.data = strdup("a text");
+    text.size = text.capacity = 6;
+    alldata_buf_dispose(&text);
+    alldata_buf_dispose(&text);
+    alldata_buf_dispose(NULL);
+    REQUIRE(text.data == NULL && text.size == 0);
+    return REPLI_OK;
+}
+
 int32_t call_alldata_version(world *w, repli_error *err) {
     (void)w;
     (void)err;
