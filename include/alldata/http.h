@@ -3,13 +3,15 @@
 
 /*
  * AllData over HTTP, in a library of its own (liballdata-http): what carries requests from node to
- * node, and a client.
+ * node, what answers those of clients and peers, and a client. See alldata-http(7) for what is
+ * said.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include <alldata/coordinator.h>
+#include <alldata/node.h>
 #include <alldata/storage.h>
 #include <alldata/transport.h>
 
@@ -151,6 +153,146 @@ REPLI_API int32_t alldata_client_scan_next(alldata_client_scan *scan, alldata_re
                                            repli_error *err);
 /** NULL is fine. */
 REPLI_API void alldata_client_scan_free(alldata_client_scan *scan);
+/* Request in, response out. */
+
+/** Which server a request came to. */
+enum {
+    ALLDATA_HTTP_CLIENTS = 1, /**< the one for clients */
+    ALLDATA_HTTP_PEERS = 2    /**< the one for peers */
+};
+
+/** A request. Use ALLDATA_HTTP_REQUEST_INIT. */
+typedef struct alldata_http_request {
+    uint32_t struct_size;
+    int32_t port;       /**< ALLDATA_HTTP_CLIENTS or ALLDATA_HTTP_PEERS */
+    const char *method; /**< such as "POST" */
+    const char *target; /**< path and query as in the request line, still percent-encoded */
+    const char *body;   /**< NULL: none */
+    size_t body_size;
+    const char *type;       /**< header Content-Type; NULL: none, as with the others */
+    const char *key;        /**< header AllData-Key */
+    const char *commit;     /**< header AllData-Commit: one, quorum or all */
+    const char *timeout_ms; /**< header AllData-Timeout-Ms */
+} alldata_http_request;
+
+#define ALLDATA_HTTP_REQUEST_INIT                                                                  \
+    {                                                                                              \
+        (uint32_t)sizeof(alldata_http_request), ALLDATA_HTTP_CLIENTS, NULL, NULL, NULL, 0, NULL,   \
+            NULL, NULL, NULL                                                                       \
+    }
+
+/** A response. All of it dies when the function that takes it returns. */
+typedef struct alldata_http_response {
+    uint32_t struct_size;
+    int32_t status;   /**< such as 201 */
+    const char *type; /**< header Content-Type; NULL: there is no body */
+    const char *body; /**< if the request was HEAD: what GET would get, not to be sent */
+    size_t body_size;
+    const char *key;       /**< header AllData-Key; NULL: none */
+    const char *allow;     /**< header Allow; NULL: none */
+    int32_t retry_after_s; /**< header Retry-After; 0: none */
+    int32_t reserved;
+} alldata_http_response;
+
+/** Takes the response, on any thread, possibly before alldata_http_handle() returns. Must not
+ *  block. */
+typedef void (*alldata_http_respond_fn)(void *user_data, const alldata_http_response *response);
+
+/**
+ * Answer one request. respond is called exactly once, unless an error is returned (REPLI_EINVALID:
+ * this is no request). Target and body have to stay until then, the other texts only for the call.
+ * Puts never wait; what reads does so for the disk, and for peers if they are to be asked, and
+ * answers before it returns. Events are answered a page at a time. Who may ask is the caller's
+ * business. Thread-safe.
+ */
+REPLI_API int32_t alldata_http_handle(alldata_node *node, const alldata_http_request *request,
+                                      alldata_http_respond_fn respond, void *user_data,
+                                      repli_error *err);
+
+/* Servers. */
+
+/** Listens for the clients and the peers of a node. */
+typedef struct alldata_http_server alldata_http_server;
+
+/** Use ALLDATA_HTTP_SERVER_OPTIONS_INIT. NULL and 0 mean the default, or none where there is none.
+ */
+typedef struct alldata_http_server_options {
+    uint32_t struct_size;
+    int32_t run_mode;         /**< ALLDATA_RUN_* */
+    const char *clients;      /**< "host:port" for clients, "[::1]:port"; port 0: any */
+    const char *peers;        /**< "host:port" for peers */
+    const char *unix_path;    /**< UNIX socket for clients, who need no secret and no certificate */
+    uint32_t unix_mode;       /**< permissions of the socket; default 0600 */
+    uint32_t max_connections; /**< at once, of all kinds; default 1024 */
+    uint32_t request_timeout_ms; /**< a request that takes longer to arrive is cut; default 5000 */
+    uint32_t keep_alive_ms;      /**< an idle connection is closed; default 5000 */
+    uint64_t max_body;           /**< bytes of an event; default 1 MiB */
+    uint64_t max_bulk_body;      /**< bytes of many; default 32 MiB */
+    uint64_t max_receiving;      /**< bytes of all bodies in memory at once; default 256 MiB */
+    const alldata_http_security *client_security; /**< NULL: plain text, no secret */
+    const alldata_http_security *peer_security;   /**< likewise */
+} alldata_http_server_options;
+
+#define ALLDATA_HTTP_SERVER_OPTIONS_INIT                                                           \
+    {                                                                                              \
+        (uint32_t)sizeof(alldata_http_server_options), 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0,   \
+            NULL, NULL                                                                             \
+    }
+
+/** Whether addresses, certificates and keys make sense, without listening: REPLI_EINVALID if a
+ *  server could never start with them. Thread-safe. */
+REPLI_API int32_t alldata_http_server_check(const alldata_http_server_options *options,
+                                            repli_error *err);
+/**
+ * Listen. The node must outlive the server; it may be started later, as its peers are to be told
+ * the port. allocator may be NULL. REPLI_EBUSY: an address is in use, the message says which.
+ * REPLI_EINVALID: an option is wrong. Thread-safe.
+ */
+REPLI_API int32_t alldata_http_server_new(alldata_node *node,
+                                          const alldata_http_server_options *options,
+                                          const repli_allocator *allocator,
+                                          alldata_http_server **ret_server, repli_error *err);
+/** The port for clients; 0: none. Thread-safe. */
+REPLI_API int32_t alldata_http_server_port(const alldata_http_server *server);
+/** The port for peers; 0: none. Thread-safe. */
+REPLI_API int32_t alldata_http_server_peer_port(const alldata_http_server *server);
+/** New limits, certificates and secrets, without losing a connection. Addresses cannot change:
+ *  another one than before is REPLI_EINVALID, NULL keeps what is. On failure everything stays as it
+ *  was. Not at the same time as another call on this server. */
+REPLI_API int32_t alldata_http_server_reload(alldata_http_server *server,
+                                             const alldata_http_server_options *options,
+                                             repli_error *err);
+/** Accept nothing more, answer what has begun, up to timeout_ms, then close and free. Dispatches
+ *  the node meanwhile if it is driven, so never within dispatch. NULL is fine. */
+REPLI_API void alldata_http_server_free(alldata_http_server *server, int64_t timeout_ms);
+
+/** Counted since the start, but for those said to be of now. */
+typedef struct alldata_http_counters {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t open;         /**< connections, now */
+    uint64_t open_clients; /**< of these: of clients over TCP */
+    uint64_t open_peers;   /**< of peers */
+    uint64_t open_unix;    /**< over the UNIX socket */
+    uint64_t connections;  /**< accepted */
+    uint64_t cut;          /**< of these: ended for a limit on time or number */
+    uint64_t requests;     /**< that arrived as a whole, or were refused */
+    uint64_t refused;      /**< of these: for the size of their body */
+    uint64_t bytes_in;     /**< of bodies */
+    uint64_t bytes_out;    /**< of bodies */
+} alldata_http_counters;
+
+#define ALLDATA_HTTP_COUNTERS_INIT                                                                 \
+    { (uint32_t)sizeof(alldata_http_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** Fill in the counters as far as the caller knows them. Thread-safe. */
+REPLI_API int32_t alldata_http_server_count(const alldata_http_server *server,
+                                            alldata_http_counters *counters, repli_error *err);
+
+/** ALLDATA_RUN_DISPATCH: as alldata_node_fd(), alldata_node_deadline(), alldata_node_dispatch(). */
+REPLI_API int32_t alldata_http_server_fd(const alldata_http_server *server);
+REPLI_API uint64_t alldata_http_server_deadline(const alldata_http_server *server);
+REPLI_API int32_t alldata_http_server_dispatch(alldata_http_server *server, repli_error *err);
 
 #ifdef __cplusplus
 }

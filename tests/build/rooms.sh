@@ -25,7 +25,7 @@ only lib/conformance base model driver agent conformance
 only lib/web base web
 [ ! -d lib/http ] || only lib/http base web http
 only lib/libcurl libcurl
-[ ! -d lib/alldata-http ] || only lib/alldata-http base libcurl alldata/wire alldata-http
+[ ! -d lib/alldata-http ] || only lib/alldata-http base libcurl web alldata/wire alldata-http
 [ ! -d lib/alldata-nats ] || only lib/alldata-nats base alldata-nats
 only lib/alldata base alldata alldata/gossip alldata/wire
 only lib/alldata/gossip base alldata/gossip

@@ -476,6 +476,8 @@ int32_t alldata_begin(world *w, repli_error *err) {
     if (code == REPLI_OK)
         code = node_begin(w, err);
     if (code == REPLI_OK)
+        code = server_alldata_begin(w, err);
+    if (code == REPLI_OK)
         code = open_storage(path, NULL, NULL, &w->events, err);
     late.key = "20261121T100000000000000000";
     late.key_size = ALLDATA_KEY_LENGTH;
@@ -499,6 +501,7 @@ void alldata_end(world *w) {
     alldata_keygen_free(w->keygen);
     gossip_end(w);
     http_alldata_end(w);
+    server_alldata_end(w);
     node_end(w);
     char path[256];
     put_in_place(w, path, "events");

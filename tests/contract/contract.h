@@ -19,6 +19,7 @@ typedef struct world {
     alldata_transport *transport;     /* with a connection to host */
     alldata_coordinator *coordinator; /* of them, dispatched */
     alldata_node *node;
+    alldata_http_server *node_server;
     struct peer *server;          /* that answers clients */
     alldata_client *client;       /* of it */
     alldata_client_scan *reading; /* of its events, that was begun */
@@ -80,6 +81,9 @@ void gossip_end(world *w);
 int32_t http_alldata_begin(world *w, repli_error *err);
 void http_alldata_end(world *w);
 
+/* calls_server_alldata.c, likewise. */
+int32_t server_alldata_begin(world *w, repli_error *err);
+void server_alldata_end(world *w);
 /* calls_coordinator_alldata.c, likewise. */
 int32_t coordinator_begin(world *w, repli_error *err);
 void coordinator_end(world *w);

@@ -259,6 +259,102 @@ static int32_t read_events(world *w, repli_error *err) {
     return code;
 }
 
+/* Requests and servers. */
+
+static int32_t open_node(const world *w, alldata_node **ret_node, repli_error *err) {
+    char path[96];
+    alldata_node_options options = ALLDATA_NODE_OPTIONS_INIT;
+    snprintf(path, sizeof(path), "%s/node", w->directory);
+    options.run_mode = ALLDATA_RUN_DISPATCH;
+    options.location = path;
+    return alldata_node_new(&options, NULL, ret_node, err);
+}
+
+typedef struct response {
+    int status;
+    int count;
+} response;
+
+static void keep_status(void *user_data, const alldata_http_response *answer) {
+    response *kept = user_data;
+    kept->status = answer->status;
+    kept->count++;
+}
+
+static int32_t ask(world *w, alldata_node *node, const char *method, const char *target,
+                   const char *body, repli_error *err) {
+    response kept = {0};
+    alldata_http_request request = ALLDATA_HTTP_REQUEST_INIT;
+    request.method = method;
+    request.target = target;
+    request.body = body;
+    request.body_size = body != NULL ? strlen(body) : 0;
+    request.type = "application/x-ndjson";
+    const int32_t code = alldata_http_handle(node, &request, keep_status, &kept, err);
+    for (int i = 0; code == REPLI_OK && kept.count == 0 && i < 100; i++)
+        alldata_node_dispatch(node, NULL);
+    EXPECT(w, kept.count == (code == REPLI_OK));
+    EXPECT(w, code != REPLI_OK || kept.status >= 200);
+    return code;
+}
+
+/* Whatever fails is told in the answer, so there are only two codes. */
+static int32_t ask_all(world *w, repli_error *err) {
+    alldata_node *node;
+    int32_t code = open_node(w, &node, err);
+    if (code != REPLI_OK)
+        return code;
+    code = alldata_node_start(node, err);
+    if (code == REPLI_OK)
+        code = ask(w, node, "POST", "/", "[1]", err);
+    if (code == REPLI_OK)
+        code = ask(w, node, "POST", "/_alldata/events", "1\n2\n", err);
+    if (code == REPLI_OK)
+        code = ask(w, node, "GET", "/_alldata/events", NULL, err);
+    if (code == REPLI_OK)
+        code = ask(w, node, "GET", "/_alldata/status", NULL, err);
+    if (code == REPLI_OK)
+        code = ask(w, node, "GET", "/_alldata/intervals", NULL, err);
+    if (code == REPLI_OK)
+        code = ask(w, node, "GET", "/metrics", NULL, err);
+    alldata_node_free(node);
+    return code;
+}
+
+static int32_t serve_driven(world *w, repli_error *err) {
+    alldata_node *node;
+    alldata_http_server *server = NULL;
+    alldata_http_security security = ALLDATA_HTTP_SECURITY_INIT;
+    alldata_http_server_options options = ALLDATA_HTTP_SERVER_OPTIONS_INIT;
+    alldata_http_counters counters = ALLDATA_HTTP_COUNTERS_INIT;
+    int32_t code = open_node(w, &node, err);
+    if (code != REPLI_OK)
+        return code;
+    security.secret = "sesame";
+    options.run_mode = ALLDATA_RUN_DISPATCH;
+    options.clients = "127.0.0.1:0";
+    options.peers = "127.0.0.1:0";
+    options.peer_security = &security;
+    code = alldata_http_server_check(&options, err);
+    if (code == REPLI_OK)
+        code = alldata_http_server_new(node, &options, &w->memory, &server, err);
+    if (code == REPLI_OK) {
+        EXPECT(w, alldata_http_server_port(server) > 0);
+        EXPECT(w, alldata_http_server_peer_port(server) > 0);
+        EXPECT(w, alldata_http_server_fd(server) >= 0);
+        EXPECT(w, alldata_http_server_deadline(server) != UINT64_MAX);
+        EXPECT(w, alldata_http_server_count(server, &counters, NULL) == REPLI_OK);
+        options.clients = NULL;
+        options.peers = NULL;
+        code = alldata_http_server_reload(server, &options, err);
+    }
+    if (code == REPLI_OK)
+        code = alldata_http_server_dispatch(server, err);
+    alldata_http_server_free(server, 0);
+    alldata_node_free(node);
+    return code;
+}
+
 const operation alldata_http_operations[] = {
     {.name = "make a transport",
      .functions = "alldata_http_transport_new alldata_http_transport_free",
@@ -299,5 +395,17 @@ const operation alldata_http_operations[] = {
      .spares = TRAP_MEMORY,
      .prepare = prepare_peer,
      .act = read_events},
+    {.name = "answer requests",
+     .functions = "alldata_http_handle",
+     .flags = OPERATION_UNCODED,
+     .act = ask_all},
+    {.name = "serve a node",
+     .functions = "alldata_http_server_check alldata_http_server_new alldata_http_server_port "
+                  "alldata_http_server_peer_port alldata_http_server_fd "
+                  "alldata_http_server_deadline alldata_http_server_count "
+                  "alldata_http_server_reload alldata_http_server_dispatch "
+                  "alldata_http_server_free",
+     .flags = OPERATION_UNCODED,
+     .act = serve_driven},
     {.name = NULL},
 };

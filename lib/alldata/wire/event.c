@@ -48,6 +48,7 @@ static int is_name(repli__json_span name, const char *text) {
 
 int32_t alldata__body_read(const char *body, size_t size, alldata_record *ret_record,
                            repli_error *err) {
+    *ret_record = (alldata_record)ALLDATA_RECORD_INIT;
     int32_t code = repli__json_check_syntax(body, size, ALLDATA__EVENT_DEPTH + 1, "the body", err);
     if (code != REPLI_OK)
         return code;
@@ -68,15 +69,14 @@ int32_t alldata__body_read(const char *body, size_t size, alldata_record *ret_re
                             repli__json_type_name(key));
     /* No character of a key is written as an escape. */
     code = alldata_key_validate(key.text + 1, key.size - 2, err);
-    if (code == REPLI_OK && repli__json_type(event) <= REPLI__JSON_NULL)
-        code = repli__error(err, REPLI_EINVALID, "alldata",
-                            "the event is %s: expected any JSON but null",
-                            repli__json_type_name(event));
     if (code != REPLI_OK)
         return code;
-    *ret_record = (alldata_record)ALLDATA_RECORD_INIT;
     ret_record->key = key.text + 1;
     ret_record->key_size = key.size - 2;
+    if (repli__json_type(event) <= REPLI__JSON_NULL)
+        return repli__error(err, REPLI_EINVALID, "alldata",
+                            "the event is %s: expected any JSON but null",
+                            repli__json_type_name(event));
     ret_record->event = event.text;
     ret_record->event_size = event.size;
     return REPLI_OK;

@@ -24,7 +24,8 @@ int alldata__event_line(repli_buf *to, const char *event, size_t size);
 int alldata__body_write(repli_buf *to, const alldata_record *record);
 /* The members may come in any order, others are ignored, and of two of one name the last counts.
  * The record points into the body, where the event is byte for byte as it came. REPLI_EINVALID:
- * there is no key as alldata_key_validate() accepts it, or no event. */
+ * there is no key as alldata_key_validate() accepts it, or no event, in which case the record has
+ * the key. */
 int32_t alldata__body_read(const char *body, size_t size, alldata_record *ret_record,
                            repli_error *err);
 

@@ -70,12 +70,8 @@ int alldata__list_interval(repli_buf *to, const char *name, int32_t state) {
                              state == ALLDATA_INTERVAL_CLOSED ? "closed" : "open");
 }
 
-int alldata__list_failures(repli_buf *to, const alldata_record *records, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (records[i].code != REPLI_OK &&
-            repli__buf_printf(to, "%zu %s\n", i, repli_error_name(records[i].code)) != REPLI_OK)
-            return REPLI_ENOMEM;
-    return REPLI_OK;
+int alldata__list_failure(repli_buf *to, size_t index, int32_t code) {
+    return repli__buf_printf(to, "%zu %s\n", index, repli_error_name(code));
 }
 
 int alldata__list_end(repli_buf *to, const char *next) {

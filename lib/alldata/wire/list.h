@@ -33,8 +33,8 @@ int alldata__list_node(repli_buf *to, const char *id);
 int alldata__list_digest(repli_buf *to, const alldata__digest *digest);
 int alldata__list_key(repli_buf *to, const char key[ALLDATA_KEY_LENGTH], uint32_t hash);
 int alldata__list_interval(repli_buf *to, const char *name, int32_t state);
-/* Of a put, for all records whose code is not REPLI_OK. */
-int alldata__list_failures(repli_buf *to, const alldata_record *records, size_t count);
+/* Of a put, for a record that was not stored. */
+int alldata__list_failure(repli_buf *to, size_t index, int32_t code);
 /* next: what "more" is followed by, may be empty; NULL: it was the last page. */
 int alldata__list_end(repli_buf *to, const char *next);
 

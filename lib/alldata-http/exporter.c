@@ -1,0 +1,179 @@
+#include "alldata-http/exporter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alldata-http/call.h"
+#include "base/error.h"
+
+enum { FREE = 0, WAITING, RUNNING, FAILED };
+
+/* Files. */
+
+static int32_t path_of(alldata_node *node, const char *interval, int with_name, char *path,
+                       repli_error *err) {
+    alldata_node_status status = ALLDATA_NODE_STATUS_INIT;
+    const int32_t code = alldata_node_status_get(node, &status, err);
+    if (code != REPLI_OK)
+        return code;
+    const int size =
+        snprintf(path, ALLDATA__HTTP_PATH_SIZE, with_name ? "%s/exports/%s.export" : "%s/exports",
+                 status.location, interval);
+    return size < ALLDATA__HTTP_PATH_SIZE
+               ? REPLI_OK
+               : repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN,
+                              "the path of the node's directory is too long for exports");
+}
+
+typedef struct search {
+    const char *name;
+    int32_t state; /* 0: not found */
+} search;
+
+static int32_t compare(void *user_data, const char *name, int32_t state) {
+    search *it = user_data;
+    if (strcmp(name, it->name) != 0)
+        return 0;
+    it->state = state;
+    return 1;
+}
+
+/* Only what the storage has a name for becomes part of a path. */
+static int32_t check_interval(alldata_node *node, const char *interval, repli_error *err) {
+    search it = {.name = interval};
+    const int32_t code = alldata_storage_intervals(alldata_node_storage(node), compare, &it, err);
+    if (code != REPLI_OK)
+        return code;
+    if (it.state == 0)
+        return repli__error(err, REPLI_ENOTFOUND, ALLDATA__HTTP_ORIGIN,
+                            "this node has no interval of that name");
+    if (it.state == ALLDATA_INTERVAL_OPEN)
+        return repli__error(err, REPLI_ESTATE, ALLDATA__HTTP_ORIGIN,
+                            "the interval %s is not closed: events are still added to it",
+                            interval);
+    return REPLI_OK;
+}
+
+int32_t alldata__http_export_find(alldata_node *node, const char *interval,
+                                  char path[ALLDATA__HTTP_PATH_SIZE], repli_error *err) {
+    int32_t code = check_interval(node, interval, err);
+    if (code == REPLI_OK)
+        code = path_of(node, interval, 1, path, err);
+    if (code == REPLI_OK && access(path, F_OK) != 0)
+        code = repli__error(err, REPLI_ENOTREADY, ALLDATA__HTTP_ORIGIN,
+                            "the interval %s is being exported", interval);
+    return code;
+}
+
+int32_t alldata__http_export_write(alldata_node *node, const char *interval, repli_error *err) {
+    char path[ALLDATA__HTTP_PATH_SIZE];
+    int32_t code = path_of(node, interval, 0, path, err);
+    if (code == REPLI_OK && mkdir(path, 0777) != 0 && errno != EEXIST)
+        code = repli__error(err, REPLI_EIO, ALLDATA__HTTP_ORIGIN,
+                            "cannot make the directory %.300s: %s", path, strerror(errno));
+    if (code == REPLI_OK)
+        code = path_of(node, interval, 1, path, err);
+    return code == REPLI_OK
+               ? alldata_storage_export(alldata_node_storage(node), interval, path, err)
+               : code;
+}
+
+/* Jobs. */
+
+/* The mutex is held. */
+static alldata__http_job *find(alldata__http_exporter *exporter, int state, const char *interval) {
+    for (size_t i = 0; i < ALLDATA__HTTP_EXPORTS; i++) {
+        alldata__http_job *job = &exporter->jobs[i];
+        if (interval != NULL ? job->state != FREE && strcmp(job->interval, interval) == 0
+                             : job->state == state)
+            return job;
+    }
+    return NULL;
+}
+
+static uint64_t work(void *user_data) {
+    alldata__http_exporter *exporter = user_data;
+    pthread_mutex_lock(&exporter->mutex);
+    alldata__http_job *job = exporter->stopping ? NULL : find(exporter, WAITING, NULL);
+    if (job != NULL)
+        job->state = RUNNING;
+    pthread_mutex_unlock(&exporter->mutex);
+    if (job == NULL)
+        return UINT64_MAX;
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code = alldata__http_export_write(exporter->node, job->interval, &error);
+    pthread_mutex_lock(&exporter->mutex);
+    job->state = code == REPLI_OK ? FREE : FAILED;
+    job->error = error;
+    pthread_mutex_unlock(&exporter->mutex);
+    return 0;
+}
+
+int32_t alldata__http_exporter_init(alldata__http_exporter *exporter, alldata_node *node,
+                                    repli_error *err) {
+    const int32_t code =
+        repli__worker_init(&exporter->worker, "alldata-export", work, exporter, err);
+    if (code != REPLI_OK)
+        return code;
+    pthread_mutex_init(&exporter->mutex, NULL);
+    exporter->node = node;
+    exporter->made = 1;
+    return REPLI_OK;
+}
+
+static int32_t start(alldata__http_exporter *exporter, repli_error *err) {
+    if (exporter->worker.started)
+        return REPLI_OK;
+    return repli__worker_start(&exporter->worker, err);
+}
+
+/* The mutex is held. */
+static int32_t add(alldata__http_exporter *exporter, const char *interval, repli_error *err) {
+    alldata__http_job *job = find(exporter, 0, interval);
+    if (job != NULL && job->state == FAILED) {
+        job->state = FREE;
+        return repli__error_copy(err, &job->error);
+    }
+    if (job != NULL)
+        return REPLI_OK;
+    job = find(exporter, FREE, NULL);
+    if (job == NULL)
+        job = find(exporter, FAILED, NULL);
+    if (job == NULL)
+        return repli__error(err, REPLI_EBUSY, ALLDATA__HTTP_ORIGIN,
+                            "%d intervals wait for their export already: try again later",
+                            ALLDATA__HTTP_EXPORTS);
+    const int32_t code = start(exporter, err);
+    if (code != REPLI_OK)
+        return code;
+    job->state = WAITING;
+    snprintf(job->interval, sizeof(job->interval), "%s", interval);
+    return REPLI_OK;
+}
+
+int32_t alldata__http_exporter_add(alldata__http_exporter *exporter, const char *interval,
+                                   repli_error *err) {
+    pthread_mutex_lock(&exporter->mutex);
+    const int32_t code = add(exporter, interval, err);
+    pthread_mutex_unlock(&exporter->mutex);
+    if (code == REPLI_OK)
+        repli__worker_tell(&exporter->worker);
+    return code;
+}
+
+void alldata__http_exporter_dispose(alldata__http_exporter *exporter) {
+    if (!exporter->made)
+        return;
+    pthread_mutex_lock(&exporter->mutex);
+    exporter->stopping = 1;
+    pthread_mutex_unlock(&exporter->mutex);
+    if (exporter->worker.started) {
+        repli__worker_quit(&exporter->worker);
+        repli__worker_join(&exporter->worker, UINT64_MAX);
+    }
+    pthread_mutex_destroy(&exporter->mutex);
+    repli__worker_dispose(&exporter->worker);
+}

@@ -1,0 +1,14 @@
+#ifndef ALLDATA_HTTP_OFFICE_H
+#define ALLDATA_HTTP_OFFICE_H
+
+#include "alldata-http/call.h"
+#include "alldata-http/exporter.h"
+#include "web/web.h"
+
+/* What the calls of a server can use, which those of alldata_http_handle() have not. */
+struct alldata__http_office {
+    repli__web *web;
+    alldata__http_exporter *exporter; /* NULL: nothing of ours may run in a thread */
+};
+
+#endif

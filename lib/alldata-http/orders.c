@@ -1,0 +1,57 @@
+#include "alldata-http/answer.h"
+#include "alldata-http/office.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json_out.h"
+
+/* What an operator tells a node to do. */
+
+static int32_t need(const repli__web_target *query, const char *name, const char **ret_value,
+                    repli_error *err) {
+    *ret_value = repli__web_target_param(query, name);
+    if (*ret_value != NULL && **ret_value != '\0')
+        return REPLI_OK;
+    return repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN,
+                        "the query has no %s: it is needed, as in ?%s=…", name, name);
+}
+
+/* Not there yet: whoever asked asks again. */
+static int32_t begin_export(alldata__http_call *call, const char *interval, repli_error *err) {
+    static const char later[] = "{\"path\":null}";
+    const int32_t code = alldata__http_exporter_add(call->office->exporter, interval, err);
+    if (code == REPLI_OK)
+        alldata__http_answer_text(call, 202, alldata__http_json, later, sizeof(later) - 1);
+    return code;
+}
+
+static int32_t answer_path(alldata__http_call *call, const char *path, repli_error *err) {
+    repli_buf json = REPLI_BUF_INIT;
+    repli__json_out out;
+    repli__json_begin(&out, &json);
+    repli__json_open(&out, '{');
+    repli__json_name(&out, "path");
+    repli__json_string(&out, path);
+    repli__json_close(&out, '}');
+    return alldata__http_answer_buf(call, alldata__http_json, &json, repli__json_end(&out, err));
+}
+
+int32_t alldata__http_export(alldata__http_call *call, const repli__web_target *query,
+                             repli_error *err) {
+    const char *interval;
+    char path[ALLDATA__HTTP_PATH_SIZE];
+    int32_t code = need(query, "interval", &interval, err);
+    if (code == REPLI_OK)
+        code = alldata__http_export_find(call->node, interval, path, err);
+    if (code == REPLI_ENOTREADY && call->office != NULL && call->office->exporter != NULL)
+        return begin_export(call, interval, err);
+    if (code == REPLI_ENOTREADY) {
+        code = alldata__http_export_write(call->node, interval, err);
+        if (code == REPLI_OK)
+            code = alldata__http_export_find(call->node, interval, path, err);
+    }
+    if (code == REPLI_ESTATE) {
+        alldata__http_answer_error(call, 409, NULL, err);
+        return REPLI_OK;
+    }
+    return code == REPLI_OK ? answer_path(call, path, err) : code;
+}
