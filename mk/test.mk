@@ -97,7 +97,8 @@ check:      all $(call binaries,$(call chosen,$(all_tests)))
 check-fast: all $(call binaries,$(call chosen,$(fast_tests)))
 check check-fast:
 	@BUILD='$(abspath $(B))' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' MAKE='$(this_make)' \
-	    SANITIZE='$(SANITIZE)' VALGRIND='$(VALGRIND)' tests/run.sh $(TESTS)
+	    SANITIZE='$(SANITIZE)' VALGRIND='$(VALGRIND)' JOBS='$(JOBS)' FIRST='$(FAST_GROUPS)' \
+	    tests/run.sh $(TESTS)
 
 # Every test program, without running them.
 tests: $(call binaries,$(all_tests))

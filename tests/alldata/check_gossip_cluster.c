@@ -1,4 +1,5 @@
-/* Clusters in simulated time: who finds whom, and how soon a death is noticed. run.sh timeout: 900
+/* Clusters in simulated time: who finds whom, and how soon a death is noticed. run.sh timeout: 900,
+ * run.sh takes: 35
  */
 #include <check.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The whole tree, tests included, compiles without a warning under gcc and clang; it also builds
-# without HTTP, and without the client library of a driver. run.sh timeout: 1800
+# without HTTP, and without the client library of a driver.
+# run.sh timeout: 1800, run.sh takes: 130
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"

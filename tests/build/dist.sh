@@ -1,5 +1,6 @@
 #!/bin/sh
-# The tarball of make dist builds where there is no git. run.sh timeout: 900
+# The tarball of make dist builds where there is no git.
+# run.sh timeout: 900, run.sh takes: 45
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"

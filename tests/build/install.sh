@@ -1,7 +1,7 @@
 #!/bin/sh
 # What is installed is complete: from it alone, through pkg-config, a driver and a host are built;
 # tests/examples tries the rest of what can be built. What is uninstalled is gone.
-# run.sh timeout: 900
+# run.sh timeout: 900, run.sh takes: 35
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"

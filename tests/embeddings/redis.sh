@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The agent inside redis-server: examples/redis-module, built from what is installed, in a primary
-# and its replica. run.sh timeout: 600
+# and its replica.
+# run.sh timeout: 600, run.sh takes: 40
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"

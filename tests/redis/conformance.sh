@@ -1,6 +1,7 @@
 #!/bin/bash
 # The driver keeps every rule, beside a primary and a replica, with replication and in cluster mode.
 # replicante-redis(7) shows two of the answers.
+# run.sh takes: 50
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"
