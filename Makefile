@@ -79,6 +79,8 @@ ALLDATA_OBJ  := $(if $(ALLDATA),$(call objects,lib/alldata $(ALLDATA_ROOMS:%=lib
 ALLDATA_HTTP := $(if $(and $(ALLDATA),$(HTTP_OBJ),$(LOAD_LIBS)),liballdata-http)
 WIRE_OBJ     := $(call objects,lib/alldata/wire)
 ALLDATA_HTTP_OBJ := $(if $(ALLDATA_HTTP),$(call objects,lib/alldata-http))
+ALLDATA_PROG_OBJ := $(if $(and $(ALLDATA_HTTP),$(PROG_OBJ)),$(call objects,src/alldata src/common))
+ALLDATA_PROG := $(if $(ALLDATA_PROG_OBJ),$(B)/bin/alldata)
 NATS         := $(if $(and $(ALLDATA),$(NATS_LIBS)),liballdata-nats)
 NATS_OBJ     := $(if $(NATS),$(call objects,lib/alldata-nats))
 
@@ -117,6 +119,7 @@ $(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS)
 $(B)/obj/src/common/%.o:      private ROOM = $(PROG_CFLAGS)
 $(B)/obj/src/repliagent/%.o:  private ROOM = -Isrc/common -Ilib/conformance -Ilib/libcurl $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
 $(B)/obj/lib/alldata-http/%.o: private ROOM = -Ilib $(HTTP_CFLAGS) $(LOAD_CFLAGS)
+$(B)/obj/src/alldata/%.o:     private ROOM = -Isrc/common $(CORE_CFLAGS) $(PROG_CFLAGS)
 $(B)/obj/lib/libcurl/%.o: private ROOM = -Ilib $(LOAD_CFLAGS) -DREPLI_LIBCURL='"$(shell cat $(B)/libcurl)"'
 $(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(REVISION)
 $(B)/obj/lib/agent/version.o: $(B)/revision
@@ -240,6 +243,13 @@ $(B)/bin/repliagent: $(PROG_OBJ) $(LIBCURL_OBJ) $(static_libs) $(B)/files
 	@mkdir -p $(@D)
 	$(Q)$(link) -o $@ $(PROG_OBJ) $(LIBCURL_OBJ) $(static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
 
+alldata_static_libs := $(patsubst %,$(B)/lib/%.a,$(ALLDATA_HTTP) $(ALLDATA))
+
+$(B)/bin/alldata: $(ALLDATA_PROG_OBJ) $(alldata_static_libs) $(B)/files
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(link) -o $@ $(ALLDATA_PROG_OBJ) $(alldata_static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(ALLDATA_LIBS) -ldl $(LDLIBS)
+
 # The conformance kit looks at a driver through the core's own eyes, so it has a copy of what it takes
 # from there.
 $(B)/lib/conformance.a: $(KIT_OBJ) $(B)/lib/core-internal.a
@@ -257,7 +267,7 @@ $(B)/libcurl: $(B)/flags
 	@rm $@.so && test -s $@ || { echo 'libcurl has no soname' >&2; rm $@; false; }
 $(LIBCURL_OBJ): $(B)/libcurl
 
-all: $(PROG)
+all: $(PROG) $(ALLDATA_PROG)
 ifeq ($(filter program,$(PARTS)),)
 all: ; @echo '  left out: $(if $(filter http,$(PARTS)),,HTTP and )repliagent'
 endif

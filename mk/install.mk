@@ -14,7 +14,7 @@ DATA := $(call put,$(includedir)/replicante,$(wildcard include/replicante/*.h)) 
         $(call put,$(libdir)/pkgconfig,$(pc_files:%=$(B)/pkgconfig/%.pc)) \
         $(foreach p,$(pages),$(p):$(mandir)/man$(subst .,,$(suffix $(p)))/$(notdir $(p))) \
         $(call put,$(unitdir),$(units:%=$(B)/%))
-EXEC := $(call put,$(bindir),$(PROG)) \
+EXEC := $(call put,$(bindir),$(PROG) $(ALLDATA_PROG)) \
         $(call put,$(libdir),$(patsubst %,$(B)/lib/%.so.$(VERSION),$(libraries))) \
         $(call put,$(driverdir),$(INSTALLED_DRIVERS:%=$(B)/drivers/driver_%.so))
 LINKS := $(foreach l,$(libraries),$(libdir)/$(l).so $(libdir)/$(l).so.$(SOVERSION))

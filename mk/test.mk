@@ -28,7 +28,7 @@ program_lib := $(if $(PROG),$(B)/lib/program-internal.a $(static_libs))
 web_lib     := $(patsubst %,$(B)/lib/%-internal.a,web base)
 alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) alldata base)
 api_libs    := $(HTTP_LIBS)
-alldata-http_libs := $(HTTP_LIBS)
+alldata-http_libs := $(HTTP_LIBS) $(CORE_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
 # Without AllData, which LevelDB may be missing for, its tests are left out.
@@ -39,7 +39,7 @@ $(B)/obj/tests/unit/%.o:    private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(H
 $(B)/obj/tests/fault/%.o:   private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(HTTP_CFLAGS)
 $(B)/obj/tests/web/%.o:     private ROOM = -Ilib $(TEST_ROOM)
 $(B)/obj/tests/alldata/%.o: private ROOM = -Ilib $(TEST_ROOM)
-$(B)/obj/tests/alldata-http/%.o: private ROOM = -Itests/api $(TEST_ROOM) $(HTTP_CFLAGS)
+$(B)/obj/tests/alldata-http/%.o: private ROOM = -Itests/api $(TEST_ROOM) $(HTTP_CFLAGS) $(CORE_CFLAGS)
 $(B)/obj/tests/api/%.o:     private ROOM = $(TEST_ROOM) $(HTTP_CFLAGS)
 $(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent -Isrc/common $(TEST_ROOM) $(PROG_CFLAGS)
 

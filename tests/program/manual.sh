@@ -4,20 +4,25 @@
 : "${TOP:=$PWD}"
 . "$TOP/tests/lib.sh"
 repliagent=$BUILD/bin/repliagent
-page1=$TOP/man/man1/repliagent.1 page5=$TOP/man/man5/repliagent.yaml.5
+page5=$TOP/man/man5/repliagent.yaml.5
 
 # Words of a page, without its markup.
-sed 's/\\-/-/g; s/\\&//g; s/^\.[A-Z][a-z] //' "$page1" >"$tmp/page1"
 sed 's/\\-/-/g; s/\\&//g; s/^\.[A-Z][a-z] //' "$page5" >"$tmp/page5"
 
-commands=$("$repliagent" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-check 'there are commands' test "$(echo "$commands" | wc -l)" -ge 10
-for command in $commands; do
-    check "repliagent(1) has the command $command" grep -qx "Cm $command.*" <(sed -n 's/^\.It //p' "$page1" | sed 's/ | / /g')
-    for option in $("$repliagent" "$command" --help | sed -n 's/^ .*--\([a-z-]*\).*/\1/p'); do
-        check "repliagent(1) has --$option of $command" grep -q -- "Fl -$option" "$page1"
+# program NAME COMMANDS: its page has its commands, COMMANDS at least, and their options.
+program() {
+    page=$TOP/man/man1/$1.1
+    commands=$("$BUILD/bin/$1" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+    check "there are commands of $1" test "$(echo "$commands" | wc -l)" -ge "$2"
+    for command in $commands; do
+        check "$1(1) has the command $command" grep -qxE "\.(It )?Cm (.* )?$command( .*)?" "$page"
+        for option in $("$BUILD/bin/$1" "$command" --help | sed -n 's/^ .*--\([a-z-]*\).*/\1/p'); do
+            check "$1(1) has --$option of $command" grep -q -- "Fl -$option" "$page"
+        done
     done
-done
+}
+program repliagent 10
+[ ! -e "$BUILD/bin/alldata" ] || program alldata 7
 
 printf 'node_id: a\ndriver: fake\ndriver_dir: "%s"\n' "$BUILD/drivers" >"$tmp/agent.yaml"
 "$repliagent" run -c "$tmp/agent.yaml" --print-config >"$tmp/printed"

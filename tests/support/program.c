@@ -89,8 +89,10 @@ static int status_of(int wait_status) {
     return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
 
+const char *program_path = "bin/repliagent";
+
 pid_t program_spawn(const char *const *arguments, int input, int output, int error) {
-    const char *argv[ARGUMENTS_MAX + 2] = {program_build_path("bin/repliagent")};
+    const char *argv[ARGUMENTS_MAX + 2] = {program_build_path(program_path)};
     size_t count = 1;
     for (; *arguments != NULL && count <= ARGUMENTS_MAX; arguments++)
         argv[count++] = *arguments;
@@ -151,7 +153,7 @@ static int wait_until(pid_t pid, int timeout_ms, int *ret_status) {
 int program_wait(pid_t pid, int timeout_ms) {
     int status;
     if (wait_until(pid, timeout_ms, &status) != 0)
-        fail("repliagent did not end within %d ms", timeout_ms);
+        fail("the program did not end within %d ms", timeout_ms);
     return status;
 }
 
@@ -162,7 +164,7 @@ void program_run_input(struct program_output *ret_output, const char *input,
     if (wait_until(pid, COMMAND_MS, &ret_output->status) != 0) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
-        fail("repliagent %s took more than five minutes", arguments[0]);
+        fail("%s %s took more than five minutes", program_path, arguments[0]);
     }
     close(in);
     ret_output->out = take_content(out);

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Runs repliagent as a user would, from $BUILD. Whatever goes wrong here ends the test. */
+/* Runs a program as a user would, from $BUILD. Whatever goes wrong here ends the test. */
 
 /* What a command left behind. */
 struct program_output {
@@ -12,14 +12,17 @@ struct program_output {
     char *out, *err;
 };
 
-/* Run repliagent with these arguments, NULL-terminated, and collect what it writes. input may be
+/* Which program it is, below $BUILD: bin/repliagent, unless a test wants another. */
+extern const char *program_path;
+
+/* Run it with these arguments, NULL-terminated, and collect what it writes. input may be
  * NULL. A command that takes longer than a minute is killed. */
 void program_run_input(struct program_output *ret_output, const char *input,
                        const char *const *arguments);
 void program_run(struct program_output *ret_output, const char *const *arguments);
 void program_output_free(struct program_output *output);
 
-/* Start repliagent with these descriptors as 0, 1 and 2. */
+/* Start it with these descriptors as 0, 1 and 2. */
 pid_t program_spawn(const char *const *arguments, int input, int output, int error);
 /* Its status, as above; it must end within timeout_ms. */
 int program_wait(pid_t pid, int timeout_ms);
