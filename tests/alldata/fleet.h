@@ -48,7 +48,8 @@ typedef struct fleet {
     fleet_node nodes[FLEET_MAX];
     atomic_int links[FLEET_MAX][FLEET_MAX]; /* from, to */
     atomic_int delay_ms[FLEET_MAX];
-    atomic_size_t most_records; /* in one request so far */
+    atomic_size_t most_records;      /* in one request so far */
+    char stubborn[ALLDATA_KEY_SIZE]; /* no node takes an event of that key; set before it is sent */
     pthread_t thread;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t cond;
@@ -56,8 +57,11 @@ typedef struct fleet {
     int ends;
 } fleet;
 
-/* Directories and the network; options of nodes may be changed before they are started. */
+/* Directories, and then the network; options of nodes may be changed before they are started. */
 void fleet_begin(fleet *f, int count, int factor);
+/* The one alone, and the other. */
+void fleet_prepare(fleet *f, int count, int factor);
+void fleet_connect(fleet *f);
 /* Start what is not started, and tell all of all. */
 void fleet_start(fleet *f);
 void fleet_start_node(fleet *f, int number);

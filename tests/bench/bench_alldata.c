@@ -1,6 +1,7 @@
 /*
  * bench_alldata DIRECTORY: AllData's storage beside LevelDB used directly, on the same disk and in
- * the same run. Events have 100 bytes; both sides make their keys with our generator.
+ * the same run. Events have 100 bytes; both sides make their keys with our generator. Then puts
+ * through a coordinator beside those of threads that call the storage.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <leveldb/c.h>
@@ -266,6 +268,67 @@ static void bench_beside(int syncs, figures_target target) {
     close_both();
 }
 
+/* Puts through a coordinator: so many clients, each of which puts its next event when it is told of
+ * the last, beside as many threads that call the storage. */
+
+static alldata_coordinator *coordinator;
+static atomic_size_t answered;
+static atomic_int waiting;
+
+static void put_next(void *user_data, const alldata_put_result *results, size_t count) {
+    alldata_put put = ALLDATA_PUT_INIT;
+    repli_error err = REPLI_ERROR_INIT;
+    for (size_t i = 0; i < count; i++)
+        if (results[i].code != REPLI_OK)
+            die("coordinator", results[i].error->message);
+    atomic_fetch_add(&answered, count);
+    if (atomic_load(&stop)) {
+        atomic_fetch_sub(&waiting, 1);
+        return;
+    }
+    put.event = event;
+    put.event_size = EVENT;
+    if (alldata_coordinator_put(coordinator, &put, 1, put_next, user_data, &err) != REPLI_OK)
+        die("coordinator", err.message);
+}
+
+static double coordinated_rate(int clients) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    atomic_store(&stop, 0);
+    atomic_store(&answered, 0);
+    atomic_store(&waiting, clients);
+    const uint64_t since = repli__mono_ns();
+    for (int i = 0; i < clients; i++)
+        put_next(NULL, NULL, 0);
+    while (repli__mono_ns() < since + ROUND_NS)
+        nanosleep(&pause, NULL);
+    const double rate = (double)atomic_load(&answered) * 1e9 / (double)(repli__mono_ns() - since);
+    atomic_store(&stop, 1);
+    while (atomic_load(&waiting) > 0)
+        nanosleep(&pause, NULL);
+    return rate;
+}
+
+static void bench_coordinator(int clients, int syncs) {
+    figures both = {0};
+    char what[80];
+    alldata_coordinator_options options = ALLDATA_COORDINATOR_OPTIONS_INIT;
+    open_both(syncs);
+    options.storage = ours;
+    options.keygen = keygen;
+    if (alldata_coordinator_new(&options, NULL, &coordinator, NULL) != REPLI_OK)
+        die("coordinator", "cannot be made");
+    for (int i = 0; i < figures_rounds(); i++) {
+        const double rate = coordinated_rate(clients);
+        figures_add(&both, rate, put_rate(our_put, 1, clients));
+    }
+    snprintf(what, sizeof(what), "a coordinator's clients / threads, %d%s", clients,
+             syncs ? ", synced" : "");
+    figures_print(&both, what, "events/s", NO_TARGET);
+    alldata_coordinator_free(coordinator);
+    close_both();
+}
+
 /* Keys. */
 
 static void bench_keys(void) {
@@ -309,6 +372,9 @@ int main(int argc, char **argv) {
     bench_scan();
     bench_beside(0, AT_LEAST(0.8));
     bench_beside(1, AT_LEAST(0.8));
+    for (int syncs = 0; syncs < 2; syncs++)
+        for (size_t i = 0; i < 3; i++)
+            bench_coordinator(threads[i], syncs);
     bench_keys();
     alldata_keygen_free(keygen);
     rmdir(directory);

@@ -128,7 +128,7 @@ void alldata__site_fails(alldata_coordinator *c, alldata__site *site, const repl
                       ALLDATA__COORDINATOR,
                       "%s does not take events, and is left alone for %lld ms: %s", site->id,
                       (long long)ms, error->message);
-    alldata__site_flush(c, site, UINT64_MAX);
+    alldata__site_flush(c, site, repli__mono_ns());
 }
 
 /* What the host tells of them. */

@@ -35,6 +35,10 @@ static int may_have_hint(const alldata_coordinator *c, const alldata__site *site
 
 typedef int (*fits_fn)(const alldata_coordinator *c, const alldata__site *site);
 
+static int is_hint(const alldata__attempt *attempt) {
+    return attempt->state == ALLDATA__HINTING || attempt->state == ALLDATA__HINTED;
+}
+
 /* Whether those that failed may be had as well; always, for hints, which are taken for an event
  * that is there. One with a hint may be asked all the same. */
 enum { NEVER_AGAIN, ONCE_AGAIN, ALWAYS_AGAIN };
@@ -46,12 +50,11 @@ static alldata__site *pick(alldata_coordinator *c, const alldata__item *item, fi
         c->roles[i] = fits(c, c->sites[i]) ? ALLDATA__PLACE_FREE : ALLDATA__PLACE_OUT;
     for (const alldata__attempt *it = item->attempts; it != NULL; it = it->next) {
         uint8_t *role = &c->roles[it->site->at];
-        const int is_hint = it->state == ALLDATA__HINTING || it->state == ALLDATA__HINTED;
         if (it->state == ALLDATA__TRIED || it->state == ALLDATA__HELD)
             *role = ALLDATA__PLACE_TAKEN;
-        else if (is_hint && again == ALWAYS_AGAIN)
+        else if (is_hint(it) && again == ALWAYS_AGAIN)
             *role = ALLDATA__PLACE_TAKEN;
-        else if (!is_hint && (again == NEVER_AGAIN || (again == ONCE_AGAIN && it->is_second)))
+        else if (!is_hint(it) && (again == NEVER_AGAIN || (again == ONCE_AGAIN && it->is_second)))
             *role = *role == ALLDATA__PLACE_TAKEN ? *role : ALLDATA__PLACE_OUT;
     }
     const size_t at =
@@ -95,9 +98,24 @@ static void ask(alldata_coordinator *c, alldata__item *item) {
     }
 }
 
+static int is_with(const alldata__item *item, const alldata__site *site) {
+    for (const alldata__attempt *it = item->attempts; it != NULL; it = it->next)
+        if (it->site == site && (it->state == ALLDATA__TRIED || it->state == ALLDATA__HELD))
+            return 1;
+    return 0;
+}
+
+/* Peers that are to get it later, and are not asked meanwhile. */
+static int32_t promised(const alldata__item *item) {
+    int32_t count = 0;
+    if (item->hinting + item->hinted > 0)
+        for (const alldata__attempt *it = item->attempts; it != NULL; it = it->next)
+            count += is_hint(it) && !is_with(item, it->site);
+    return count;
+}
+
 static void hint(alldata_coordinator *c, alldata__item *item) {
-    while (c->hints != NULL &&
-           expected(item) + item->hinting + item->hinted < c->options.replication_factor) {
+    while (c->hints != NULL && expected(item) + promised(item) < c->options.replication_factor) {
         alldata__site *site = pick(c, item, may_have_hint, ALWAYS_AGAIN);
         alldata__attempt *attempt = site != NULL ? begin(c, item, site) : NULL;
         if (attempt == NULL)
