@@ -45,6 +45,7 @@ typedef struct alldata_peer {
     double phi;            /**< how surprising its silence is; 8 is the reference's limit */
     int32_t native;        /**< not 0 if it is one of our own make */
     int32_t reserved;
+    int64_t ahead_ms; /**< of its clock before this node's, about; 0 too if it does not say */
 } alldata_peer;
 
 /** What happens to peers. Numbers are never reused; unknown ones are to be ignored. */

@@ -11,8 +11,10 @@
 #include <stdint.h>
 
 #include <alldata/coordinator.h>
+#include <alldata/gossip.h>
 #include <alldata/keygen.h>
 #include <alldata/storage.h>
+#include <alldata/transport.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,39 +34,59 @@ typedef struct alldata_node_options {
     const alldata_storage_module *module;
     const alldata_setting *settings;
     size_t setting_count;
-    uint32_t put_flags;         /**< ALLDATA_PUT_SYNC: of every put */
-    int32_t commit;             /**< ALLDATA_COMMIT_* */
-    int32_t replication_factor; /**< 1 to 15; 0: 1 */
-    uint64_t timeout_ms;        /**< of a put; 0: 5000 */
-    uint64_t max_waiting_bytes; /**< as of alldata_coordinator_options */
-    const char *zone;           /**< 1 to 128 bytes */
-    const char *region;         /**< 1 to 128 bytes */
-    alldata_clock_fn clock;     /**< NULL: that of the system */
+    uint32_t put_flags;                 /**< ALLDATA_PUT_SYNC: of every put */
+    int32_t commit;                     /**< ALLDATA_COMMIT_* */
+    int32_t replication_factor;         /**< 1 to 15; 0: 1 */
+    int32_t other_zones;                /**< replicas in other zones of this region */
+    int32_t other_regions;              /**< replicas in other regions */
+    int32_t http_port;                  /**< of the server for peers, which others are told */
+    uint64_t timeout_ms;                /**< of a put; 0: 5000 */
+    uint64_t peer_timeout_ms;           /**< for a peer to answer; 0: 1000 */
+    uint64_t max_waiting_bytes;         /**< as of alldata_coordinator_options */
+    const alldata_transport *transport; /**< NULL: a node without peers */
+    const char *gossip_listen;          /**< "host:port"; NULL: a node without peers */
+    const char *gossip_advertise;       /**< as of alldata_gossip_options */
+    const char *http_host;              /**< likewise */
+    const char *const *seeds;           /**< likewise */
+    size_t seed_count;
+    const char *zone;   /**< 1 to 128 bytes */
+    const char *region; /**< 1 to 128 bytes */
+    uint32_t round_ms;  /**< of the gossip */
+    uint32_t reserved;
+    uint64_t repair_interval_ms; /**< between rounds of the repair; 0: 60000; UINT64_MAX: only when
+                                      it is asked for */
+    uint64_t repair_settle_ms;   /**< what is younger is left alone by it; 0: 5000 */
+    uint64_t repair_bytes_per_s; /**< most that it reads and sends; 0: 32 MiB */
+    alldata_clock_fn clock;      /**< NULL: that of the system */
     void *clock_data;
     repli_log_fn log; /**< NULL: silent */
     void *log_data;
     int32_t log_level; /**< REPLI_LOG_*; 0: REPLI_LOG_INFO */
-    int32_t reserved;
+    int32_t reserved2;
 } alldata_node_options;
 
 #define ALLDATA_NODE_OPTIONS_INIT                                                                  \
     {                                                                                              \
         (uint32_t)sizeof(alldata_node_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, \
-            0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0                                   \
+            0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0, 0, 0, 0,    \
+            NULL, NULL, NULL, NULL, 0, 0                                                           \
     }
 
 /**
  * A node whose storage is open, and which listens for gossip if it is to have peers, but does
  * nothing yet. allocator may be NULL. Thread-safe.
  *
- * REPLI_EINVALID: an option is wrong. REPLI_EBUSY: another process has the directory.
+ * REPLI_EINVALID: an option is wrong. REPLI_EBUSY: another process has the directory, or the port.
  * REPLI_ECONFLICT: the directory is that of another node or another cluster. REPLI_ECORRUPT: what
  * is in it is damaged; nothing was changed.
  */
 REPLI_API int32_t alldata_node_new(const alldata_node_options *options,
                                    const repli_allocator *allocator, alldata_node **ret_node,
                                    repli_error *err);
-/** Begin. In ALLDATA_RUN_THREADS threads are started. */
+/** The port of the server for peers, where it is known only after alldata_node_new(). Before the
+ *  start. */
+REPLI_API int32_t alldata_node_set_http_port(alldata_node *node, int32_t port, repli_error *err);
+/** Begin: gossip, coordinate. In ALLDATA_RUN_THREADS threads are started. */
 REPLI_API int32_t alldata_node_start(alldata_node *node, repli_error *err);
 /** End and close everything. Puts that wait end with REPLI_ECANCELLED. NULL is fine. */
 REPLI_API void alldata_node_free(alldata_node *node);
@@ -89,6 +111,19 @@ REPLI_API int32_t alldata_node_put_wait(alldata_node *node, const alldata_put *p
 /** Its parts, which live as long as it does. Thread-safe. */
 REPLI_API alldata_storage *alldata_node_storage(alldata_node *node);
 REPLI_API alldata_coordinator *alldata_node_coordinator(alldata_node *node);
+/** NULL if it has no peers. */
+REPLI_API alldata_gossip *alldata_node_gossip(alldata_node *node);
+
+/** Ask "host:port" as a seed of the gossip, now and as long as the node runs. REPLI_EDONE: it is
+ * one already. REPLI_ESTATE: the node has no peers. Thread-safe. */
+REPLI_API int32_t alldata_node_join(alldata_node *node, const char *address, repli_error *err);
+/**
+ * A dead peer is not to come back: forget it, and the hints for it, of which ret_hints (may be
+ * NULL) tells how many there were. REPLI_ENOTFOUND: there is no such peer. REPLI_ECONFLICT: it
+ * lives. REPLI_ESTATE: the node has no peers. Thread-safe.
+ */
+REPLI_API int32_t alldata_node_forget(alldata_node *node, const char *id, uint64_t *ret_hints,
+                                      repli_error *err);
 
 /** What can be told of a node. Texts live as long as the node. */
 typedef struct alldata_node_status {
@@ -100,18 +135,31 @@ typedef struct alldata_node_status {
     const char *zone;     /**< NULL: none */
     const char *region;   /**< NULL: none */
     const char *location; /**< its directory */
+    const char *gossip;   /**< "host:port" where it gossips, as others know it; NULL: it does not */
+    const char *peers;    /**< "host:port" of its server for peers; NULL: not known */
     int64_t started_ns;   /**< UTC, in ns since 1970 */
     int32_t number;       /**< of the node, in its keys */
     int32_t writable;     /**< 0: the last commit to the storage failed */
-    uint64_t events;      /**< that this node has, as far as they are counted */
-    uint64_t uncounted;   /**< intervals whose events are still to be counted */
+    int64_t clock_ahead_ms; /**< of this node's clock before that of most peers, about */
+    uint64_t peers_live;
+    uint64_t peers_dead;
+    uint64_t hints_pending; /**< copies of events that wait for peers that are away */
+    uint64_t missing;       /**< copies of events that the repair has to hand over */
+    uint64_t repairs_asked; /**< calls of alldata_node_repair() */
+    uint64_t repairs_done;  /**< of those, in their order */
+    int64_t repaired_ns; /**< end of the last round of the repair that all peers took part in, UTC;
+                              0: none */
+    int32_t repairing;   /**< a round is in progress */
+    int32_t reserved;
+    uint64_t events;    /**< that this node has, as far as they are counted */
+    uint64_t uncounted; /**< intervals whose events are still to be counted */
     char storage_error[REPLI_ERROR_MESSAGE_SIZE]; /**< why it is not writable; else empty */
 } alldata_node_status;
 
 #define ALLDATA_NODE_STATUS_INIT                                                                   \
     {                                                                                              \
-        (uint32_t)sizeof(alldata_node_status), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0,  \
-            0, {                                                                                   \
+        (uint32_t)sizeof(alldata_node_status), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,  \
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {                                         \
             0                                                                                      \
         }                                                                                          \
     }
@@ -125,10 +173,12 @@ typedef struct alldata_node_interval {
     uint32_t struct_size;
     int32_t state; /**< ALLDATA_INTERVAL_* */
     const char *name;
-    int32_t counted; /**< 0: there are more events than said, which are being counted */
+    int32_t counted;   /**< 0: there are more events than said, which are being counted */
+    int32_t repairing; /**< a round of the repair is in progress, and copies are missing */
+    uint64_t events;   /**< that this node has */
+    uint64_t missing;  /**< copies of them that the repair has to hand over */
+    int64_t last_ns;   /**< time of its last key, UTC, in ns since 1970; 0: none */
     int32_t reserved;
-    uint64_t events;                 /**< that this node has */
-    int64_t last_ns;                 /**< time of its last key, UTC, in ns since 1970; 0: none */
     char last_key[ALLDATA_KEY_SIZE]; /**< empty: none */
 } alldata_node_interval;
 
@@ -138,6 +188,50 @@ typedef int32_t (*alldata_node_interval_fn)(void *user_data, const alldata_node_
 /** The intervals that there are, oldest first. Thread-safe. */
 REPLI_API int32_t alldata_node_intervals(alldata_node *node, alldata_node_interval_fn take,
                                          void *user_data, repli_error *err);
+
+/** A repair has ended. code: REPLI_OK if all was looked at, REPLI_ENOQUORUM if a peer did not
+ * answer, REPLI_ECANCELLED if the node is freed. looked_at: events of this node; repaired: copies
+ * handed over; missing: copies still to be handed over. On a thread of the node's, or within
+ * dispatch; must not block. */
+typedef void (*alldata_repaired_fn)(void *user_data, int32_t code, uint64_t looked_at,
+                                    uint64_t repaired, uint64_t missing);
+
+/**
+ * Have the repair look at an interval (NULL: at everything) as soon as it can. done may be NULL; it
+ * is called exactly once, unless an error is returned, for a node without peers within the call.
+ * REPLI_EINVALID: that is no name of an interval. Thread-safe.
+ */
+REPLI_API int32_t alldata_node_repair(alldata_node *node, const char *interval,
+                                      alldata_repaired_fn done, void *user_data, repli_error *err);
+
+/**
+ * Append to ret_text what this node says to GET of target on the server for peers, as
+ * alldata-http(7) has it. Waits for the disk, for a bounded piece. REPLI_ENOTFOUND: there is no
+ * such target. REPLI_EINVALID: its query is wrong. Thread-safe.
+ */
+REPLI_API int32_t alldata_node_serve(alldata_node *node, const char *target, repli_buf *ret_text,
+                                     repli_error *err);
+
+/** Events of the whole cluster. */
+typedef struct alldata_cluster_scan alldata_cluster_scan;
+
+/**
+ * Begin to read the events of all nodes that live: each once, in the order of keys. options may be
+ * NULL, and are as those of alldata_scan_new(), but that an interval is what lies in its time.
+ * Thread-safe.
+ */
+REPLI_API int32_t alldata_cluster_scan_new(alldata_node *node, const alldata_scan_options *options,
+                                           alldata_cluster_scan **ret_scan, repli_error *err);
+/**
+ * The next record, which lives until the next call for this scan. Waits for peers, so not in the
+ * thread that dispatches. REPLI_EDONE: there are no more. REPLI_ENOQUORUM: neither, but as many
+ * nodes do not answer as an event has replicas, so that events may be missing. A scan belongs to
+ * one thread at a time.
+ */
+REPLI_API int32_t alldata_cluster_scan_next(alldata_cluster_scan *scan, alldata_record *ret_record,
+                                            repli_error *err);
+/** Before the node. NULL is fine. */
+REPLI_API void alldata_cluster_scan_free(alldata_cluster_scan *scan);
 
 #ifdef __cplusplus
 }

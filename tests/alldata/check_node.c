@@ -106,6 +106,8 @@ START_TEST(a_node_stays_who_it_is) {
     ck_assert_uint_eq(strlen(id), 36);
     ck_assert_str_eq(before.cluster, "alldata");
     ck_assert_str_eq(before.location, k.location);
+    ck_assert_ptr_null(before.gossip);
+    ck_assert_ptr_null(alldata_node_gossip(k.node));
     knot_close(&k);
     knot_open(&k);
     ck_assert_str_eq(knot_status(&k).id, id);
@@ -411,6 +413,7 @@ END_TEST
 
 START_TEST(options_are_checked) {
     const alldata_node_options good = k.options;
+    repli_error err = REPLI_ERROR_INIT;
     k.options.location = "";
     ck_assert_int_eq(knot_open_badly(&k, NULL), REPLI_EINVALID);
     k.options = good;
@@ -425,6 +428,14 @@ START_TEST(options_are_checked) {
     k.options = good;
     k.options.zone = "a\nb";
     ck_assert_int_eq(knot_open_badly(&k, NULL), REPLI_EINVALID);
+    k.options = good;
+    k.options.replication_factor = 3;
+    ck_assert_int_eq(knot_open_badly(&k, &err), REPLI_EINVALID);
+    ck_assert_ptr_nonnull(strstr(err.message, "3 nodes"));
+    k.options = good;
+    k.options.gossip_listen = "127.0.0.1:0";
+    ck_assert_int_eq(knot_open_badly(&k, &err), REPLI_EINVALID);
+    ck_assert_ptr_nonnull(strstr(err.message, "transport"));
     k.options = good;
     k.options.struct_size = 8;
     ck_assert_int_eq(knot_open_badly(&k, NULL), REPLI_EINVALID);

@@ -32,7 +32,7 @@ only lib/alldata/gossip base alldata/gossip
 only lib/alldata/wire base alldata/wire
 only lib/alldata/coordinator base alldata alldata/wire alldata/coordinator
 only lib/alldata/repair base alldata alldata/wire alldata/repair
-only lib/alldata/node base alldata alldata/gossip alldata/node
+only lib/alldata/node base alldata alldata/gossip alldata/wire alldata/repair alldata/node
 
 for folder in drivers/* src/*; do
     [ -d "$folder" ] || continue

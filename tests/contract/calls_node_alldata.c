@@ -291,6 +291,290 @@ int32_t fail_alldata_node_put_REPLI_EINVALID(world *w, repli_error *err) {
     return alldata_node_put(w->node, NULL, 1, take_result, NULL, err);
 }
 
+/* Peers. */
+
+static int32_t refuse_call(void *self, const alldata_call *it, repli_error *err) {
+    (void)self;
+    (void)it;
+    (void)err;
+    return REPLI_EREFUSED;
+}
+
+static void cancel_calls(void *self, void *user_data) {
+    (void)self;
+    (void)user_data;
+}
+
+static alldata_transport nowhere_to_go = {
+    .struct_size = (uint32_t)sizeof(nowhere_to_go),
+    .begin = refuse_call,
+    .cancel = cancel_calls,
+};
+
+static int32_t use_social(world *w, use_fn use, repli_error *err) {
+    static const char *const seeds[] = {"127.0.0.1:9"};
+    char path[256];
+    alldata_node_options options = no_threads();
+    alldata_node *node = NULL;
+    if (w->forked)
+        return use(w->node, err);
+    options.transport = &nowhere_to_go;
+    options.gossip_listen = "127.0.0.1:0";
+    options.seeds = seeds;
+    options.seed_count = 1;
+    options.replication_factor = 3;
+    fresh_directory(w, path);
+    REQUIRE(open_node(path, &options, NULL, &node, NULL) == REPLI_OK);
+    const int32_t code = use(node, err);
+    alldata_node_free(node);
+    remove_directory(path);
+    return code;
+}
+
+static int32_t set_port(alldata_node *node, repli_error *err) {
+    alldata_node_status status = ALLDATA_NODE_STATUS_INIT;
+    const int32_t code = alldata_node_set_http_port(node, 8880, err);
+    if (code != REPLI_OK)
+        return code;
+    REQUIRE(alldata_node_status_get(node, &status, NULL) == REPLI_OK);
+    REQUIRE(strcmp(status.peers, "127.0.0.1:8880") == 0);
+    return code;
+}
+
+static int32_t set_no_port(alldata_node *node, repli_error *err) {
+    return alldata_node_set_http_port(node, 0, err);
+}
+
+int32_t call_alldata_node_set_http_port(world *w, repli_error *err) {
+    return use_social(w, set_port, err);
+}
+
+int32_t fail_alldata_node_set_http_port_REPLI_EINVALID(world *w, repli_error *err) {
+    return use_social(w, set_no_port, err);
+}
+
+int32_t fail_alldata_node_set_http_port_REPLI_ESTATE(world *w, repli_error *err) {
+    return alldata_node_set_http_port(w->node, 8880, err);
+}
+
+static int32_t look_at_gossip(alldata_node *node, repli_error *err) {
+    (void)err;
+    REQUIRE(alldata_gossip_port(alldata_node_gossip(node)) > 0);
+    return REPLI_OK;
+}
+
+int32_t call_alldata_node_gossip(world *w, repli_error *err) {
+    REQUIRE(alldata_node_gossip(w->node) == NULL);
+    return w->forked ? REPLI_OK : use_social(w, look_at_gossip, err);
+}
+
+static int32_t join(alldata_node *node, repli_error *err) {
+    char address[] = "127.0.0.1:10";
+    const int32_t code = alldata_node_join(node, address, err);
+    SCRIBBLE(address);
+    return code;
+}
+
+static int32_t join_seed(alldata_node *node, repli_error *err) {
+    return alldata_node_join(node, "127.0.0.1:9", err);
+}
+
+static int32_t join_nobody(alldata_node *node, repli_error *err) {
+    return alldata_node_join(node, "127.0.0.1", err);
+}
+
+int32_t call_alldata_node_join(world *w, repli_error *err) {
+    return use_social(w, join, err);
+}
+
+int32_t fail_alldata_node_join_REPLI_EDONE(world *w, repli_error *err) {
+    return use_social(w, join_seed, err);
+}
+
+int32_t fail_alldata_node_join_REPLI_EINVALID(world *w, repli_error *err) {
+    return use_social(w, join_nobody, err);
+}
+
+int32_t fail_alldata_node_join_REPLI_ESTATE(world *w, repli_error *err) {
+    return join(w->node, err);
+}
+
+static int32_t dispatch_until(alldata_node *node, alldata_gossip *other, int live, int dead) {
+    for (int i = 0; i < PARTY_TURNS; i++) {
+        alldata_node_status status = ALLDATA_NODE_STATUS_INIT;
+        struct pollfd fd = {.fd = alldata_node_fd(node), .events = POLLIN};
+        REQUIRE(alldata_node_status_get(node, &status, NULL) == REPLI_OK);
+        if (status.peers_live == (uint64_t)live && status.peers_dead == (uint64_t)dead)
+            return REPLI_OK;
+        poll(&fd, 1, 5);
+        REQUIRE(alldata_node_dispatch(node, NULL) == REPLI_OK);
+        if (other != NULL)
+            REQUIRE(alldata_gossip_dispatch(other, NULL) == REPLI_OK);
+    }
+    return __LINE__;
+}
+
+/* Meets another, which dies unless it is to live. */
+static int32_t forget_peer(alldata_node *node, int dies, repli_error *err) {
+    alldata_node_status status = ALLDATA_NODE_STATUS_INIT;
+    alldata_gossip_options options = ALLDATA_GOSSIP_OPTIONS_INIT;
+    alldata_gossip *other = NULL;
+    uint64_t hints = 4711;
+    REQUIRE(alldata_node_start(node, NULL) == REPLI_OK);
+    REQUIRE(alldata_node_status_get(node, &status, NULL) == REPLI_OK);
+    options.id = "ad2";
+    options.listen = "127.0.0.1:0";
+    options.seeds = &status.gossip;
+    options.seed_count = 1;
+    options.round_ms = 50;
+    REQUIRE(alldata_gossip_new(&options, NULL, &other, NULL) == REPLI_OK);
+    REQUIRE(dispatch_until(node, other, 1, 0) == REPLI_OK);
+    if (dies) {
+        alldata_gossip_free(other);
+        other = NULL;
+        REQUIRE(dispatch_until(node, other, 0, 1) == REPLI_OK);
+    }
+    const int32_t code = alldata_node_forget(node, "ad2", &hints, err);
+    alldata_gossip_free(other);
+    REQUIRE((hints == 0) == (code == REPLI_OK));
+    if (code == REPLI_OK)
+        REQUIRE(dispatch_until(node, NULL, 0, 0) == REPLI_OK);
+    return code;
+}
+
+static int32_t forget_dead(alldata_node *node, repli_error *err) {
+    return forget_peer(node, 1, err);
+}
+
+static int32_t forget_living(alldata_node *node, repli_error *err) {
+    return forget_peer(node, 0, err);
+}
+
+static int32_t forget_unknown(alldata_node *node, repli_error *err) {
+    return alldata_node_forget(node, "ad3", NULL, err);
+}
+
+static int32_t forget_nobody(alldata_node *node, repli_error *err) {
+    return alldata_node_forget(node, NULL, NULL, err);
+}
+
+int32_t call_alldata_node_forget(world *w, repli_error *err) {
+    return use_social(w, w->forked ? forget_unknown : forget_dead, err);
+}
+
+int32_t fail_alldata_node_forget_REPLI_ECONFLICT(world *w, repli_error *err) {
+    return use_social(w, forget_living, err);
+}
+
+int32_t fail_alldata_node_forget_REPLI_ENOTFOUND(world *w, repli_error *err) {
+    return use_social(w, forget_unknown, err);
+}
+
+int32_t fail_alldata_node_forget_REPLI_EINVALID(world *w, repli_error *err) {
+    return use_social(w, forget_nobody, err);
+}
+
+int32_t fail_alldata_node_forget_REPLI_ESTATE(world *w, repli_error *err) {
+    return alldata_node_forget(w->node, "ad2", NULL, err);
+}
+
+/* The whole cluster. */
+
+static void count_repairs(void *user_data, int32_t code, uint64_t looked_at, uint64_t repaired,
+                          uint64_t missing) {
+    (void)looked_at;
+    (void)repaired;
+    *(int *)user_data += code == REPLI_OK && missing == 0;
+}
+
+int32_t call_alldata_node_repair(world *w, repli_error *err) {
+    int count = 0;
+    const int32_t code =
+        alldata_node_repair(w->node, "20261121T000000", count_repairs, &count, err);
+    REQUIRE((count == 1) == (code == REPLI_OK));
+    return code;
+}
+
+int32_t fail_alldata_node_repair_REPLI_EINVALID(world *w, repli_error *err) {
+    return alldata_node_repair(w->node, "yesterday", NULL, NULL, err);
+}
+
+static int32_t serve(world *w, const char *target, repli_error *err) {
+    repli_buf text = REPLI_BUF_INIT;
+    const int32_t code = alldata_node_serve(w->node, target, &text, err);
+    REQUIRE((text.size > 0) == (code == REPLI_OK));
+    repli_buf_dispose(&text);
+    return code;
+}
+
+int32_t call_alldata_node_serve(world *w, repli_error *err) {
+    return serve(w, "/_alldata/intervals", err);
+}
+
+int32_t fail_alldata_node_serve_REPLI_EINVALID(world *w, repli_error *err) {
+    return serve(w, "/_alldata/digests?length=99", err);
+}
+
+int32_t fail_alldata_node_serve_REPLI_ENOTFOUND(world *w, repli_error *err) {
+    return serve(w, "/_alldata/nothing", err);
+}
+
+int32_t call_alldata_cluster_scan_new(world *w, repli_error *err) {
+    char from[] = "2026";
+    alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+    alldata_cluster_scan *scan = UNSET;
+    options.from = from;
+    const int32_t code = alldata_cluster_scan_new(w->node, &options, &scan, err);
+    SCRIBBLE(from);
+    SCRIBBLE(options);
+    if (code == REPLI_OK)
+        alldata_cluster_scan_free(scan);
+    else
+        REQUIRE(scan == UNSET);
+    return code;
+}
+
+int32_t fail_alldata_cluster_scan_new_REPLI_EINVALID(world *w, repli_error *err) {
+    alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+    alldata_cluster_scan *scan = UNSET;
+    options.interval = "yesterday";
+    const int32_t code = alldata_cluster_scan_new(w->node, &options, &scan, err);
+    REQUIRE(scan == UNSET);
+    return code;
+}
+
+int32_t call_alldata_cluster_scan_next(world *w, repli_error *err) {
+    alldata_cluster_scan *scan = w->cluster_scan;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    if (w->forked)
+        return alldata_cluster_scan_next(scan, &record, err);
+    REQUIRE(call_alldata_node_put_wait(w, NULL) == REPLI_OK);
+    REQUIRE(alldata_cluster_scan_new(w->node, NULL, &scan, NULL) == REPLI_OK);
+    const int32_t code = alldata_cluster_scan_next(scan, &record, err);
+    REQUIRE((record.key_size == ALLDATA_KEY_LENGTH) == (code == REPLI_OK));
+    alldata_cluster_scan_free(scan);
+    return code;
+}
+
+int32_t fail_alldata_cluster_scan_next_REPLI_EDONE(world *w, repli_error *err) {
+    alldata_cluster_scan *scan = NULL;
+    alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    options.until = "0001";
+    REQUIRE(alldata_cluster_scan_new(w->node, &options, &scan, NULL) == REPLI_OK);
+    const int32_t code = alldata_cluster_scan_next(scan, &record, err);
+    alldata_cluster_scan_free(scan);
+    return code;
+}
+
+int32_t call_alldata_cluster_scan_free(world *w, repli_error *err) {
+    alldata_cluster_scan_free(NULL);
+    if (!w->forked)
+        return call_alldata_cluster_scan_new(w, err);
+    alldata_cluster_scan_free(w->cluster_scan);
+    return REPLI_OK;
+}
+
 /* What there is to know. */
 
 int32_t call_alldata_node_storage(world *w, repli_error *err) {
@@ -334,7 +618,9 @@ int32_t node_begin(world *w, repli_error *err) {
     const alldata_node_options options = ALLDATA_NODE_OPTIONS_INIT;
     fresh_directory(w, path);
     const int32_t code = open_node(path, &options, NULL, &w->node, err);
-    return code == REPLI_OK ? alldata_node_start(w->node, err) : code;
+    if (code != REPLI_OK || alldata_node_start(w->node, err) != REPLI_OK)
+        return code;
+    return alldata_cluster_scan_new(w->node, NULL, &w->cluster_scan, err);
 }
 
 void node_end(world *w) {
@@ -342,6 +628,7 @@ void node_end(world *w) {
     char path[256] = "";
     if (w->node != NULL && alldata_node_status_get(w->node, &status, NULL) == REPLI_OK)
         snprintf(path, sizeof(path), "%s", status.location);
+    alldata_cluster_scan_free(w->cluster_scan);
     alldata_node_free(w->node);
     if (path[0] != '\0')
         remove_directory(path);

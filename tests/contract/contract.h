@@ -19,6 +19,7 @@ typedef struct world {
     alldata_transport *transport;     /* with a connection to host */
     alldata_coordinator *coordinator; /* of them, dispatched */
     alldata_node *node;
+    alldata_cluster_scan *cluster_scan; /* of it */
     alldata_http_server *node_server;
     struct peer *server;          /* that answers clients */
     alldata_client *client;       /* of it */

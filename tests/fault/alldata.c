@@ -412,10 +412,73 @@ static int32_t use_node(world *w, repli_error *err) {
         code = alldata_node_dispatch(node, err);
     if (code == REPLI_OK)
         code = alldata_node_intervals(node, count_node_interval, &events, err);
+    if (code == REPLI_OK)
+        code = alldata_node_serve(node, "/_alldata/intervals", &w->text, err);
+    if (code == REPLI_OK)
+        code = alldata_node_repair(node, NULL, NULL, NULL, err);
     EXPECT(w, alldata_node_status_get(node, &status, NULL) == REPLI_OK);
     EXPECT(w, code != REPLI_OK || events >= 1 || status.uncounted > 0);
     EXPECT(w, alldata_node_fd(node) >= 0 && alldata_node_deadline(node) != UINT64_MAX);
     EXPECT(w, alldata_node_storage(node) != NULL && alldata_node_coordinator(node) != NULL);
+    alldata_node_free(node);
+    return code;
+}
+
+static int32_t scan_cluster(world *w, repli_error *err) {
+    alldata_node *node;
+    alldata_cluster_scan *scan = NULL;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    int32_t code = open_node(w, &node, err);
+    if (code != REPLI_OK)
+        return code;
+    code = alldata_node_start(node, err);
+    if (code == REPLI_OK)
+        code = put_and_wait(node, err);
+    if (code == REPLI_OK)
+        code = alldata_cluster_scan_new(node, NULL, &scan, err);
+    if (code == REPLI_OK)
+        code = alldata_cluster_scan_next(scan, &record, err);
+    EXPECT(w, code != REPLI_OK || record.event_size == 1);
+    alldata_cluster_scan_free(scan);
+    alldata_node_free(node);
+    return code;
+}
+
+static int32_t call_nobody(void *self, const alldata_call *call, repli_error *err) {
+    (void)self;
+    (void)call;
+    (void)err;
+    return REPLI_EREFUSED;
+}
+
+static void cancel_nothing(void *self, void *user_data) {
+    (void)self;
+    (void)user_data;
+}
+
+/* One that is to have peers, and finds none. */
+static int32_t use_peers(world *w, repli_error *err) {
+    static alldata_transport transport = {
+        .struct_size = sizeof(transport), .begin = call_nobody, .cancel = cancel_nothing};
+    char path[128];
+    alldata_node_options options = ALLDATA_NODE_OPTIONS_INIT;
+    alldata_node *node;
+    snprintf(path, sizeof(path), "%s/node", w->directory);
+    options.run_mode = ALLDATA_RUN_DISPATCH;
+    options.location = path;
+    options.clock = noon;
+    options.transport = &transport;
+    options.gossip_listen = "127.0.0.1:0";
+    int32_t code = alldata_node_new(&options, &w->memory, &node, err);
+    if (code != REPLI_OK)
+        return code;
+    code = alldata_node_set_http_port(node, 8880, err);
+    if (code == REPLI_OK)
+        code = alldata_node_start(node, err);
+    if (code == REPLI_OK)
+        code = alldata_node_join(node, "127.0.0.1:9", err);
+    EXPECT(w, alldata_node_gossip(node) != NULL);
+    EXPECT(w, alldata_node_forget(node, "ad2", NULL, NULL) == REPLI_ENOTFOUND);
     alldata_node_free(node);
     return code;
 }
@@ -560,9 +623,18 @@ const operation alldata_operations[] = {
      .functions = "alldata_node_start alldata_node_put alldata_node_put_wait "
                   "alldata_node_dispatch alldata_node_intervals alldata_node_status_get "
                   "alldata_node_fd alldata_node_deadline alldata_node_storage "
-                  "alldata_node_coordinator",
+                  "alldata_node_coordinator alldata_node_serve alldata_node_repair",
      .also = REPLI_EPERMISSION,
      .act = use_node},
+    {.name = "read from all nodes",
+     .functions = "alldata_cluster_scan_new alldata_cluster_scan_next alldata_cluster_scan_free",
+     .also = REPLI_EPERMISSION,
+     .act = scan_cluster},
+    {.name = "use a node that has peers",
+     .functions = "alldata_node_set_http_port alldata_node_join alldata_node_forget "
+                  "alldata_node_gossip",
+     .also = REPLI_EPERMISSION,
+     .act = use_peers},
     {.name = "make a membership",
      .functions = "alldata_gossip_new alldata_gossip_free",
      .act = make_gossip,

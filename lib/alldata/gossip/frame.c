@@ -48,6 +48,8 @@ static void read_ours(repli__json_span ours, alldata__frame *frame) {
     frame->ask = repli__json_type(ask) == REPLI__JSON_BOOLEAN && ask.text[0] == 't';
     if (!read_version(alldata__member(ours, "started"), &frame->started_ms))
         frame->started_ms = 0;
+    if (!read_version(alldata__member(ours, "now"), &frame->now_ms))
+        frame->now_ms = 0;
 }
 
 int alldata__frame_read(const char *text, size_t size, alldata__frame *ret_frame) {
@@ -172,7 +174,8 @@ void alldata__frame_put_delta(alldata__frame_out *out, const char *id, const cha
     repli__json_close(&out->json, ']');
 }
 
-void alldata__frame_sign(alldata__frame_out *out, const char *member, int64_t started_ms, int ask) {
+void alldata__frame_sign(alldata__frame_out *out, const char *member, int64_t started_ms,
+                         int64_t now_ms, int ask) {
     if (member != NULL)
         repli__json_close(&out->json, ']');
     repli__json_name(&out->json, "sender");
@@ -185,6 +188,8 @@ void alldata__frame_sign(alldata__frame_out *out, const char *member, int64_t st
     repli__json_open(&out->json, '{');
     repli__json_name(&out->json, "started");
     repli__json_integer(&out->json, started_ms);
+    repli__json_name(&out->json, "now");
+    repli__json_integer(&out->json, now_ms);
     if (ask) {
         repli__json_name(&out->json, "ask");
         repli__json_boolean(&out->json, 1);

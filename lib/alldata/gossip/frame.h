@@ -19,10 +19,10 @@
  * Ours have one member more, which reference nodes ignore, as they ignore a frame with nothing else
  * but a sender:
  *
- *   "alldata":{"started":ms,"ask":true,"suspects":[id,…]}
+ *   "alldata":{"started":ms,"now":ms,"ask":true,"suspects":[id,…]}
  *
- * started is when the sender started, ask that it waits for a sign of life, and suspects are peers
- * that it has had none from.
+ * started is when the sender started, now what its clock says, ask that it waits for a sign of
+ * life, and suspects are peers that it has had none from.
  */
 typedef struct alldata__address {
     char host[ALLDATA__HOST_SIZE];
@@ -42,6 +42,7 @@ typedef struct alldata__frame {
     repli__json_span suspects;
     int ours;
     int64_t started_ms; /* 0: not said */
+    int64_t now_ms;     /* likewise */
     int ask;
 } alldata__frame;
 
@@ -86,7 +87,8 @@ void alldata__frame_put_listed(alldata__frame_out *out, const char *id,
 void alldata__frame_put_delta(alldata__frame_out *out, const char *id, const char *key,
                               const char *value, int64_t version);
 /* After the list, with the same member; each suspect is put between this and the end. */
-void alldata__frame_sign(alldata__frame_out *out, const char *member, int64_t started_ms, int ask);
+void alldata__frame_sign(alldata__frame_out *out, const char *member, int64_t started_ms,
+                         int64_t now_ms, int ask);
 void alldata__frame_put_suspect(alldata__frame_out *out, const char *id);
 /* REPLI_OK or REPLI_ENOMEM. */
 int32_t alldata__frame_end(alldata__frame_out *out);

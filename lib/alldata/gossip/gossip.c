@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "alldata/gossip/gossip.h"
 #include "alldata/gossip/options.h"
 #include "alldata/gossip/record.h"
 #include "alldata/gossip/resolve.h"
@@ -151,19 +152,26 @@ static int32_t make_membership(alldata_gossip *g, const alldata__options *option
     return alldata__membership_new(&g->mem, &config, now(), &g->membership, err);
 }
 
+/* host NULL: where it gossips. The mutex is held, or nobody else knows it yet. */
+static int32_t publish_transport(alldata_gossip *g, const char *host, int32_t port,
+                                 repli_error *err) {
+    repli_buf json = {NULL, 0, 0, &g->mem};
+    if (host == NULL)
+        host = alldata__membership_self(g->membership)->address.host;
+    int32_t code = alldata__value_transport(&json, host, port);
+    if (code == REPLI_OK)
+        code = alldata__membership_set(g->membership, now(), ALLDATA__KEY_TRANSPORT, json.data,
+                                       json.size, err);
+    repli_buf_dispose(&json);
+    return code == REPLI_ENOMEM ? repli__error_nomem(err, ORIGIN, "publishing keys") : code;
+}
+
 /* Both before the first frame, so that nobody sees one without the other. */
-static int32_t publish(alldata_gossip *g, const alldata_gossip_options *o,
-                       const alldata__address *address, repli_error *err) {
+static int32_t publish(alldata_gossip *g, const alldata_gossip_options *o, repli_error *err) {
     repli_buf json = {NULL, 0, 0, &g->mem};
     int32_t code = REPLI_OK;
-    const char *host = o->http_host != NULL ? o->http_host : address->host;
-    if (o->http_port != 0) {
-        code = alldata__value_transport(&json, host, o->http_port);
-        if (code == REPLI_OK)
-            code = alldata__membership_set(g->membership, now(), ALLDATA__KEY_TRANSPORT, json.data,
-                                           json.size, err);
-    }
-    json.size = 0;
+    if (o->http_port != 0)
+        code = publish_transport(g, o->http_host, o->http_port, err);
     if (code == REPLI_OK && (o->zone != NULL || o->region != NULL)) {
         code = alldata__value_location(&json, o->zone, o->region);
         if (code == REPLI_OK)
@@ -190,7 +198,7 @@ static int32_t init(alldata_gossip *g, const alldata__options *options, repli_er
     if (code == REPLI_OK)
         code = make_membership(g, options, &address, err);
     if (code == REPLI_OK)
-        code = publish(g, &options->given, &address, err);
+        code = publish(g, &options->given, err);
     if (code == REPLI_OK)
         arm(g);
     return code;
@@ -506,4 +514,61 @@ int32_t alldata_gossip_count(alldata_gossip *g, alldata_gossip_counters *counter
     pthread_mutex_unlock(&g->mutex);
     repli__sized_fill(counters, &own, sizeof(own));
     return REPLI_OK;
+}
+
+/* For nodes. */
+
+int32_t alldata__gossip_serve(alldata_gossip *g, const char *host, int32_t port, repli_error *err) {
+    if (is_forked(g))
+        return forked(err);
+    if (port < 1 || port > UINT16_MAX)
+        return repli__error(err, REPLI_EINVALID, ORIGIN, "http_port is %d: it must be from 1 to %d",
+                            (int)port, UINT16_MAX);
+    pthread_mutex_lock(&g->mutex);
+    const int32_t code = publish_transport(g, host, port, err);
+    arm(g);
+    pthread_mutex_unlock(&g->mutex);
+    return code;
+}
+
+void alldata__gossip_address(alldata_gossip *g, alldata__address *ret_address) {
+    *ret_address = alldata__membership_self(g->membership)->address;
+}
+
+int32_t alldata__gossip_join(alldata_gossip *g, const char *text, repli_error *err) {
+    alldata__address address;
+    char quote[REPLI__QUOTE_SIZE];
+    if (is_forked(g))
+        return forked(err);
+    if (text == NULL || !alldata__options_read_address(text, &address))
+        return repli__error(err, REPLI_EINVALID, ORIGIN,
+                            "%s is no address: it must be host:port, such as 10.0.0.1:9742 or "
+                            "[fd00::1]:9742",
+                            repli__utf8_quote(quote, text));
+    pthread_mutex_lock(&g->mutex);
+    const int32_t code = alldata__membership_join(g->membership, now(), &address);
+    arm(g);
+    pthread_mutex_unlock(&g->mutex);
+    if (code == REPLI_ENOMEM)
+        return repli__error_nomem(err, ORIGIN, "taking a seed");
+    return code == REPLI_OK
+               ? code
+               : repli__error(err, code, ORIGIN, "%s is a seed already: it was asked once more",
+                              repli__utf8_quote(quote, text));
+}
+
+int32_t alldata__gossip_forget(alldata_gossip *g, const char *id, repli_error *err) {
+    char quote[REPLI__QUOTE_SIZE];
+    if (is_forked(g))
+        return forked(err);
+    pthread_mutex_lock(&g->mutex);
+    const int32_t code = alldata__membership_forget(g->membership, id);
+    pthread_mutex_unlock(&g->mutex);
+    ring(g);
+    if (code == REPLI_ENOTFOUND)
+        return repli__error(err, code, ORIGIN, "there is no peer %s", repli__utf8_quote(quote, id));
+    return code == REPLI_OK ? code
+                            : repli__error(err, code, ORIGIN,
+                                           "peer %s lives: end it first, or it is back at once",
+                                           repli__utf8_quote(quote, id));
 }

@@ -147,6 +147,36 @@ int32_t alldata__membership_set(alldata__membership *m, alldata__now now, const 
     return code == REPLI_OK ? code : refuse(err, code, key);
 }
 
+/* Asked for. */
+
+int32_t alldata__membership_join(alldata__membership *m, alldata__now now,
+                                 const alldata__address *address) {
+    if (now.ns > m->now.ns)
+        m->now = now;
+    alldata__send_digest(m, address, NULL, 0, 1);
+    for (size_t i = 0; i < m->seed_count; i++)
+        if (m->seeds[i].port == address->port && strcmp(m->seeds[i].host, address->host) == 0)
+            return REPLI_EDONE;
+    alldata__address *seeds =
+        repli__realloc(&m->mem, m->seeds, (m->seed_count + 1) * sizeof(*seeds));
+    if (seeds == NULL)
+        return REPLI_ENOMEM;
+    m->seeds = seeds;
+    seeds[m->seed_count++] = *address;
+    return REPLI_OK;
+}
+
+int32_t alldata__membership_forget(alldata__membership *m, const char *id) {
+    alldata__peer *peer = alldata__peers_find(&m->peers, id);
+    if (peer == NULL || peer->state == ALLDATA__HEARSAY)
+        return REPLI_ENOTFOUND;
+    if (peer->state == ALLDATA__LIVE)
+        return REPLI_ECONFLICT;
+    peer->news |= ALLDATA__NEWS_FORGOTTEN;
+    m->has_news = 1;
+    return REPLI_OK;
+}
+
 /* What there is to know. */
 
 const alldata__peer *alldata__membership_self(const alldata__membership *m) {

@@ -69,6 +69,12 @@ void alldata__membership_free(alldata__membership *membership);
 int32_t alldata__membership_set(alldata__membership *membership, alldata__now now, const char *key,
                                 const char *json, size_t size, repli_error *err);
 
+/* Ask an address as a seed, now and from now on. REPLI_EDONE if it is one, REPLI_ENOMEM. */
+int32_t alldata__membership_join(alldata__membership *membership, alldata__now now,
+                                 const alldata__address *address);
+/* A dead peer is to be forgotten. REPLI_ENOTFOUND if there is none, REPLI_ECONFLICT if it lives. */
+int32_t alldata__membership_forget(alldata__membership *membership, const char *id);
+
 /* A frame has arrived. */
 void alldata__membership_receive(alldata__membership *membership, alldata__now now,
                                  const char *frame, size_t size);

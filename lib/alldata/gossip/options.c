@@ -54,7 +54,7 @@ static int32_t check_numbers(const alldata_gossip_options *o, repli_error *err) 
     return code;
 }
 
-static int read_address(const char *text, alldata__address *ret_address) {
+int alldata__options_read_address(const char *text, alldata__address *ret_address) {
     uint16_t port;
     if (!repli__address_split(text, ret_address->host, ALLDATA__HOST_SIZE, &port) || port == 0)
         return 0;
@@ -74,7 +74,7 @@ static int32_t read_seeds(const repli__mem *mem, alldata__options *options, repl
     options->seed_count = count;
     for (size_t i = 0; i < count; i++) {
         const char *seed = options->given.seeds[i];
-        if (seed != NULL && read_address(seed, &options->seeds[i]))
+        if (seed != NULL && alldata__options_read_address(seed, &options->seeds[i]))
             continue;
         repli__free(mem, options->seeds);
         return bad(err, "a seed", seed, "host:port, such as 10.0.0.1:9742 or [fd00::1]:9742");

@@ -19,4 +19,7 @@ int32_t alldata__options_read(const repli__mem *mem, const alldata_gossip_option
 int32_t alldata__options_address(const alldata__options *options, uint16_t port, int anywhere,
                                  alldata__address *ret_address, repli_error *err);
 
+/* "host:port", with a port other than 0. 0 if it is none. */
+int alldata__options_read_address(const char *text, alldata__address *ret_address);
+
 #endif

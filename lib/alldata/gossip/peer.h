@@ -42,6 +42,7 @@ typedef struct alldata__peer {
     int news;
     int ours;           /* speaks our own part of the protocol */
     int64_t started_ms; /* 0: not known */
+    int64_t ahead_ms;   /* its clock before ours, as of the last frame */
     alldata__phi phi;
 
     /* Looking for it. */

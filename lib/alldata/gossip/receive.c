@@ -37,6 +37,7 @@ static alldata__peer *meet_sender(alldata__membership *m, const alldata__frame *
     peer->address = frame->address;
     peer->ours = frame->ours;
     peer->started_ms = frame->started_ms;
+    peer->ahead_ms = frame->now_ms != 0 ? frame->now_ms - m->now.wall_ms : 0;
     if (moved || other)
         restarted(m, peer);
     return peer;

@@ -33,6 +33,7 @@ void alldata__record_fill(alldata__record *record, const alldata__peer *peer, al
                           : 0,
         .phi = alldata__phi_value(&peer->phi, now.ns),
         .native = peer->ours,
+        .ahead_ms = peer->ahead_ms,
     };
 }
 

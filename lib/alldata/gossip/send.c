@@ -30,7 +30,7 @@ static void begin(alldata__membership *m, alldata__frame_out *out) {
 
 static void finish(alldata__membership *m, alldata__frame_out *out, const char *list, int ask,
                    const alldata__address *to) {
-    alldata__frame_sign(out, list, m->self->started_ms, ask);
+    alldata__frame_sign(out, list, m->self->started_ms, m->now.wall_ms, ask);
     put_suspects(m, out);
     if (alldata__frame_end(out) == REPLI_OK)
         m->send(m->user_data, to, m->frame.data, m->frame.size);

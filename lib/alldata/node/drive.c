@@ -21,13 +21,16 @@ static int watch(const alldata_node *node, int fd) {
 }
 
 int32_t alldata__drive_open(alldata_node *node, repli_error *err) {
+    const alldata_transport *transport = node->transport;
     node->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (node->epoll_fd >= 0)
         node->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (node->event_fd >= 0)
         node->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (watch(node, node->event_fd) && watch(node, node->timer_fd) &&
-        watch(node, alldata_coordinator_fd(node->coordinator)))
+        watch(node, alldata_coordinator_fd(node->coordinator)) &&
+        (node->gossip == NULL || watch(node, alldata_gossip_fd(node->gossip))) &&
+        (transport == NULL || transport->fd == NULL || watch(node, transport->fd(transport->self))))
         return REPLI_OK;
     return repli__error(err, REPLI_EFULL, ALLDATA__NODE,
                         "cannot make the descriptors of a node: %s", strerror(errno));
@@ -52,9 +55,16 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 }
 
 static uint64_t due_ns(alldata_node *node) {
+    const alldata_transport *transport = node->transport;
     uint64_t at_ns = alldata_storage_deadline(node->storage);
     at_ns = earlier(at_ns, repli__worker_due_ns(&node->chores));
     at_ns = earlier(at_ns, alldata_coordinator_deadline(node->coordinator));
+    if (node->gossip != NULL)
+        at_ns = earlier(at_ns, alldata_gossip_deadline(node->gossip));
+    if (node->repair != NULL)
+        at_ns = earlier(at_ns, alldata__repair_due_ns(node->repair));
+    if (transport != NULL && transport->deadline != NULL)
+        at_ns = earlier(at_ns, transport->deadline(transport->self));
     return at_ns;
 }
 
@@ -77,11 +87,20 @@ static void drain(int fd) {
 
 /* What has arrived comes first, so that it is not taken for late. */
 static int32_t dispatch_parts(alldata_node *node, repli_error *err) {
+    const alldata_transport *transport = node->transport;
+    int32_t code = REPLI_OK;
     drain(node->event_fd);
     drain(node->timer_fd);
-    int32_t code = alldata_coordinator_dispatch(node->coordinator, err);
+    if (transport != NULL && transport->dispatch != NULL)
+        code = transport->dispatch(transport->self, err);
+    if (code == REPLI_OK && node->gossip != NULL)
+        code = alldata_gossip_dispatch(node->gossip, err);
+    if (code == REPLI_OK)
+        code = alldata_coordinator_dispatch(node->coordinator, err);
     if (code == REPLI_OK)
         code = alldata_storage_dispatch(node->storage, err);
+    if (node->repair != NULL)
+        alldata__repair_run(node->repair);
     repli__worker_run(&node->chores);
     arm(node);
     return code;

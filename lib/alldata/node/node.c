@@ -26,7 +26,11 @@ static void forward(int32_t level, const char *origin, const char *message, void
 
 static uint64_t work(void *user_data) {
     alldata_node *node = user_data;
-    return atomic_load(&node->stopping) ? UINT64_MAX : alldata__tally_work(&node->tally);
+    if (atomic_load(&node->stopping))
+        return UINT64_MAX;
+    const uint64_t tally_ns = alldata__tally_work(&node->tally);
+    const uint64_t clocks_ns = alldata__clocks_work(node);
+    return tally_ns < clocks_ns ? tally_ns : clocks_ns;
 }
 
 static void take_closed(void *user_data, const char *interval) {
@@ -117,7 +121,10 @@ static int32_t open_directory(alldata_node *node, const alldata_node_options *o,
         code = identify(node, o, err);
     if (code != REPLI_OK)
         return code;
-    code = alldata__tally_init(&node->tally, &node->mem, &node->log, node->storage,
+    code = alldata__digests_new(node->storage, &node->mem, &node->digests, err);
+    if (code != REPLI_OK)
+        return code;
+    code = alldata__tally_init(&node->tally, &node->mem, &node->log, node->storage, node->digests,
                                node->tally_path, err);
     atomic_store(&node->tallies, code == REPLI_OK);
     return code;
@@ -141,20 +148,79 @@ static int32_t make_keygen(alldata_node *node, const alldata_node_options *o, re
     return alldata_keygen_new(&options, &node->mem, &node->keygen, err);
 }
 
-static int32_t make_coordinator(alldata_node *node, const alldata_node_options *o,
-                                repli_error *err) {
-    alldata_coordinator_options options = ALLDATA_COORDINATOR_OPTIONS_INIT;
-    options.run_mode = o->run_mode;
-    options.storage = node->storage;
-    options.keygen = node->keygen;
-    options.replication_factor = o->replication_factor;
-    options.commit = o->commit;
-    options.timeout_ms = o->timeout_ms;
-    options.max_waiting_bytes = o->max_waiting_bytes;
+static int32_t make_gossip(alldata_node *node, const alldata_node_options *o, repli_error *err) {
+    alldata_gossip_options options = ALLDATA_GOSSIP_OPTIONS_INIT;
+    options.http_port = o->http_port;
+    options.id = node->identity.id;
+    options.listen = o->gossip_listen;
+    options.advertise = o->gossip_advertise;
+    options.seeds = o->seeds;
+    options.seed_count = o->seed_count;
+    options.http_host = o->http_host;
+    options.zone = o->zone;
+    options.region = o->region;
+    options.round_ms = o->round_ms;
+    options.event = alldata__members_hear;
+    options.event_data = node;
     options.log = forward;
     options.log_data = &node->log;
     options.log_level = o->log_level;
-    return alldata_coordinator_new(&options, &node->mem, &node->coordinator, err);
+    const int32_t code = alldata_gossip_new(&options, &node->mem, &node->gossip, err);
+    return code == REPLI_OK ? alldata__members_begin(node, o->http_port, err) : code;
+}
+
+static int32_t make_coordinator(alldata_node *node, const alldata_node_options *o,
+                                repli_error *err) {
+    alldata_coordinator_options options = ALLDATA_COORDINATOR_OPTIONS_INIT;
+    char *hints = node->gossip != NULL ? path_of(node, o->location, "hints") : NULL;
+    if (node->gossip != NULL && hints == NULL)
+        return nomem(err);
+    options.run_mode = o->run_mode;
+    options.storage = node->storage;
+    options.keygen = node->keygen;
+    options.transport = node->transport;
+    options.id = node->identity.id;
+    options.zone = o->zone;
+    options.region = o->region;
+    options.replication_factor = o->replication_factor;
+    options.other_zones = o->other_zones;
+    options.other_regions = o->other_regions;
+    options.commit = o->commit;
+    options.timeout_ms = o->timeout_ms;
+    options.peer_timeout_ms = o->peer_timeout_ms;
+    options.max_waiting_bytes = o->max_waiting_bytes;
+    options.hints = hints;
+    options.log = forward;
+    options.log_data = &node->log;
+    options.log_level = o->log_level;
+    const int32_t code = alldata_coordinator_new(&options, &node->mem, &node->coordinator, err);
+    repli__free(&node->mem, hints);
+    return code;
+}
+
+static int32_t make_repair(alldata_node *node, const alldata_node_options *o, repli_error *err) {
+    const alldata__repair_options options = {
+        .storage = node->storage,
+        .digests = node->digests,
+        .transport = node->transport,
+        .id = node->identity.id,
+        .zone = o->zone,
+        .region = o->region,
+        .replication_factor = o->replication_factor,
+        .other_zones = o->other_zones,
+        .other_regions = o->other_regions,
+        .interval_ms = o->repair_interval_ms,
+        .settle_ms = o->repair_settle_ms,
+        .bytes_per_s = o->repair_bytes_per_s,
+        .clock = o->clock,
+        .clock_data = o->clock_data,
+        .ring = o->run_mode == ALLDATA_RUN_DISPATCH ? alldata__drive_ring : NULL,
+        .ring_data = node,
+        .log = forward,
+        .log_data = &node->log,
+        .log_level = o->log_level,
+    };
+    return alldata__repair_new(&options, &node->mem, &node->repair, err);
 }
 
 static int32_t make_chores(alldata_node *node, repli_error *err) {
@@ -169,8 +235,10 @@ static int32_t copy_texts(alldata_node *node, const alldata_node_options *o, rep
     node->location = repli__strdup(&node->mem, o->location);
     node->zone = repli__strdup(&node->mem, o->zone);
     node->region = repli__strdup(&node->mem, o->region);
+    node->http_host = repli__strdup(&node->mem, o->http_host);
     if (node->location == NULL || (node->zone == NULL) != (o->zone == NULL) ||
-        (node->region == NULL) != (o->region == NULL))
+        (node->region == NULL) != (o->region == NULL) ||
+        (node->http_host == NULL) != (o->http_host == NULL))
         return nomem(err);
     return REPLI_OK;
 }
@@ -181,8 +249,12 @@ static int32_t make_parts(alldata_node *node, const alldata_node_options *o, rep
         code = open_directory(node, o, err);
     if (code == REPLI_OK)
         code = make_keygen(node, o, err);
+    if (code == REPLI_OK && o->gossip_listen != NULL)
+        code = make_gossip(node, o, err);
     if (code == REPLI_OK)
         code = make_coordinator(node, o, err);
+    if (code == REPLI_OK && node->gossip != NULL)
+        code = make_repair(node, o, err);
     if (code == REPLI_OK)
         code = make_chores(node, err);
     if (code == REPLI_OK && node->run_mode == ALLDATA_RUN_DISPATCH)
@@ -195,6 +267,10 @@ static int32_t make_parts(alldata_node *node, const alldata_node_options *o, rep
 static void set_defaults(alldata_node_options *o) {
     if (o->replication_factor == 0)
         o->replication_factor = 1;
+    if (o->repair_interval_ms == 0)
+        o->repair_interval_ms = 60000;
+    if (o->repair_settle_ms == 0)
+        o->repair_settle_ms = 5000;
     if (o->log_level == 0)
         o->log_level = REPLI_LOG_INFO;
 }
@@ -202,7 +278,7 @@ static void set_defaults(alldata_node_options *o) {
 int32_t alldata_node_new(const alldata_node_options *options, const repli_allocator *allocator,
                          alldata_node **ret_node, repli_error *err) {
     alldata_node_options own;
-    if (options == NULL || repli__sized(options) < REPLI__SIZE_TO(alldata_node_options, reserved))
+    if (options == NULL || repli__sized(options) < REPLI__SIZE_TO(alldata_node_options, reserved2))
         return repli__error(err, REPLI_EINVALID, ALLDATA__NODE,
                             "the options are missing or too small: initialise them with "
                             "ALLDATA_NODE_OPTIONS_INIT");
@@ -219,6 +295,7 @@ int32_t alldata_node_new(const alldata_node_options *options, const repli_alloca
     node->mem = mem;
     node->run_mode = own.run_mode;
     node->replication_factor = own.replication_factor;
+    node->transport = own.gossip_listen != NULL ? own.transport : NULL;
     node->started_ns = repli__wall_ns();
     node->lock = node->epoll_fd = node->event_fd = node->timer_fd = -1;
     alldata__owner_init(&node->owner);
@@ -235,6 +312,15 @@ int32_t alldata_node_new(const alldata_node_options *options, const repli_alloca
     return REPLI_OK;
 }
 
+static int32_t start_parts(alldata_node *node, repli_error *err) {
+    int32_t code = repli__worker_start(&node->chores, err);
+    if (code == REPLI_OK && node->repair != NULL)
+        code = alldata__repair_start(node->repair, err);
+    if (code == REPLI_OK && node->gossip != NULL && node->run_mode == ALLDATA_RUN_THREADS)
+        code = alldata_gossip_start(node->gossip, err);
+    return code;
+}
+
 int32_t alldata_node_start(alldata_node *node, repli_error *err) {
     int32_t code = alldata__node_check(node, err);
     if (code != REPLI_OK)
@@ -245,7 +331,7 @@ int32_t alldata_node_start(alldata_node *node, repli_error *err) {
     pthread_mutex_unlock(&node->mutex);
     if (started)
         return repli__error(err, REPLI_ESTATE, ALLDATA__NODE, "this node was started before");
-    return repli__worker_start(&node->chores, err);
+    return start_parts(node, err);
 }
 
 static void stop_chores(alldata_node *node) {
@@ -257,15 +343,20 @@ static void stop_chores(alldata_node *node) {
     repli__worker_dispose(&node->chores);
 }
 
+/* Whoever tells others ends before those it tells. */
 static void free_parts(alldata_node *node) {
     const int is_self = alldata__owner_is_self(&node->owner);
     if (is_self)
         stop_chores(node);
+    alldata_gossip_free(node->gossip);
+    if (is_self)
+        alldata__repair_free(node->repair);
     alldata_coordinator_free(node->coordinator);
     alldata__tally_stop(&node->tally);
     /* The numbers must not be of more than what is on disk. */
     const int keeps = is_self && atomic_load(&node->tallies) &&
                       alldata_storage_sync(node->storage, NULL) == REPLI_OK;
+    alldata__digests_free(node->digests);
     alldata_storage_free(node->storage);
     alldata__tally_dispose(&node->tally, keeps);
     alldata_keygen_free(node->keygen);
@@ -280,8 +371,11 @@ void alldata_node_free(alldata_node *node) {
     const repli__mem mem = node->mem;
     free_parts(node);
     repli__free(&mem, node->location);
+    repli__free(&mem, node->gossip_text);
+    repli__free(&mem, node->peers_text);
     repli__free(&mem, node->zone);
     repli__free(&mem, node->region);
+    repli__free(&mem, node->http_host);
     repli__free(&mem, node->identity_path);
     repli__free(&mem, node->tally_path);
     pthread_mutex_destroy(&node->dispatching);

@@ -19,6 +19,26 @@ static int32_t check_name(const char *what, const char *name, repli_error *err) 
     return bad(err, what, name, "1 to 128 bytes of UTF-8 without control characters");
 }
 
+static int32_t check_alone(const alldata_node_options *o, repli_error *err) {
+    if (o->replication_factor > 1 || o->other_zones > 0 || o->other_regions > 0)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__NODE,
+                            "events are to be on %d nodes, but this one has no peers: give it a "
+                            "transport and an address to gossip on",
+                            (int)o->replication_factor);
+    return REPLI_OK;
+}
+
+static int32_t check_peers(const alldata_node_options *o, repli_error *err) {
+    if (o->transport == NULL)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__NODE,
+                            "this node is to gossip, but has no transport to reach its peers by");
+    if (o->run_mode == ALLDATA_RUN_THREADS && o->transport->fd != NULL)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__NODE,
+                            "the transport has no threads of its own, as one of a node that has "
+                            "them must");
+    return REPLI_OK;
+}
+
 int32_t alldata__node_options_check(const alldata_node_options *o, repli_error *err) {
     if (o->location == NULL || o->location[0] == '\0')
         return repli__error(err, REPLI_EINVALID, ALLDATA__NODE,
@@ -33,5 +53,7 @@ int32_t alldata__node_options_check(const alldata_node_options *o, repli_error *
         code = check_name("the zone", o->zone, err);
     if (code == REPLI_OK)
         code = check_name("the region", o->region, err);
-    return code;
+    if (code != REPLI_OK)
+        return code;
+    return o->gossip_listen != NULL ? check_peers(o, err) : check_alone(o, err);
 }

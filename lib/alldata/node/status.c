@@ -17,6 +17,14 @@ static int32_t check_sized(const void *given, size_t least, const char *init, re
                         init);
 }
 
+static void take_peers(const alldata_node *node, alldata_node_status *status) {
+    alldata_gossip_counters peers = ALLDATA_GOSSIP_COUNTERS_INIT;
+    if (node->gossip == NULL || alldata_gossip_count(node->gossip, &peers, NULL) != REPLI_OK)
+        return;
+    status->peers_live = peers.live;
+    status->peers_dead = peers.dead;
+}
+
 int32_t alldata_node_status_get(alldata_node *node, alldata_node_status *status, repli_error *err) {
     alldata_node_status own = ALLDATA_NODE_STATUS_INIT;
     int32_t code = alldata__node_check(node, err);
@@ -32,9 +40,16 @@ int32_t alldata_node_status_get(alldata_node *node, alldata_node_status *status,
     own.zone = node->zone;
     own.region = node->region;
     own.location = node->location;
+    own.gossip = node->gossip_text;
+    own.peers = node->peers_text;
     own.started_ns = node->started_ns;
     own.number = alldata_keygen_node(node->keygen);
+    take_peers(node, &own);
+    own.clock_ahead_ms = alldata__clocks_ahead_ms(node);
+    const int64_t hints = alldata_coordinator_hints(node->coordinator, NULL);
+    own.hints_pending = hints > 0 ? (uint64_t)hints : 0;
     alldata__tally_status(&node->tally, &own);
+    alldata__whole_status(node, &own);
     repli__sized_fill(status, &own, sizeof(own));
     return REPLI_OK;
 }
@@ -43,6 +58,8 @@ int32_t alldata_node_status_get(alldata_node *node, alldata_node_status *status,
 
 typedef struct walk {
     alldata_node *node;
+    alldata__repair *repair; /* NULL: none */
+    int repairing;
     alldata_node_interval_fn take;
     void *user_data;
 } walk;
@@ -57,6 +74,11 @@ static int32_t take_interval(void *user_data, const char *name, int32_t state) {
     alldata__interval_start(name, strlen(name), &start);
     alldata__tally_get(&self->node->tally, start, &entry);
     interval.counted = entry.counted;
+    if (self->repair != NULL) {
+        interval.missing =
+            alldata__repair_missing(self->repair, start, start + self->node->storage->period);
+        interval.repairing = self->repairing && interval.missing > 0;
+    }
     interval.events = entry.events;
     if (alldata__key_read(entry.last_key, strlen(entry.last_key), &tick))
         interval.last_ns = tick * ALLDATA__TICK_NS;
@@ -66,10 +88,13 @@ static int32_t take_interval(void *user_data, const char *name, int32_t state) {
 
 int32_t alldata_node_intervals(alldata_node *node, alldata_node_interval_fn take, void *user_data,
                                repli_error *err) {
-    walk self = {.node = node, .take = take, .user_data = user_data};
+    walk self = {.node = node, .repair = node->repair, .take = take, .user_data = user_data};
     const int32_t code = alldata__node_check(node, err);
     if (code != REPLI_OK)
         return code;
+    alldata_node_status status = ALLDATA_NODE_STATUS_INIT;
+    alldata__whole_status(node, &status);
+    self.repairing = status.repairing;
     return alldata_storage_intervals(node->storage, take_interval, &self, err);
 }
 
@@ -81,4 +106,8 @@ alldata_storage *alldata_node_storage(alldata_node *node) {
 
 alldata_coordinator *alldata_node_coordinator(alldata_node *node) {
     return node->coordinator;
+}
+
+alldata_gossip *alldata_node_gossip(alldata_node *node) {
+    return node->gossip;
 }

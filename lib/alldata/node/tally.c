@@ -74,6 +74,7 @@ static void before(void *user_data, int64_t start) {
 
 static void stored(void *user_data, int64_t start, alldata_record *const *records, size_t count) {
     alldata__tally *tally = user_data;
+    alldata__digests_touch(tally->digests, records, count);
     pthread_mutex_lock(&tally->mutex);
     tally->unwritable = 0;
     alldata__tally_entry *entry = find_or_add(tally, start);
@@ -85,6 +86,7 @@ static void stored(void *user_data, int64_t start, alldata_record *const *record
 
 static void failed(void *user_data, const repli_error *error) {
     alldata__tally *tally = user_data;
+    alldata__digests_forget(tally->digests);
     pthread_mutex_lock(&tally->mutex);
     tally->unwritable = 1;
     tally->failures++;
@@ -235,8 +237,10 @@ void alldata__tally_closed(alldata__tally *tally, const char *interval) {
 /* Life. */
 
 int32_t alldata__tally_init(alldata__tally *tally, const repli__mem *mem, repli__log *log,
-                            alldata_storage *storage, char *path, repli_error *err) {
-    *tally = (alldata__tally){.mem = mem, .log = log, .storage = storage, .path = path};
+                            alldata_storage *storage, alldata__digests *digests, char *path,
+                            repli_error *err) {
+    *tally = (alldata__tally){
+        .mem = mem, .log = log, .storage = storage, .path = path, .digests = digests};
     pthread_mutex_init(&tally->mutex, NULL);
     int32_t code = list(tally, err);
     if (code == REPLI_OK)

@@ -6,6 +6,7 @@
 #include <alldata/node.h>
 
 #include "alldata/internal.h"
+#include "alldata/repair/digests.h"
 
 /*
  * How many events each interval has, and which is the last: counted along as they are stored. Those
@@ -26,6 +27,7 @@ typedef struct alldata__tally {
     repli__log *log;
     alldata_storage *storage;
     char *path;
+    alldata__digests *digests; /* told of what is stored as well */
     alldata__watcher watcher;
 
     pthread_mutex_t mutex;         /* guards what follows */
@@ -46,7 +48,8 @@ typedef struct alldata__tally {
 /* Before anything is put. mem, log and path stay; a file that is no good is as if there were none.
  */
 int32_t alldata__tally_init(alldata__tally *tally, const repli__mem *mem, repli__log *log,
-                            alldata_storage *storage, char *path, repli_error *err);
+                            alldata_storage *storage, alldata__digests *digests, char *path,
+                            repli_error *err);
 /* Before the storage is freed. */
 void alldata__tally_stop(alldata__tally *tally);
 /* After it. keep: file what is known. Fine for one that was never made. */

@@ -1,0 +1,146 @@
+#include "alldata/node/state.h"
+
+#include <string.h>
+
+#include "alldata/repair/merge.h"
+#include "alldata/repair/serve.h"
+#include "base/error.h"
+
+/* What a node does for the whole cluster: repairing and reading. */
+
+int32_t alldata_node_repair(alldata_node *node, const char *interval, alldata_repaired_fn done,
+                            void *user_data, repli_error *err) {
+    int64_t start;
+    const int32_t code = alldata__node_check(node, err);
+    if (code != REPLI_OK)
+        return code;
+    if (node->repair != NULL)
+        return alldata__repair_ask(node->repair, interval, done, user_data, err);
+    if (interval != NULL && !alldata__interval_start(interval, strlen(interval), &start))
+        return repli__error(err, REPLI_EINVALID, ALLDATA__NODE,
+                            "\"%.40s\" is no name of an interval, such as 20261121T000000",
+                            interval);
+    atomic_fetch_add(&node->repairs_alone, 1);
+    if (done != NULL)
+        done(user_data, REPLI_OK, 0, 0, 0);
+    return REPLI_OK;
+}
+
+void alldata__whole_status(alldata_node *node, alldata_node_status *status) {
+    alldata__repair_counters counters = {.rounds = 0};
+    if (node->repair != NULL)
+        alldata__repair_count(node->repair, &counters);
+    const uint64_t alone = atomic_load(&node->repairs_alone);
+    status->repairs_asked = counters.asked + alone;
+    status->repairs_done = counters.answered + alone;
+    status->missing = counters.missing;
+    status->repaired_ns = counters.whole_ns;
+    status->repairing = counters.running;
+}
+
+int32_t alldata_node_serve(alldata_node *node, const char *target, repli_buf *ret_text,
+                           repli_error *err) {
+    const alldata__source source = {
+        .storage = node->storage, .digests = node->digests, .id = node->identity.id};
+    int32_t code = alldata__node_check(node, err);
+    if (code == REPLI_OK && (target == NULL || ret_text == NULL))
+        code = repli__error(err, REPLI_EINVALID, ALLDATA__NODE, "target or text is missing");
+    return code == REPLI_OK ? alldata__serve(&source, target, ret_text, err) : code;
+}
+
+/* Reading. */
+
+struct alldata_cluster_scan {
+    alldata_node *node;
+    alldata__merge *merge;
+};
+
+/* Members that are asked, while the list is made. */
+typedef struct listing {
+    const repli__mem *mem;
+    alldata__member *items;
+    size_t count, capacity;
+    int lacks;
+} listing;
+
+static int32_t take_member(const alldata_peer *peer, void *user_data) {
+    listing *all = user_data;
+    if (repli__grow(all->mem, (void **)&all->items, &all->capacity, all->count,
+                    sizeof(*all->items)) != REPLI_OK) {
+        all->lacks = 1;
+        return 1;
+    }
+    const int serves = peer->http_host != NULL && peer->http_port != 0;
+    alldata__member *to = &all->items[all->count++];
+    *to = (alldata__member){
+        .id = repli__strdup(all->mem, peer->id),
+        .host = serves ? repli__strdup(all->mem, peer->http_host) : NULL,
+        .port = peer->http_port,
+        .answers = serves && peer->native && peer->state == ALLDATA_PEER_LIVE,
+    };
+    all->lacks |= to->id == NULL || (serves && to->host == NULL);
+    return all->lacks;
+}
+
+static void drop_listing(listing *all) {
+    for (size_t i = 0; i < all->count; i++) {
+        repli__free(all->mem, (char *)all->items[i].id);
+        repli__free(all->mem, (char *)all->items[i].host);
+    }
+    repli__free(all->mem, all->items);
+}
+
+static int32_t begin(alldata_node *node, const alldata_scan_options *options,
+                     alldata__merge **ret_merge, repli_error *err) {
+    listing all = {.mem = &node->mem};
+    int32_t code = REPLI_OK;
+    if (node->gossip != NULL)
+        code = alldata_gossip_peers(node->gossip, take_member, &all, err);
+    if (code == REPLI_OK && all.lacks)
+        code = repli__error_nomem(err, ALLDATA__NODE, "reading events of all nodes");
+    const alldata__cluster cluster = {
+        .storage = node->storage,
+        .transport = node->transport,
+        .members = all.items,
+        .count = all.count,
+        .replication_factor = node->replication_factor,
+    };
+    if (code == REPLI_OK)
+        code = alldata__merge_new(&cluster, options, &node->mem, ret_merge, err);
+    drop_listing(&all);
+    return code;
+}
+
+int32_t alldata_cluster_scan_new(alldata_node *node, const alldata_scan_options *options,
+                                 alldata_cluster_scan **ret_scan, repli_error *err) {
+    static const alldata_scan_options everything = ALLDATA_SCAN_OPTIONS_INIT;
+    int32_t code = alldata__node_check(node, err);
+    if (code != REPLI_OK)
+        return code;
+    alldata_cluster_scan *scan = repli__calloc(&node->mem, 1, sizeof(*scan));
+    if (scan == NULL)
+        return repli__error_nomem(err, ALLDATA__NODE, "reading events of all nodes");
+    scan->node = node;
+    code = begin(node, options != NULL ? options : &everything, &scan->merge, err);
+    if (code == REPLI_OK)
+        *ret_scan = scan;
+    else
+        repli__free(&node->mem, scan);
+    return code;
+}
+
+int32_t alldata_cluster_scan_next(alldata_cluster_scan *scan, alldata_record *ret_record,
+                                  repli_error *err) {
+    const int32_t code = alldata__node_check(scan->node, err);
+    return code == REPLI_OK ? alldata__merge_next(scan->merge, ret_record, err) : code;
+}
+
+void alldata_cluster_scan_free(alldata_cluster_scan *scan) {
+    if (scan == NULL)
+        return;
+    const repli__mem mem = scan->node->mem;
+    /* Its requests are the parent's. */
+    if (alldata__owner_is_self(&scan->node->owner))
+        alldata__merge_free(scan->merge);
+    repli__free(&mem, scan);
+}
