@@ -51,7 +51,8 @@ SUPPORT := $(call objects,tests/support)
 # $(call test_group,GROUP)
 define test_group
 $(1)_helpers := $$(filter-out $(B)/obj/tests/$(1)/check_%,$$(call without_alldata,$$(call objects,tests/$(1)))) \
-    $(if $(filter $(1),$(STORE_GROUPS)),$$(call objects,tests/stores))
+    $(if $(filter $(1),$(STORE_GROUPS)),$$(call objects,tests/stores)) \
+    $(if $(filter $(1),alldata-http),$(B)/obj/tests/api/certs.o)
 $$(patsubst %,$(B)/tests/%,$$(call programs,$(1))): $(B)/tests/%: $(B)/obj/tests/%.o \
     $$($(1)_helpers) $$(SUPPORT) $$(or $$($(1)_lib),$$(shared)) $$(fake)
 	$$(call say,LD)
