@@ -235,8 +235,10 @@ static int ask(struct sink_http *http, const char *body, size_t size) {
         curl->easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &http->answer.status);
         return 1;
     }
+    /* What curl says of a socket is about a host and a port that there are not. */
+    const int told = http->error[0] != '\0' && !local;
     snprintf(http->message, sizeof(http->message), "%s: %s", http->nodes[http->at],
-             http->error[0] != '\0' ? http->error : curl->easy_strerror(code));
+             told ? http->error : curl->easy_strerror(code));
     return 0;
 }
 

@@ -349,8 +349,14 @@ static int32_t ask_health(world *w, repli_error *err) {
     return code == REPLI_OK ? repli_agent_ready(w->agent, err) : code;
 }
 
+static const char *host_metrics(void *user_data) {
+    return user_data;
+}
+
 static int32_t read_metrics(world *w, repli_error *err) {
-    return repli_agent_metrics(w->agent, &w->text, err);
+    static char own[] = "# HELP own Of the host.\n# TYPE own counter\nown 1\n";
+    const int32_t code = repli_agent_set_metrics(w->agent, host_metrics, own, err);
+    return code == REPLI_OK ? repli_agent_metrics(w->agent, &w->text, err) : code;
 }
 
 static void verify_metrics(world *w) {
@@ -471,7 +477,7 @@ const operation agent_operations[] = {
      .prepare = world_running,
      .act = ask_health},
     {.name = "read metrics",
-     .functions = "repli_agent_metrics",
+     .functions = "repli_agent_metrics repli_agent_set_metrics",
      .prepare = world_running,
      .act = read_metrics,
      .verify = verify_metrics},
