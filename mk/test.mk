@@ -10,7 +10,7 @@
 # Groups run in this order. Unit tests see internal names; the others see what a user sees.
 
 FAST_GROUPS := unit api contract
-STORE_GROUPS := postgresql redis
+STORE_GROUPS := postgresql redis alldata-driver
 GROUPS := $(FAST_GROUPS) web alldata alldata-http fuzz fault abi embed conformance headers build \
           examples embeddings man program $(STORE_GROUPS) kill
 
@@ -72,7 +72,7 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 # say about headers, packaging and manual.
 groups := $(filter-out $(if $(filter program,$(PARTS)),, \
                            api contract fault embeddings conformance program $(STORE_GROUPS) kill) \
-                       $(if $(HTTP),,web) $(if $(ALLDATA),,alldata) $(if $(ALLDATA_HTTP),,alldata-http) \
+                       $(if $(HTTP),,web) $(if $(ALLDATA),,alldata) $(if $(ALLDATA_HTTP),,alldata-http alldata-driver) \
                        $(if $(SANITIZE),headers build examples embeddings man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))

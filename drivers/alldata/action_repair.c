@@ -1,0 +1,53 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "task.h"
+
+static int32_t read_request(repli__alldata_task *task, const repli__alldata_answer *answer,
+                            repli_error *err) {
+    const repli_host *host = task->alldata->host;
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code =
+        host->json_integer(host, answer->body, answer->size, "request", &task->request, &error);
+    return code ? repli__alldata_fail(task->alldata, err, REPLI_EPROTOCOL, error.message,
+                                      "the answer of AllData at %s to a request "
+                                      "for a repair makes "
+                                      "no sense",
+                                      task->alldata->source->name)
+                : REPLI_OK;
+}
+
+/* A node that was started anew knows nothing of what it was asked before, so it
+ * is asked again, which does no harm. */
+int32_t repli__alldata_act_repair(repli__alldata_task *task, repli_error *err) {
+    const char *interval = task->args.interval;
+    repli__alldata_status seen;
+    int32_t code = repli__alldata_look(task->alldata, task->op, &seen, err);
+    if (code != REPLI_OK)
+        return code;
+    const int asked = task->request > 0 && strcmp(task->started, seen.started) == 0;
+    if (asked && seen.repairs_done >= task->request) {
+        task->number = seen.missing;
+        task->number_name = "missing";
+        return repli__alldata_task_done(task);
+    }
+    if (task->plans)
+        return repli__alldata_task_tell(task, "repair", "interval", interval,
+                                        "the end of the comparison",
+                                        "compare %s%s with the other nodes, and fetch and hand "
+                                        "over what is missing",
+                                        *interval ? "interval " : "all intervals", interval);
+    if (!asked) {
+        repli__alldata_answer answer;
+        code = repli__alldata_task_post(task, "repair", "interval", interval, &answer, err);
+        if (code != REPLI_OK)
+            return code;
+        snprintf(task->started, sizeof(task->started), "%s", seen.started);
+        code = read_request(task, &answer, err);
+        repli__alldata_answer_free(task->alldata, &answer);
+        if (code != REPLI_OK)
+            return code;
+    }
+    return repli__alldata_task_wait(task, err, "the end of the repair; %lld events are missing",
+                                    (long long)seen.missing);
+}
