@@ -93,6 +93,7 @@ struct alldata_storage {
     /* Of the one who leads. */
     alldata__interval *window[ALLDATA__WINDOW]; /* NULL: not needed so far */
     _Atomic int64_t window_start;
+    atomic_ullong writes; /* batches; readers look whether there are any */
     alldata__batch *batch;
     alldata_storage_stats counts; /* since they were added to those above */
 };

@@ -53,6 +53,7 @@ static int32_t write_batch(alldata_storage *storage, alldata__batch *batch, repl
         tell_before(storage, batch);
         if (flags == 0)
             atomic_store(&interval->dirty, 1);
+        atomic_fetch_add_explicit(&storage->writes, 1, memory_order_relaxed);
         code = storage->module->put(handle, batch->records, batch->count, flags, err);
         storage->counts.commits++;
         storage->counts.syncs += flags != 0;

@@ -3,6 +3,7 @@
 #include "alldata/internal.h"
 #include "alldata/key.h"
 #include "alldata/moment.h"
+#include "alldata/pace.h"
 #include "base/error.h"
 
 /*
@@ -29,6 +30,7 @@ struct alldata_scan {
     part *parts;       /* that have begun, each with its next record */
     part *current;     /* whose record was returned; NULL: none */
     repli_error error; /* of a cursor, where its end is none */
+    alldata__pace pace;
     size_t from_size, until_size;
     char from[BOUND_SIZE];
     char until[BOUND_SIZE];
@@ -157,6 +159,8 @@ int32_t alldata_scan_next(alldata_scan *scan, alldata_record *ret_record, repli_
     if (code != REPLI_OK)
         return code;
     scan->current = least;
+    alldata__pace_step(&scan->pace,
+                       atomic_load_explicit(&scan->storage->writes, memory_order_relaxed));
     ret_record->code = REPLI_OK;
     ret_record->key = least->record.key;
     ret_record->key_size = least->record.key_size;
