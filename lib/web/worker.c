@@ -44,13 +44,15 @@ int32_t repli__web_worker_start(repli__web_worker *worker, const char *name, rep
 void repli__web_worker_add(repli__web_worker *worker, repli__web_exchange *exchange) {
     exchange->next = NULL;
     pthread_mutex_lock(&worker->mutex);
-    if (worker->first == NULL)
+    const int sleeps = worker->first == NULL; /* or will look again */
+    if (sleeps)
         worker->first = exchange;
     else
         worker->last->next = exchange;
     worker->last = exchange;
-    pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->mutex);
+    if (sleeps)
+        pthread_cond_signal(&worker->changed);
 }
 
 int repli__web_worker_waits(repli__web_worker *worker) {

@@ -131,6 +131,27 @@ START_TEST(bad_certificates_are_named) {
 }
 END_TEST
 
+/* However much the client has to say: the refusal goes past libmicrohttpd, through the same TLS. */
+START_TEST(a_large_body_is_refused_through_tls) {
+    enum { SIZE = 3 * 1024 * 1024 };
+    serve(0);
+    char *body = malloc(SIZE);
+    ck_assert_ptr_nonnull(body);
+    memset(body, 'b', SIZE);
+    for (int chunked = 0; chunked < 2; chunked++) {
+        const http_ask ask = {.url = "/api/unstable/action",
+                              .body = body,
+                              .body_size = SIZE,
+                              .chunked = chunked,
+                              .headers = {"Expect:"},
+                              .ca = ca.cert_path};
+        http_expect_error(http_do(&fixture, &ask), 413, "larger than 1048576 bytes");
+    }
+    free(body);
+    http_expect(ask_as(NULL, NULL), 200);
+}
+END_TEST
+
 /* Mutual TLS. */
 
 START_TEST(mutual_tls_records_who_asked) {
@@ -431,6 +452,7 @@ int main(void) {
     tcase_add_test(tcase, tls_does_not_answer_plain_text);
     tcase_add_test(tcase, old_tls_is_refused);
     tcase_add_test(tcase, bad_certificates_are_named);
+    tcase_add_test(tcase, a_large_body_is_refused_through_tls);
     tcase_add_test(tcase, mutual_tls_records_who_asked);
     tcase_add_test(tcase, a_certificate_without_a_subject_has_a_name_too);
     tcase_add_test(tcase, mutual_tls_gives_nothing_to_strangers);
