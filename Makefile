@@ -119,7 +119,8 @@ $(B)/obj/lib/http/%.o:        private ROOM = -Ilib $(CORE_CFLAGS)
 $(B)/obj/src/common/%.o:      private ROOM = $(PROG_CFLAGS)
 $(B)/obj/src/repliagent/%.o:  private ROOM = -Isrc/common -Ilib/conformance -Ilib/libcurl $(CORE_CFLAGS) $(PROG_CFLAGS) $(PATHS)
 $(B)/obj/lib/alldata-http/%.o: private ROOM = -Ilib $(HTTP_CFLAGS) $(LOAD_CFLAGS)
-$(B)/obj/src/alldata/%.o:     private ROOM = -Isrc/common $(CORE_CFLAGS) $(PROG_CFLAGS)
+$(B)/obj/src/alldata/%.o:     private ROOM = -Isrc/common $(CORE_CFLAGS) $(PROG_CFLAGS) \
+    -DCONFIG_NATS_LIBRARY='"liballdata-nats.so.$(SOVERSION)"'
 $(B)/obj/lib/libcurl/%.o: private ROOM = -Ilib $(LOAD_CFLAGS) -DREPLI_LIBCURL='"$(shell cat $(B)/libcurl)"'
 $(B)/obj/lib/agent/version.o: private ROOM = -Ilib $(REVISION)
 $(B)/obj/lib/agent/version.o: $(B)/revision
@@ -245,10 +246,11 @@ $(B)/bin/repliagent: $(PROG_OBJ) $(LIBCURL_OBJ) $(static_libs) $(B)/files
 
 alldata_static_libs := $(patsubst %,$(B)/lib/%.a,$(ALLDATA_HTTP) $(ALLDATA))
 
+# The storage on NATS is looked for beside it, built or installed, and where the system has libraries.
 $(B)/bin/alldata: $(ALLDATA_PROG_OBJ) $(alldata_static_libs) $(B)/files
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(link) -o $@ $(ALLDATA_PROG_OBJ) $(alldata_static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(ALLDATA_LIBS) -ldl $(LDLIBS)
+	$(Q)$(link) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $(ALLDATA_PROG_OBJ) $(alldata_static_libs) $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(ALLDATA_LIBS) -ldl $(LDLIBS)
 
 # The conformance kit looks at a driver through the core's own eyes, so it has a copy of what it takes
 # from there.

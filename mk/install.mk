@@ -4,7 +4,7 @@
 INSTALLED_DRIVERS := $(filter-out template fake,$(BUILT_DRIVERS))
 pc_files := replicante-agent replicante-agent-driver $(if $(HTTP),replicante-agent-http) $(if $(ALLDATA),alldata) $(if $(ALLDATA_HTTP),alldata-http) $(if $(NATS),alldata-nats)
 libraries := $(CORE) $(HTTP) $(ALLDATA) $(ALLDATA_HTTP) $(NATS)
-units    := $(if $(PROG),repliagent.service)
+units    := $(if $(PROG),repliagent.service) $(if $(ALLDATA_PROG),alldata.service)
 pages    := $(wildcard man/man[1-9]/*.[1-9])
 
 put = $(foreach f,$(2),$(f):$(1)/$(notdir $(f)))
@@ -50,8 +50,9 @@ $(B)/pkgconfig/%.pc: pkgconfig/%.pc.in $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(substitute) $< >$@
 
-$(B)/%.service: src/repliagent/%.service.in $(B)/flags
-	$(Q)sed -e 's|@bindir@|$(bindir)|' -e 's|@sysconfdir@|$(sysconfdir)|' $< >$@
+$(foreach u,repliagent alldata,$(eval $(B)/$(u).service: src/$(u)/$(u).service.in))
+$(B)/%.service: $(B)/flags
+	$(Q)sed -e 's|@bindir@|$(bindir)|' -e 's|@sysconfdir@|$(sysconfdir)|' $(filter %.in,$^) >$@
 
 dist:
 	@mkdir -p $(B)

@@ -4,6 +4,7 @@
 #include "options.h"
 
 /* Each returns an exit status. */
+int cmd_serve(const struct options *options);
 int cmd_put(const struct options *options);
 int cmd_scan(const struct options *options);
 int cmd_status(const struct options *options);

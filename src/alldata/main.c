@@ -7,6 +7,7 @@
 #define ASKS (OPTIONS_CONNECTION | OPTIONS_JSON)
 
 static const struct command commands[] = {
+    {"serve", "-c FILE", "run a node", OPTIONS_SERVE, 0, 0, cmd_serve},
     {"put", "[EVENT]", "put an event, or each line of the standard input", ASKS | OPTIONS_PUT, 0, 1,
      cmd_put},
     {"scan", "", "read events, in the order of their keys",

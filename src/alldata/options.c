@@ -9,6 +9,7 @@
 
 enum {
     OPT_ADDRESS = 'a',
+    OPT_CONFIG = 'c',
     OPT_FILE = 'f',
     OPT_CA = CLI_LONG + 1,
     OPT_CERT,
@@ -25,7 +26,9 @@ enum {
     OPT_INTERVAL,
     OPT_LOCAL,
     OPT_LIMIT,
-    OPT_WAIT
+    OPT_WAIT,
+    OPT_CHECK_CONFIG,
+    OPT_PRINT_CONFIG
 };
 
 static const struct cli_option specs[] = {
@@ -49,6 +52,10 @@ static const struct cli_option specs[] = {
     {"interval", OPT_INTERVAL, OPTIONS_SCAN, "NAME", "only what is in this interval"},
     {"limit", OPT_LIMIT, OPTIONS_SCAN, "N", "at most so many events"},
     {"local", OPT_LOCAL, OPTIONS_LOCAL, NULL, "what one node has, not the cluster"},
+    {"config", OPT_CONFIG, OPTIONS_SERVE, "FILE", "the node's configuration file"},
+    {"check-config", OPT_CHECK_CONFIG, OPTIONS_SERVE, NULL, "only check the configuration"},
+    {"print-config", OPT_PRINT_CONFIG, OPTIONS_SERVE, NULL,
+     "check, and print all settings but secrets"},
     {"help", CLI_HELP, 0, NULL, "print this"},
     {"version", CLI_VERSION, 0, NULL, "print the version"},
 };
@@ -80,6 +87,9 @@ static int take(struct options *options, int value, char *text) {
     case OPT_CERT: options->cert = text; break;
     case OPT_CERT_KEY: options->cert_key = text; break;
     case OPT_SECRET_FILE: options->secret_file = text; break;
+    case OPT_CONFIG: options->config = text; break;
+    case OPT_CHECK_CONFIG: options->check_config = 1; break;
+    case OPT_PRINT_CONFIG: options->print_config = 1; break;
     case OPT_JSON: options->json = 1; break;
     case OPT_KEY: options->key = text; break;
     case OPT_FILE: options->file = text; break;
@@ -113,10 +123,10 @@ static int check_combination(const struct command *command, const struct options
 const struct command *options_parse(int argc, char **argv, const struct command *commands,
                                     struct options *ret_options, int *ret_status) {
     const struct cli cli = {
-        .purpose = "Client of AllData, a store of events without a master.",
+        .purpose = "Node of AllData, a store of events without a master, and client of its nodes.",
         .manual = "alldata(1)",
         .version = alldata_version(),
-        .letters = "a:f:h",
+        .letters = "a:c:f:h",
         .commands = commands,
         .options = specs,
         .option_count = sizeof(specs) / sizeof(specs[0]),

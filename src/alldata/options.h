@@ -15,6 +15,9 @@ struct options {
     size_t address_count;
     const char *ca, *cert, *cert_key, *secret_file;
     int json;
+    /* serve */
+    const char *config;
+    int check_config, print_config;
     /* put */
     const char *key, *file;
     int32_t commit; /* ALLDATA_COMMIT_* */
@@ -38,6 +41,7 @@ struct options {
 #define OPTIONS_SCAN (1u << 3)
 #define OPTIONS_WAIT (1u << 4)
 #define OPTIONS_LOCAL (1u << 5)
+#define OPTIONS_SERVE (1u << 6)
 
 /* Take argv apart and find the command among commands, which end with one without a name. Returns
  * NULL when there is nothing to run: help was printed, or the mistake was; *ret_status says which.
