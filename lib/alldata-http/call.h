@@ -91,6 +91,16 @@ int32_t alldata__http_ready(alldata__http_call *call, const repli__web_target *q
                             repli_error *err);
 int32_t alldata__http_export(alldata__http_call *call, const repli__web_target *query,
                              repli_error *err);
+int32_t alldata__http_peer_read(alldata__http_call *call, const repli__web_target *query,
+                                repli_error *err);
+int32_t alldata__http_peers(alldata__http_call *call, const repli__web_target *query,
+                            repli_error *err);
+int32_t alldata__http_join(alldata__http_call *call, const repli__web_target *query,
+                           repli_error *err);
+int32_t alldata__http_forget(alldata__http_call *call, const repli__web_target *query,
+                             repli_error *err);
+int32_t alldata__http_repair(alldata__http_call *call, const repli__web_target *query,
+                             repli_error *err);
 int32_t alldata__http_metrics(alldata__http_call *call, const repli__web_target *query,
                               repli_error *err);
 

@@ -1,5 +1,7 @@
 #include <stdint.h>
 
+#include <alldata/gossip.h>
+
 #include "alldata-http/answer.h"
 #include "alldata-http/office.h"
 #include "base/error.h"
@@ -39,6 +41,14 @@ static void write_all(repli__prometheus *out, const metric *metrics, size_t coun
 static void write_node(repli__prometheus *out, const alldata_node_status *status) {
 #define OF(member) offsetof(alldata_node_status, member)
     static const metric metrics[] = {
+        {"alldata_peers_live", gauge, "Peers that live.", OF(peers_live)},
+        {"alldata_peers_dead", gauge, "Peers that give no sign of life.", OF(peers_dead)},
+        {"alldata_hints_pending", gauge, "Copies of events that wait for peers that are away.",
+         OF(hints_pending)},
+        {"alldata_missing", gauge, "Copies of events that the repair has to hand over.",
+         OF(missing)},
+        {"alldata_repairs_asked", counter, "Repairs that were asked for.", OF(repairs_asked)},
+        {"alldata_repairs_done", counter, "Of those, the ones that ended.", OF(repairs_done)},
         {"alldata_events", gauge, "Events that this node has, as far as they are counted.",
          OF(events)},
     };
@@ -62,6 +72,16 @@ static void write_coordinator(repli__prometheus *out, alldata_node *node) {
         {"alldata_puts_refused", counter, "Events for which there was no room in memory.",
          OF(refused)},
         {"alldata_peer_events_stored", counter, "Events stored for other nodes.", OF(stored)},
+        {"alldata_under_replicated", counter,
+         "Events acknowledged with fewer replicas than wanted by then.", OF(under_replicated)},
+        {"alldata_hints_written", counter, "Copies written down for peers that were away.",
+         OF(hints_written)},
+        {"alldata_hints_delivered", counter, "Of those, the ones handed over.",
+         OF(hints_delivered)},
+        {"alldata_hints_dropped", counter, "Of those, the ones given up.", OF(hints_dropped)},
+        {"alldata_peer_requests", counter, "Requests sent to peers.", OF(peer_sends)},
+        {"alldata_peer_events", counter, "Events in them.", OF(peer_records)},
+        {"alldata_peer_failures", counter, "Requests to peers that failed.", OF(peer_failures)},
         {"alldata_puts_waiting", gauge, "Events that wait to be acknowledged.", OF(waiting)},
         {"alldata_puts_waiting_bytes", gauge, "Memory that they take.", OF(waiting_bytes)},
     };
@@ -88,6 +108,28 @@ static void write_storage(repli__prometheus *out, alldata_node *node) {
     alldata_storage_stats stats = {.struct_size = sizeof(stats)};
     alldata_storage_stats_get(alldata_node_storage(node), &stats);
     WRITE(out, metrics, &stats);
+}
+
+static void write_gossip(repli__prometheus *out, alldata_node *node) {
+#define OF(member) offsetof(alldata_gossip_counters, member)
+    static const metric metrics[] = {
+        {"alldata_gossip_deaths", counter, "Times that a peer died.", OF(deaths)},
+        {"alldata_gossip_returns", counter, "Times that a peer came, or came back.", OF(returns)},
+        {"alldata_gossip_restarts", counter, "Times that a peer was another process.",
+         OF(restarts)},
+        {"alldata_gossip_frames_in", counter, "Frames received.", OF(frames_in)},
+        {"alldata_gossip_frames_out", counter, "Frames sent.", OF(frames_out)},
+        {"alldata_gossip_bytes_in", counter, "Bytes received.", OF(bytes_in)},
+        {"alldata_gossip_bytes_out", counter, "Bytes sent.", OF(bytes_out)},
+        {"alldata_gossip_frames_bad", counter, "Frames that made no sense.", OF(bad_frames)},
+        {"alldata_gossip_namesakes", counter, "Frames of others under this node's id.",
+         OF(namesakes)},
+    };
+#undef OF
+    alldata_gossip_counters counters = ALLDATA_GOSSIP_COUNTERS_INIT;
+    alldata_gossip *gossip = alldata_node_gossip(node);
+    if (gossip != NULL && alldata_gossip_count(gossip, &counters, NULL) == REPLI_OK)
+        WRITE(out, metrics, &counters);
 }
 
 static void write_web(repli__prometheus *out, const alldata__http_office *office) {
@@ -128,6 +170,7 @@ int32_t alldata__http_metrics(alldata__http_call *call, const repli__web_target 
     write_node(&out, &status);
     write_coordinator(&out, call->node);
     write_storage(&out, call->node);
+    write_gossip(&out, call->node);
     write_web(&out, call->office);
     if (out.code != REPLI_OK)
         code = repli__error_nomem(err, ALLDATA__HTTP_ORIGIN, "writing metrics");

@@ -66,3 +66,12 @@ int32_t alldata__http_peer_records(alldata__http_call *call, const repli__web_ta
     repli__free(&repli__mem_default, records);
     return code;
 }
+
+int32_t alldata__http_peer_read(alldata__http_call *call, const repli__web_target *query,
+                                repli_error *err) {
+    repli_buf text = REPLI_BUF_INIT;
+    const int32_t code = alldata_node_serve(call->node, call->target, &text, err);
+    const int framed = strcmp(query->segments[1], "records") == 0;
+    return alldata__http_answer_buf(call, framed ? ALLDATA__FRAMES_TYPE : lines_of_text, &text,
+                                    code);
+}

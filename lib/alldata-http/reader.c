@@ -14,6 +14,15 @@
 
 /* Opening. */
 
+static int wants_local(const repli__web_target *query) {
+    const char *local = repli__web_target_param(query, "local");
+    return local != NULL && strcmp(local, "1") == 0;
+}
+
+int alldata__http_reader_waits(alldata_node *node, const repli__web_target *query) {
+    return alldata_node_gossip(node) != NULL && !wants_local(query);
+}
+
 static int32_t take_form(alldata__http_reader *reader, const repli__web_target *query,
                          repli_error *err) {
     const char *form = repli__web_target_param(query, "form");
@@ -55,7 +64,9 @@ static int32_t open_scan(alldata__http_reader *reader, alldata_node *node,
         code = take_range(reader, query, &options, err);
     if (code != REPLI_OK)
         return code;
-    return alldata_scan_new(alldata_node_storage(node), &options, &reader->scan, err);
+    return alldata__http_reader_waits(node, query)
+               ? alldata_cluster_scan_new(node, &options, &reader->all, err)
+               : alldata_scan_new(alldata_node_storage(node), &options, &reader->local, err);
 }
 
 int32_t alldata__http_reader_new(alldata_node *node, const repli__web_target *query,
@@ -75,7 +86,8 @@ int32_t alldata__http_reader_new(alldata_node *node, const repli__web_target *qu
 void alldata__http_reader_free(alldata__http_reader *reader) {
     if (reader == NULL)
         return;
-    alldata_scan_free(reader->scan);
+    alldata_scan_free(reader->local);
+    alldata_cluster_scan_free(reader->all);
     repli__free(&repli__mem_default, reader);
 }
 
@@ -145,7 +157,8 @@ int alldata__http_reader_cut(const alldata__http_reader *reader, repli_buf *page
 static int32_t next(alldata__http_reader *reader, alldata_record *ret_record, repli_error *err) {
     int32_t code;
     do {
-        code = alldata_scan_next(reader->scan, ret_record, err);
+        code = reader->all != NULL ? alldata_cluster_scan_next(reader->all, ret_record, err)
+                                   : alldata_scan_next(reader->local, ret_record, err);
     } while (code == REPLI_OK && ret_record->key_size == strlen(reader->after) &&
              memcmp(ret_record->key, reader->after, ret_record->key_size) == 0);
     return code;

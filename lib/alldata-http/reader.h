@@ -8,7 +8,8 @@ enum { ALLDATA__HTTP_KEY_SIZE = 256 };
 
 /* Reads events, in the order of keys, page by page, and writes them as a client wants them. */
 typedef struct alldata__http_reader {
-    alldata_scan *scan;
+    alldata_scan *local;
+    alldata_cluster_scan *all;          /* NULL: only this node's events are read */
     int framed;                         /* as records, else as lines of JSON */
     uint64_t limit;                     /* most that are wanted */
     uint64_t count;                     /* that were written */
@@ -16,6 +17,8 @@ typedef struct alldata__http_reader {
     char last[ALLDATA__HTTP_KEY_SIZE];  /* key of the last; empty: none yet */
 } alldata__http_reader;
 
+/* Not 0 if what query asks for has to be asked of peers. */
+int alldata__http_reader_waits(alldata_node *node, const repli__web_target *query);
 /* What query asks for. */
 int32_t alldata__http_reader_new(alldata_node *node, const repli__web_target *query,
                                  alldata__http_reader **ret_reader, repli_error *err);

@@ -206,6 +206,8 @@ static int32_t start(alldata_http_server *server, const alldata_http_server_opti
         code = alldata__http_exporter_init(&server->exporter, server->node, err);
         server->office.exporter = &server->exporter;
     }
+    if (code == REPLI_OK && !server->driven)
+        code = alldata__http_scanner_init(&server->scanner, err);
     if (code == REPLI_OK)
         code = open_web(server, options, err);
     if (code == REPLI_OK) {
@@ -301,6 +303,7 @@ static void stop(alldata_http_server *server, int64_t timeout_ms) {
     if (server->driven)
         alldata__http_drive_end(server, deadline_ns);
     repli__web_free(server->web);
+    alldata__http_scanner_dispose(&server->scanner);
     alldata__http_exporter_dispose(&server->exporter);
 }
 

@@ -8,6 +8,7 @@
 #include <alldata/http.h>
 
 #include "alldata-http/office.h"
+#include "alldata-http/scanner.h"
 #include "base/mem.h"
 
 /* The listeners, and so the kinds of requests. */
@@ -28,6 +29,7 @@ struct alldata_http_server {
     char *addresses[ALLDATA__HTTP_KINDS]; /* as they were given, to notice another */
     alldata__http_office office;
     alldata__http_exporter exporter;
+    alldata__http_scanner scanner;
 
     /* What a reload may change. */
     pthread_mutex_t mutex;

@@ -1,5 +1,8 @@
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+
+#include <alldata/gossip.h>
 
 #include "alldata-http/answer.h"
 #include "base/buf.h"
@@ -7,7 +10,7 @@
 #include "base/error.h"
 #include "base/json_out.h"
 
-/* The node and its intervals, as JSON. */
+/* The node, its peers and its intervals, as JSON. */
 
 /* A member with a time, in UTC with milliseconds; null if it is 0. */
 static void put_time(repli__json_out *out, const char *name, int64_t ns) {
@@ -40,6 +43,17 @@ static void put_truth(repli__json_out *out, const char *name, int value) {
     repli__json_boolean(out, value);
 }
 
+static void put_address(repli__json_out *out, const char *name, const char *host, int32_t port) {
+    char text[512];
+    repli__json_name(out, name);
+    if (host == NULL || port == 0) {
+        repli__json_null(out);
+        return;
+    }
+    snprintf(text, sizeof(text), strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, (int)port);
+    repli__json_string(out, text);
+}
+
 /* Status. */
 
 static int32_t write_status(const alldata_node_status *status, repli_buf *json, repli_error *err) {
@@ -51,9 +65,21 @@ static int32_t write_status(const alldata_node_status *status, repli_buf *json, 
     put_string(&out, "version", status->version);
     put_string(&out, "zone", status->zone);
     put_string(&out, "region", status->region);
+    put_string(&out, "gossip", status->gossip);
+    put_string(&out, "peers", status->peers);
     put_time(&out, "started", status->started_ns);
     put_count(&out, "number", (uint64_t)status->number);
     put_count(&out, "replication_factor", (uint64_t)status->replication_factor);
+    put_count(&out, "peers_live", status->peers_live);
+    put_count(&out, "peers_dead", status->peers_dead);
+    put_count(&out, "hints_pending", status->hints_pending);
+    put_count(&out, "missing", status->missing);
+    put_time(&out, "repaired", status->repaired_ns);
+    put_truth(&out, "repairing", status->repairing);
+    put_count(&out, "repairs_asked", status->repairs_asked);
+    put_count(&out, "repairs_done", status->repairs_done);
+    repli__json_name(&out, "clock_ahead_ms");
+    repli__json_integer(&out, status->clock_ahead_ms);
     put_count(&out, "events", status->events);
     put_count(&out, "uncounted", status->uncounted);
     put_truth(&out, "writable", status->writable);
@@ -76,6 +102,7 @@ int32_t alldata__http_status(alldata__http_call *call, const repli__web_target *
 /* Lists, a line for each. */
 
 typedef struct list {
+    alldata_node *node;
     repli_buf text;
     int32_t code;
     repli_error *err;
@@ -89,6 +116,35 @@ static int32_t end_line(list *all, repli__json_out *out) {
     return all->code;
 }
 
+static int32_t add_peer(const alldata_peer *peer, void *user_data) {
+    list *all = user_data;
+    const int64_t hints = alldata_coordinator_hints(alldata_node_coordinator(all->node), peer->id);
+    repli__json_out out;
+    repli__json_begin(&out, &all->text);
+    repli__json_open(&out, '{');
+    put_string(&out, "id", peer->id);
+    put_string(&out, "state", peer->state == ALLDATA_PEER_LIVE ? "live" : "dead");
+    put_address(&out, "gossip", peer->gossip_host, peer->gossip_port);
+    put_address(&out, "http", peer->http_host, peer->http_port);
+    put_string(&out, "zone", peer->zone);
+    put_string(&out, "region", peer->region);
+    put_time(&out, "since", peer->since_ns);
+    put_count(&out, "hints", hints > 0 ? (uint64_t)hints : 0);
+    put_truth(&out, "native", peer->native);
+    return end_line(all, &out);
+}
+
+int32_t alldata__http_peers(alldata__http_call *call, const repli__web_target *query,
+                            repli_error *err) {
+    (void)query;
+    list all = {.node = call->node, .err = err};
+    alldata_gossip *gossip = alldata_node_gossip(call->node);
+    const int32_t code =
+        gossip != NULL ? alldata_gossip_peers(gossip, add_peer, &all, err) : REPLI_OK;
+    return alldata__http_answer_buf(call, alldata__http_lines, &all.text,
+                                    code != REPLI_OK ? code : all.code);
+}
+
 static int32_t add_interval(void *user_data, const alldata_node_interval *interval) {
     list *all = user_data;
     repli__json_out out;
@@ -98,6 +154,8 @@ static int32_t add_interval(void *user_data, const alldata_node_interval *interv
     put_string(&out, "state", interval->state == ALLDATA_INTERVAL_OPEN ? "open" : "closed");
     put_count(&out, "events", interval->events);
     put_truth(&out, "counted", interval->counted);
+    put_truth(&out, "repairing", interval->repairing);
+    put_count(&out, "missing", interval->missing);
     put_string(&out, "last_key", interval->last_key[0] != '\0' ? interval->last_key : NULL);
     put_time(&out, "last_time", interval->last_ns);
     return end_line(all, &out);
@@ -106,7 +164,7 @@ static int32_t add_interval(void *user_data, const alldata_node_interval *interv
 int32_t alldata__http_intervals(alldata__http_call *call, const repli__web_target *query,
                                 repli_error *err) {
     (void)query;
-    list all = {.err = err};
+    list all = {.node = call->node, .err = err};
     const int32_t code = alldata_node_intervals(call->node, add_interval, &all, err);
     return alldata__http_answer_buf(call, alldata__http_lines, &all.text,
                                     code != REPLI_OK ? code : all.code);

@@ -33,6 +33,8 @@ static int has_tls(const alldata_http_security *security) {
 void world_open(world *w) {
     MUST(alldata_node_new(&w->node_options, NULL, &w->node, err));
     MUST(alldata_http_server_new(w->node, &w->server_options, NULL, &w->server, err));
+    if (w->node_options.gossip_listen != NULL)
+        MUST(alldata_node_set_http_port(w->node, alldata_http_server_peer_port(w->server), err));
     MUST(alldata_node_start(w->node, err));
     w->port = alldata_http_server_port(w->server);
     w->peer_port = alldata_http_server_peer_port(w->server);
