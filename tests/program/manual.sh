@@ -27,14 +27,7 @@ program repliagent 10
 printf 'node_id: a\ndriver: fake\ndriver_dir: "%s"\n' "$BUILD/drivers" >"$tmp/agent.yaml"
 "$repliagent" run -c "$tmp/agent.yaml" --print-config >"$tmp/printed"
 # Full names, from the indentation.
-sed '/^fake:/,$d' "$tmp/printed" | awk '
-    /^#/ || /^$/ { next }
-    {
-        depth = match($0, /[^ ]/) - 1; key = $1; sub(/:$/, "", key)
-        path[depth] = key; name = ""
-        for (d = 0; d <= depth; d += 2) name = name (d ? "." : "") path[d]
-        if ($2 != "") print name
-    }' >"$tmp/keys"
+sed '/^fake:/,$d' "$tmp/printed" | awk -f "$TOP/tests/man/settings.awk" >"$tmp/keys"
 check 'there are settings' test "$(wc -l <"$tmp/keys")" -ge 30
 while read -r key; do
     check "repliagent.yaml(5) has $key" grep -qE -- "(^|[ ,])$key( |,|\$)" "$tmp/page5"
