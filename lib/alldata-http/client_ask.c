@@ -174,7 +174,8 @@ int32_t alldata__client_ask(alldata_client *client, size_t place, const alldata_
 
 /* One place after the other. */
 
-void alldata__round_begin(alldata__round *round, alldata_client *client, uint64_t timeout_ms) {
+void alldata__client_round_begin(alldata__round *round, alldata_client *client,
+                                 uint64_t timeout_ms) {
     const uint64_t ms = timeout_ms > 0 ? timeout_ms : client->timeout_ms;
     *round = (alldata__round){
         .client = client,
@@ -193,8 +194,8 @@ static uint64_t share_ns(const alldata__round *round, uint64_t now_ns) {
     return share < left_ns ? share : left_ns;
 }
 
-int alldata__round_ask(alldata__round *round, const alldata__ask *ask, alldata__answer *answer,
-                       int32_t *ret_code, repli_error *err) {
+int alldata__client_round_ask(alldata__round *round, const alldata__ask *ask,
+                              alldata__answer *answer, int32_t *ret_code, repli_error *err) {
     alldata_client *client = round->client;
     const uint64_t now_ns = repli__mono_ns();
     if (round->tries >= client->place_count || (round->tries > 0 && now_ns >= round->deadline_ns))
@@ -224,8 +225,8 @@ static int32_t exchange(alldata_client *client, const alldata__ask *ask, uint64_
     alldata__round round;
     alldata__answer answer = {.status = 0, .body = *ret_body};
     const int again = strcmp(ask->method, "GET") == 0;
-    alldata__round_begin(&round, client, timeout_ms);
-    while (alldata__round_ask(&round, ask, &answer, &code, &why) && code != REPLI_OK &&
+    alldata__client_round_begin(&round, client, timeout_ms);
+    while (alldata__client_round_ask(&round, ask, &answer, &code, &why) && code != REPLI_OK &&
            (again || code == REPLI_EREFUSED))
         continue;
     *ret_body = answer.body;

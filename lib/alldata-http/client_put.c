@@ -44,7 +44,7 @@ static void begin_round(alldata__round *round, alldata_client *client, const all
     uint64_t ms = client->timeout_ms;
     if (put->timeout_ms < INT32_MAX && ms < put->timeout_ms + LEAST_MS)
         ms = put->timeout_ms + LEAST_MS;
-    alldata__round_begin(round, client, ms);
+    alldata__client_round_begin(round, client, ms);
     round->least_ms =
         put->timeout_ms > 0 && put->timeout_ms < INT32_MAX ? put->timeout_ms + LEAST_MS : 0;
 }
@@ -109,7 +109,7 @@ static int32_t put_one(alldata_client *client, const alldata_put *put, const cha
     int32_t code = REPLI_OK;
     set_headers(&ask, &texts, put, key);
     begin_round(&round, client, put);
-    while (alldata__round_ask(&round, &ask, &answer, &code, why)) {
+    while (alldata__client_round_ask(&round, &ask, &answer, &code, why)) {
         result->code = code;
         if (code == REPLI_OK && judge(&answer, key, result, why))
             break;
@@ -256,7 +256,7 @@ static void send_batch(batch *b) {
     repli__sized_copy(&first, sizeof(first), &b->puts[0]);
     set_headers(&ask, &texts, &first, NULL);
     begin_round(&round, b->client, &first);
-    while (!over && alldata__round_ask(&round, &ask, &answer, &code, &why)) {
+    while (!over && alldata__client_round_ask(&round, &ask, &answer, &code, &why)) {
         over = code == REPLI_OK && judge_many(b, &answer, &why);
         if (code != REPLI_OK && !is_worth_another(code))
             break;
