@@ -44,12 +44,24 @@ CHOICE(commit, "commit", "quorum", "one|quorum|all",
 TEXT(clients_bind, 0, "clients.bind", NULL, "host:port for clients (none)");
 TEXT(clients_socket, 0, "clients.unix_socket", NULL,
      "path of its socket for clients (clients.sock in the directory)");
+TEXT(peers_bind, 0, "peers.bind", NULL, "host:port for peers (a node without peers)");
+TEXT(peers_secret, REPLI_CONFIG_SECRET, "peers.secret", NULL, "secret that all peers share");
+TEXT(gossip_bind, 0, "gossip.bind", NULL, "host:port for gossip (a node without peers)");
+TEXT(gossip_advertise, 0, "gossip.advertise", NULL,
+     "host, or host:port, where peers reach that (as it is bound)");
+KEY(seeds, REPLI_CONFIG_STRINGS, 0, "gossip.seeds", NULL, NULL, 0, 0,
+    "host:port for gossip of nodes to begin with");
+NUMBER(factor, "replication.factor", "1", 1, 15, "how many nodes are to have an event");
+NUMBER(other_zones, "replication.other_zones", "0", 0, 14, "of them, in other zones");
+NUMBER(other_regions, "replication.other_regions", "0", 0, 14, "of them, in other regions");
 KEY(sync, REPLI_CONFIG_BOOLEAN, 0, "sync", "true", NULL, 0, 0,
     "whether an event is on disk before it is acknowledged");
 
 const repli_config_key *const repli__alldata_config_keys[] = {
-    &url,  &secret, &tls_ca,   &tls_cert, &tls_key,      &location,       &node_id, &cluster,
-    &zone, &region, &interval, &commit,   &clients_bind, &clients_socket, &sync,    NULL};
+    &url,          &secret,         &tls_ca,      &tls_cert,      &tls_key,     &location,
+    &node_id,      &cluster,        &zone,        &region,        &interval,    &commit,
+    &clients_bind, &clients_socket, &peers_bind,  &peers_secret,  &gossip_bind, &gossip_advertise,
+    &seeds,        &factor,         &other_zones, &other_regions, &sync,        NULL};
 
 /* Where the value of each text goes. */
 static const struct {
@@ -72,6 +84,10 @@ static const struct {
     MEMBER(commit, commit),
     MEMBER(clients_bind, clients_bind),
     MEMBER(clients_socket, clients_socket),
+    MEMBER(peers_bind, peers_bind),
+    MEMBER(peers_secret, peers_secret),
+    MEMBER(gossip_bind, gossip_bind),
+    MEMBER(gossip_advertise, gossip_advertise),
 };
 
 enum { TEXT_COUNT = sizeof(texts) / sizeof(*texts) };
@@ -97,6 +113,33 @@ static int32_t read_text(repli__alldata *alldata, const char *json, size_t size,
     return REPLI_OK;
 }
 
+static int32_t read_seeds(repli__alldata *alldata, const char *json, size_t size,
+                          repli_error *err) {
+    repli__alldata_config *config = &alldata->config;
+    for (size_t i = 0;; i++) {
+        char path[32];
+        char *text = NULL;
+        snprintf(path, sizeof(path), "gossip.seeds.%zu", i);
+        const int32_t code = read_text(alldata, json, size, path, &text, err);
+        if (code != REPLI_OK || text == NULL)
+            return code;
+        if (i == REPLI__ALLDATA_SEEDS_MAX) {
+            alldata->host->release(alldata->host, text);
+            return repli__alldata_fail(alldata, err, REPLI_EINVALID, NULL,
+                                       "configuration: gossip.seeds has more than %d seeds",
+                                       REPLI__ALLDATA_SEEDS_MAX);
+        }
+        config->seeds[config->seed_count++] = text;
+    }
+}
+
+static int32_t read_number(repli__alldata *alldata, const char *json, size_t size, const char *path,
+                           int64_t *ret_number, repli_error *err) {
+    const repli_host *host = alldata->host;
+    const int32_t code = host->json_integer(host, json, size, path, ret_number, err);
+    return code == REPLI_ENOTFOUND ? REPLI_OK : code;
+}
+
 /* What belongs to the other way of having a node is a mistake, as it would do
  * nothing. */
 static int32_t check_remote(const repli__alldata *alldata, repli_error *err) {
@@ -111,7 +154,8 @@ static int32_t check_remote(const repli__alldata *alldata, repli_error *err) {
                                    "configuration: url must be http://host:port, "
                                    "https://host:port or unix:/path, not \"%s\"",
                                    config->url);
-    if (config->location || config->clients_bind || config->clients_socket)
+    if (config->location || config->clients_bind || config->clients_socket || config->peers_bind ||
+        config->gossip_bind || config->seed_count > 0)
         return repli__alldata_fail(
             alldata, err, REPLI_EINVALID, NULL,
             "configuration: url is for a node that runs elsewhere, location "
@@ -125,6 +169,20 @@ static int32_t check_embedded(const repli__alldata *alldata, repli_error *err) {
         return repli__alldata_fail(alldata, err, REPLI_EINVALID, NULL,
                                    "configuration: give url, for a node that runs elsewhere, or "
                                    "location, an absolute path, for one in this process");
+    if (!config->peers_bind != !config->gossip_bind)
+        return repli__alldata_fail(alldata, err, REPLI_EINVALID, NULL,
+                                   "configuration: a node with peers needs both peers.bind and "
+                                   "gossip.bind");
+    if (!config->gossip_bind && (config->seed_count > 0 || config->factor > 1))
+        return repli__alldata_fail(alldata, err, REPLI_EINVALID, NULL,
+                                   "configuration: gossip.seeds and replication.factor are for a "
+                                   "node with peers, which has peers.bind and gossip.bind");
+    if (config->other_zones + config->other_regions >= config->factor)
+        if (config->other_zones + config->other_regions > 0)
+            return repli__alldata_fail(alldata, err, REPLI_EINVALID, NULL,
+                                       "configuration: replication.other_zones and "
+                                       "replication.other_regions are to be "
+                                       "less than replication.factor, together");
     return REPLI_OK;
 }
 
@@ -140,10 +198,18 @@ int32_t repli__alldata_config_load(repli__alldata *alldata, const char *json, si
                                    repli_error *err) {
     const repli_host *host = alldata->host;
     repli__alldata_config *config = &alldata->config;
-    *config = (repli__alldata_config){.sync = 1};
+    *config = (repli__alldata_config){.factor = 1, .sync = 1};
     int32_t code = REPLI_OK;
     for (size_t i = 0; code == REPLI_OK && i < TEXT_COUNT; i++)
         code = read_text(alldata, json, size, texts[i].key->name, text_at(alldata, i), err);
+    if (code == REPLI_OK)
+        code = read_seeds(alldata, json, size, err);
+    if (code == REPLI_OK)
+        code = read_number(alldata, json, size, factor.name, &config->factor, err);
+    if (code == REPLI_OK)
+        code = read_number(alldata, json, size, other_zones.name, &config->other_zones, err);
+    if (code == REPLI_OK)
+        code = read_number(alldata, json, size, other_regions.name, &config->other_regions, err);
     if (code == REPLI_OK)
         code = host->json_boolean(host, json, size, sync.name, &config->sync, err);
     if (code != REPLI_OK && code != REPLI_ENOTFOUND)
@@ -155,4 +221,6 @@ void repli__alldata_config_free(repli__alldata *alldata) {
     const repli_host *host = alldata->host;
     for (size_t i = 0; i < TEXT_COUNT; i++)
         host->release(host, *text_at(alldata, i));
+    for (size_t i = 0; i < alldata->config.seed_count; i++)
+        host->release(host, alldata->config.seeds[i]);
 }

@@ -5,6 +5,8 @@
 
 typedef struct repli__alldata repli__alldata;
 
+enum { REPLI__ALLDATA_SEEDS_MAX = 64 };
+
 /* Texts are owned; NULL if they are not given. */
 typedef struct repli__alldata_config {
     /* Of a node that runs elsewhere; without it the node is in this process. */
@@ -24,6 +26,15 @@ typedef struct repli__alldata_config {
     char *commit;
     char *clients_bind;
     char *clients_socket;
+    char *peers_bind;
+    char *peers_secret;
+    char *gossip_bind;
+    char *gossip_advertise;
+    char *seeds[REPLI__ALLDATA_SEEDS_MAX];
+    size_t seed_count;
+    int64_t factor;
+    int64_t other_zones;
+    int64_t other_regions;
     int32_t sync;
 } repli__alldata_config;
 

@@ -14,6 +14,7 @@ enum { REPLI__ALLDATA_SOCKET_SIZE = 108 };
 typedef struct repli__alldata_node {
     alldata_node *node; /* NULL: there is none */
     alldata_http_server *server;
+    alldata_transport *transport; /* NULL: it has no peers */
 } repli__alldata_node;
 
 /* Where it listens for clients on this machine: as configured, or in its

@@ -2,6 +2,7 @@
 /* A node in the agent's own process. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <alldata/alldata.h>
@@ -109,6 +110,50 @@ START_TEST(what_needs_peers_or_a_closed_interval_is_refused) {
 }
 END_TEST
 
+/* Three of them in one process: a cluster like any other. */
+
+static int free_port(void) {
+    return atoi(shell("python3 -c 'import socket; s = socket.socket(); "
+                      "s.bind((\"127.0.0.1\", 0)); print(s.getsockname()[1])'"));
+}
+
+START_TEST(several_are_a_cluster) {
+    repli_agent *agents[3];
+    int gossip[3];
+    char url[3][200];
+    for (int i = 0; i < 3; i++)
+        gossip[i] = free_port();
+    for (int i = 0; i < 3; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "a%d", i);
+        snprintf(url[i], sizeof(url[i]), "unix:%s-%d/clients.sock", location, i);
+        agents[i] =
+            agent_with(name,
+                       "{\"location\": \"%s-%d\", \"id\": \"n%d\", \"sync\": false,"
+                       " \"peers\": {\"bind\": \"127.0.0.1:0\", \"secret\": \"hush\"},"
+                       " \"gossip\": {\"bind\": \"127.0.0.1:%d\", \"seeds\": [\"127.0.0.1:%d\"]},"
+                       " \"replication\": {\"factor\": 3}}",
+                       location, i, i, gossip[i], gossip[0]);
+    }
+    for (int i = 0; i < 3; i++)
+        await_attribute(agents[i], "peers_live", 2);
+    put_events(url[1], 10);
+    for (int i = 0; i < 3; i++) {
+        repli_snapshot_unref(look_for(agents[i], REPLI_STATUS_HEALTHY, 20));
+        await_events(url[i], 10);
+    }
+    agent_stop(agents[2]);
+    await_attribute(agents[0], "peers_dead", 1);
+    put_events(url[0], 10);
+    repli_snapshot_unref(look_for(agents[1], REPLI_STATUS_HEALTHY, 1));
+    agent_stop(agents[1]);
+    repli_snapshot *seen = look_for(agents[0], REPLI_STATUS_UNHEALTHY, 30);
+    assert_reason(seen, "1 of the 2 nodes live");
+    repli_snapshot_unref(seen);
+    agent_stop(agents[0]);
+}
+END_TEST
+
 /* Of a configuration that makes no sense. */
 static void assert_refused(const char *json, const char *reason) {
     char driver[1100];
@@ -137,6 +182,9 @@ START_TEST(configurations_are_checked) {
     assert_refused("{\"location\": \"relative\"}", "absolute path");
     assert_refused("{\"url\": \"ftp://x\"}", "url must be");
     assert_refused("{\"url\": \"http://x:1\", \"location\": \"/x\"}", "give one of them");
+    assert_refused("{\"location\": \"/x\", \"peers\": {\"bind\": \"127.0.0.1:1\"}}",
+                   "both peers.bind and gossip.bind");
+    assert_refused("{\"location\": \"/x\", \"replication\": {\"factor\": 3}}", "with peers");
     assert_refused("{\"url\": \"http://x:1\", \"tls\": {\"cert\": \"x\"}}", "come together");
     assert_refused("{\"location\": \"/x\", \"interval\": \"P2D\"}", "interval");
 }
@@ -151,6 +199,7 @@ int main(void) {
     tcase_add_test(tcase, a_second_agent_asks_the_first);
     tcase_add_test(tcase, a_directory_that_cannot_be_had_is_told);
     tcase_add_test(tcase, what_needs_peers_or_a_closed_interval_is_refused);
+    tcase_add_test(tcase, several_are_a_cluster);
     tcase_add_test(tcase, configurations_are_checked);
     Suite *suite = suite_create("alldata-driver-embedded");
     suite_add_tcase(suite, tcase);

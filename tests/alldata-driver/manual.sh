@@ -13,7 +13,7 @@ named() { grep -qxF -- "$1" "$tmp/words"; }
 
 keys=$(tr '\n' ' ' <$driver/config.c |
     grep -oE '(TEXT|KEY|CHOICE|NUMBER)\([a-z_]+,( *[A-Z_0-9]+,)?( *0,)? *"[a-z_.]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u)
-check "the driver's settings were found" test "$(echo "$keys" | wc -l)" = 15
+check "the driver's settings were found" test "$(echo "$keys" | wc -l)" = 23
 for key in $keys; do check "$page: the setting $key" named "$key"; done
 
 attributes=$(grep -oE '"alldata\.io/[a-z_.]+' $driver/report.c | tr -d '"' | sed 's,.*/,,' | sort -u)

@@ -85,7 +85,7 @@ const char *node_url(int node) {
 
 /* Events. */
 
-static alldata_client *client_of(const char *url) {
+alldata_client *client_of(const char *url) {
     alldata_client_options options = ALLDATA_CLIENT_OPTIONS_INIT;
     alldata_client *client = NULL;
     repli_error error = REPLI_ERROR_INIT;
@@ -132,7 +132,7 @@ void put_late(const char *url, const char *key, const char *event) {
                       body.data != NULL ? body.data : "");
         pause_ms(status == 201 ? 0 : 50);
     }
-    repli_buf_dispose(&body);
+    alldata_buf_dispose(&body);
     alldata_client_free(client);
 }
 

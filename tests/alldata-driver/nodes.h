@@ -1,6 +1,7 @@
 #ifndef TESTS_ALLDATA_DRIVER_NODES_H
 #define TESTS_ALLDATA_DRIVER_NODES_H
 
+#include <alldata/alldata.h>
 #include <alldata/http.h>
 
 #include "stores.h"
@@ -23,6 +24,8 @@ void nodes_do(const char *verb, int node);
 const char *node_url(int node);
 int node_port(int node, const char *kind); /* CLIENTS, PEERS or GOSSIP */
 
+/* A client of one node; to be freed. */
+alldata_client *client_of(const char *url);
 /* Put events at a node until all of them are acknowledged. */
 void put_events(const char *url, int count);
 /* Put one under a key of an interval that may be closed, on all nodes. */

@@ -1,0 +1,210 @@
+/* run.sh timeout: 300 */
+/* An agent's log of events in AllData: each event once by its key, whatever is killed meanwhile. */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "asking.h"
+#include "nodes.h"
+#include "program.h"
+
+enum { ROUNDS = 10, ACTIONS = 8, EVENTS_MAX = 1000 };
+
+static struct program_agent agent;
+
+static void configure(const char *secret) {
+    char more[512];
+    snprintf(more, sizeof(more),
+             "events:\n  sink: \"alldata://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d\"\n%s",
+             node_port(1, "CLIENTS"), node_port(2, "CLIENTS"), node_port(3, "CLIENTS"), secret);
+    program_agent_configure(&agent, more);
+}
+
+static void up(void) {
+    folder_new();
+    program_agent_init(&agent, NULL);
+}
+
+static void down(void) {
+    program_agent_dispose(&agent);
+    nodes_down();
+}
+
+static void schedule_some(int count) {
+    for (int i = 0; i < count; i++) {
+        struct program_output output;
+        program_run(&output,
+                    (const char *[]){"-a", agent.address, "schedule",
+                                     "agent.replicante.io/test.loop", "{\"target\": 2}", NULL});
+        ck_assert_msg(output.status == 0, "%s", output.err);
+        program_output_free(&output);
+    }
+}
+
+/* An answer of the agent's; to be freed. */
+static char *ask(const char *path) {
+    http_reply reply =
+        http_ask_at("http://agent", agent.socket, &(http_ask){.url = path, .unix_socket = 1});
+    ck_assert_msg(reply.failed == CURLE_OK && reply.status == 200, "%s: %ld", path, reply.status);
+    char *text = strdup(reply.body);
+    http_reply_free(&reply);
+    return text;
+}
+
+/* The log as the agent has it: the newest thousand events, oldest first. */
+static char *log_of_agent(void) {
+    return ask("/api/unstable/events?after=0&limit=1000");
+}
+
+static int64_t metric(const char *name) {
+    char *text = ask("/metrics"), line[64];
+    snprintf(line, sizeof(line), "\n%s ", name);
+    const char *found = strstr(text, line);
+    const int64_t value = found != NULL ? strtoll(found + strlen(line), NULL, 10) : -1;
+    free(text);
+    return value;
+}
+
+/* Until as many events are shipped as the agent has by now. */
+static int await_shipped(void) {
+    for (const int64_t end = now_ms() + 60000;; pause_ms(50)) {
+        char *log = log_of_agent();
+        int number = 0;
+        for (const char *at = log; (at = strstr(at, "{\"number\":")) != NULL; at++)
+            ck_assert_int_eq(sscanf(at, "{\"number\":%d,", &number), 1);
+        free(log);
+        if (metric("repliagent_sink_last") >= number)
+            return number;
+        ck_assert_msg(now_ms() < end, "only %lld of %d events are shipped",
+                      (long long)metric("repliagent_sink_last"), number);
+    }
+}
+
+/* Each event of the log is in AllData under one key, byte for byte. */
+static void assert_complete(int count) {
+    static int seen[EVENTS_MAX];
+    memset(seen, 0, sizeof(seen));
+    ck_assert_int_lt(count, EVENTS_MAX);
+    char *log = log_of_agent();
+    alldata_client *client = client_of(node_url(1));
+    alldata_client_scan *scan = NULL;
+    ck_assert_int_eq(alldata_client_scan_new(client, NULL, &scan, NULL), REPLI_OK);
+    alldata_record record = ALLDATA_RECORD_INIT;
+    repli_error error = REPLI_ERROR_INIT;
+    int32_t code;
+    int last = 0;
+    while ((code = alldata_client_scan_next(scan, &record, &error)) == REPLI_OK) {
+        char event[4096];
+        int number = 0;
+        ck_assert_uint_lt(record.event_size, sizeof(event));
+        snprintf(event, sizeof(event), "%.*s", (int)record.event_size, record.event);
+        ck_assert_int_eq(sscanf(event, "{\"number\":%d,", &number), 1);
+        ck_assert_int_lt(number, EVENTS_MAX);
+        ck_assert_msg(number > last, "%d comes after %d", number, last);
+        last = number;
+        seen[number]++;
+        if (number <= count)
+            ck_assert_msg(strstr(log, event) != NULL, "not in the agent's log: %s", event);
+    }
+    ck_assert_msg(code == REPLI_EDONE, "%s", error.message);
+    for (int i = 1; i <= count; i++)
+        ck_assert_msg(seen[i] == 1, "event %d is there %d times", i, seen[i]);
+    alldata_client_scan_free(scan);
+    alldata_client_free(client);
+    free(log);
+}
+
+START_TEST(nothing_is_lost_or_doubled_by_kills) {
+    nodes_up(3, 0, "");
+    configure("");
+    program_agent_start(&agent);
+    for (int round = 0; round < ROUNDS; round++) {
+        const int victim = 1 + round % 3;
+        schedule_some(ACTIONS);
+        if (round % 2 == 0)
+            nodes_do("crash", victim);
+        schedule_some(ACTIONS);
+        if (round % 3 != 1) {
+            ck_assert_int_eq(program_agent_stop(&agent, SIGKILL, 10000), 128 + SIGKILL);
+            program_agent_start(&agent);
+        }
+        if (round % 2 == 0)
+            nodes_do("start", victim);
+    }
+    const int count = await_shipped();
+    ck_assert_int_ge(count, ROUNDS * ACTIONS * 2 * 3);
+    assert_complete(count);
+}
+END_TEST
+
+START_TEST(events_wait_while_nobody_takes_them) {
+    nodes_up(3, 0, "");
+    configure("");
+    for (int node = 1; node <= 3; node++)
+        nodes_do("stop", node);
+    program_agent_start(&agent);
+    schedule_some(5);
+    program_agent_expect(&agent, "events wait to be shipped, trying again: no node answers", 1);
+    ck_assert_int_eq(metric("repliagent_sink_failing"), 1);
+    ck_assert_int_eq(metric("repliagent_sink_last"), 0);
+    for (int node = 1; node <= 3; node++)
+        nodes_do("start", node);
+    const int count = await_shipped();
+    program_agent_expect(&agent, "events are shipped again", 1);
+    ck_assert_int_eq(metric("repliagent_sink_failing"), 0);
+    assert_complete(count);
+    /* An orderly stop and start ships nothing twice, and what is new. */
+    ck_assert_int_eq(program_agent_stop(&agent, SIGTERM, 10000), 0);
+    program_agent_start(&agent);
+    schedule_some(2);
+    assert_complete(await_shipped());
+}
+END_TEST
+
+START_TEST(a_cursor_that_is_lost_or_damaged_doubles_nothing) {
+    nodes_up(3, 0, "");
+    configure("");
+    program_agent_start(&agent);
+    schedule_some(5);
+    await_shipped();
+    ck_assert_int_eq(program_agent_stop(&agent, SIGKILL, 10000), 128 + SIGKILL);
+    shell("echo nonsense >%s/agent.db.sink", agent.directory);
+    program_agent_start(&agent);
+    program_agent_expect(&agent, "is damaged: all events are shipped again", 1);
+    await_shipped();
+    ck_assert_int_eq(program_agent_stop(&agent, SIGKILL, 10000), 128 + SIGKILL);
+    shell("rm %s/agent.db.sink", agent.directory);
+    program_agent_start(&agent);
+    schedule_some(1);
+    assert_complete(await_shipped());
+}
+END_TEST
+
+START_TEST(a_secret_is_needed_where_there_is_one) {
+    nodes_up(3, 0, "SECRET=hush");
+    configure("");
+    program_agent_start(&agent);
+    program_agent_expect(&agent, "the secret is refused", 1);
+    ck_assert_int_eq(program_agent_stop(&agent, SIGTERM, 10000), 0);
+    configure("  sink_secret: hush\n");
+    program_agent_start(&agent);
+    await_shipped();
+    ck_assert_int_eq(metric("repliagent_sink_failing"), 0);
+}
+END_TEST
+
+int main(void) {
+    TCase *tcase = tcase_create("sink");
+    tcase_add_checked_fixture(tcase, up, down);
+    tcase_set_timeout(tcase, 250);
+    tcase_add_test(tcase, nothing_is_lost_or_doubled_by_kills);
+    tcase_add_test(tcase, events_wait_while_nobody_takes_them);
+    tcase_add_test(tcase, a_cursor_that_is_lost_or_damaged_doubles_nothing);
+    tcase_add_test(tcase, a_secret_is_needed_where_there_is_one);
+    Suite *suite = suite_create("alldata-driver-sink");
+    suite_add_tcase(suite, tcase);
+    return run_alldata_suite(suite);
+}
