@@ -259,13 +259,11 @@ START_TEST(a_node_without_threads_does_all_of_it) {
     for (int i = 0; i < 100; i++)
         ck_assert_int_eq(puts_put(&p, &f, 0, NULL, "1", 0, 0), REPLI_OK);
     int is_back = 0;
-    for (int i = 0; i < 100000 && (p.told < 100 || fleet_events(&f, 2) < 100); i++) {
+    for (int i = 0; i < 100000 && (puts_count(&p) < 100 || fleet_events(&f, 2) < 100); i++) {
         struct pollfd fd = {.fd = alldata_coordinator_fd(c), .events = POLLIN};
         poll(&fd, 1, 100);
         ck_assert_int_eq(alldata_coordinator_dispatch(c, NULL), REPLI_OK);
-        pthread_mutex_lock(&p.mutex);
-        const int told = p.told == 100;
-        pthread_mutex_unlock(&p.mutex);
+        const int told = puts_count(&p) == 100;
         if (told && !is_back)
             fleet_tell(&f, 0, 2, ALLDATA_PEER_LIVE);
         is_back |= told;
@@ -277,7 +275,7 @@ START_TEST(a_node_without_threads_does_all_of_it) {
     fleet_link(&f, 1, LINK_FROZEN);
     fleet_link(&f, 2, LINK_FROZEN);
     ck_assert_int_eq(puts_put(&p, &f, 0, NULL, "1", 0, 20), REPLI_OK);
-    while (p.told < 101) {
+    while (puts_count(&p) < 101) {
         struct pollfd fd = {.fd = alldata_coordinator_fd(c), .events = POLLIN};
         ck_assert_int_ge(poll(&fd, 1, 60000), 1);
         alldata_coordinator_dispatch(c, NULL);

@@ -461,6 +461,13 @@ int32_t puts_put(puts_told *p, fleet *f, int number, const char *key, const char
     return alldata_coordinator_put(f->nodes[number].coordinator, &one, 1, take_results, p, NULL);
 }
 
+size_t puts_count(puts_told *p) {
+    pthread_mutex_lock(&p->mutex);
+    const size_t count = p->told;
+    pthread_mutex_unlock(&p->mutex);
+    return count;
+}
+
 void puts_await(puts_told *p, size_t count) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);

@@ -99,6 +99,7 @@ void puts_end(puts_told *p);
 int32_t puts_put(puts_told *p, fleet *f, int number, const char *key, const char *event,
                  int32_t commit, uint64_t timeout_ms);
 void puts_await(puts_told *p, size_t count);
+size_t puts_count(puts_told *p);
 /* Put one, wait for it, and return its result, which lives until the next. */
 const alldata_put_result *puts_one(puts_told *p, fleet *f, int number, const char *key,
                                    const char *event, int32_t commit);

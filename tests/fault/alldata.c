@@ -297,9 +297,8 @@ static int32_t set_peer(alldata_coordinator *coordinator, int32_t state, repli_e
 }
 
 /* One through the peer, and one that it is to get later. */
-static int32_t put_through(alldata_coordinator *coordinator, network *net, repli_error *err) {
-    repli_error result = REPLI_ERROR_INIT;
-    outcome out = {.err = &result};
+static int32_t put_through(alldata_coordinator *coordinator, network *net, outcome *out,
+                           repli_error *err) {
     alldata_put given = ALLDATA_PUT_INIT;
     alldata_record record = ALLDATA_RECORD_INIT;
     given.event = record.event = "12345678";
@@ -308,23 +307,25 @@ static int32_t put_through(alldata_coordinator *coordinator, network *net, repli
     record.key_size = ALLDATA_KEY_LENGTH;
     int32_t code = set_peer(coordinator, ALLDATA_PEER_LIVE, err);
     if (code == REPLI_OK)
-        code = alldata_coordinator_put(coordinator, &given, 1, take_result, &out, err);
+        code = alldata_coordinator_put(coordinator, &given, 1, take_result, out, err);
     answer_call(net);
     if (code == REPLI_OK)
         code = set_peer(coordinator, ALLDATA_PEER_DEAD, err);
     if (code == REPLI_OK)
-        code = alldata_coordinator_put(coordinator, &given, 1, take_result, &out, err);
+        code = alldata_coordinator_put(coordinator, &given, 1, take_result, out, err);
     if (code == REPLI_OK)
-        code = alldata_coordinator_store(coordinator, &record, 1, 0, take_result, &out, err);
-    while (code == REPLI_OK && out.told < 3)
+        code = alldata_coordinator_store(coordinator, &record, 1, 0, take_result, out, err);
+    while (code == REPLI_OK && out->told < 3)
         code = alldata_coordinator_dispatch(coordinator, err);
-    if (code == REPLI_OK && result.code != REPLI_OK)
-        *err = result;
-    return code == REPLI_OK ? result.code : code;
+    if (code == REPLI_OK && out->err->code != REPLI_OK)
+        *err = *out->err;
+    return code == REPLI_OK ? out->err->code : code;
 }
 
 static int32_t use_coordinator(world *w, repli_error *err) {
     alldata_coordinator_counters counters = ALLDATA_COORDINATOR_COUNTERS_INIT;
+    repli_error result = REPLI_ERROR_INIT;
+    outcome out = {.err = &result};
     network net = {.is_asked = 0};
     const alldata_transport transport = {
         .struct_size = sizeof(transport), .self = &net, .begin = begin_call, .cancel = cancel_call};
@@ -336,7 +337,7 @@ static int32_t use_coordinator(world *w, repli_error *err) {
     if (code == REPLI_OK) {
         EXPECT(w, alldata_coordinator_fd(coordinator) >= 0);
         EXPECT(w, alldata_coordinator_deadline(coordinator) != UINT64_MAX);
-        code = put_through(coordinator, &net, err);
+        code = put_through(coordinator, &net, &out, err);
         EXPECT(w, alldata_coordinator_count(coordinator, &counters, NULL) == REPLI_OK);
         EXPECT(w, code != REPLI_OK || (counters.puts == 2 && counters.stored == 1));
         EXPECT(w, counters.waiting == 0 || code != REPLI_OK);
