@@ -94,6 +94,7 @@ static void enqueue(alldata__transport *t, alldata__item *item) {
     alldata__items_add(&t->queue, item);
     const int asleep = t->asleep;
     t->asleep = 0;
+    t->due_ns = 0;
     pthread_mutex_unlock(&t->queue_mutex);
     if (asleep)
         ring(t);

@@ -424,7 +424,6 @@ END_TEST
 
 /* A whole process that is stopped: its kernel takes connections, and nobody answers. */
 START_TEST(a_frozen_process_costs_its_time_and_no_more) {
-    peer *good = peer_start(NULL, behave, NULL);
     int fds[2];
     int port = 0;
     ck_assert_int_eq(pipe(fds), 0);
@@ -438,6 +437,7 @@ START_TEST(a_frozen_process_costs_its_time_and_no_more) {
             pause();
     }
     ck_assert_int_eq(read(fds[0], &port, sizeof(port)), sizeof(port));
+    peer *good = peer_start(NULL, behave, NULL);
     alldata_transport *t = make(_i, 2, NULL);
     outcome frozen;
     outcome fine;
