@@ -11,8 +11,8 @@
 
 FAST_GROUPS := unit api contract
 STORE_GROUPS := postgresql redis alldata-driver
-GROUPS := $(FAST_GROUPS) web alldata alldata-http alldata-program fuzz fault abi embed conformance headers build \
-          examples embeddings man program $(STORE_GROUPS) kill
+GROUPS := $(FAST_GROUPS) web alldata alldata-http alldata-program fuzz fault abi embed conformance headers \
+          build examples embeddings man program alldata-cluster $(STORE_GROUPS) kill
 
 scripts  = $(filter-out %/lib.sh,$(patsubst tests/%,%,$(sort $(wildcard tests/$(1)/*.sh))))
 programs = $(filter-out $(if $(NATS),,%/check_nats),$(call without_alldata,$(patsubst tests/%.c,%,$(sort $(wildcard tests/$(1)/check_*.c)))))
@@ -72,7 +72,8 @@ $(plugins): $(B)/%.so: $(B)/obj/%.o
 # say about headers, packaging and manual.
 groups := $(filter-out $(if $(filter program,$(PARTS)),, \
                            api contract fault embeddings conformance program $(STORE_GROUPS) kill) \
-                       $(if $(HTTP),,web) $(if $(ALLDATA),,alldata) $(if $(ALLDATA_HTTP),,alldata-http alldata-driver alldata-program) \
+                       $(if $(HTTP),,web) $(if $(ALLDATA),,alldata) $(if $(ALLDATA_HTTP),,alldata-http alldata-driver) \
+                       $(if $(ALLDATA_PROG),,alldata-program alldata-cluster) \
                        $(if $(SANITIZE),headers build examples embeddings man),$(GROUPS))
 
 all_tests  := $(call tests,$(groups))

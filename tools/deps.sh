@@ -23,6 +23,8 @@ alldata            header:leveldb/c.h      libleveldb-dev      leveldb-devel    
 alldata-http       pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
 alldata-nats       pkg:libnats             libnats-dev         -                   nats.c-dev        nats.c          cnats
 server-nats        cmd:nats-server         nats-server         nats-server         nats-server       nats-server     nats-server
+alldata-cluster    cmd:ip                  iproute2            iproute             iproute2          iproute2        -
+alldata-cluster    cmd:nsenter             util-linux          util-linux          util-linux-misc   util-linux      -
 driver-postgresql  pkg:libpq               libpq-dev           libpq-devel         libpq-dev         postgresql-libs libpq
 server-postgresql  server:postgresql       postgresql          postgresql-server,postgresql-contrib postgresql postgresql postgresql
 server-postgresql  cmd:bash                bash                bash                bash              bash            bash

@@ -2,7 +2,7 @@
 # that does the same, and is given a directory to work in. Other .c files are linked into each.
 # BENCH_QUICK=1 has fewer rounds and a tenth of the records; BENCH=store runs only bench_store.
 
-bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(filter-out $(if $(HTTP),,%/bench_http.c %/bench_failover.c) $(if $(ALLDATA),,%/bench_alldata.c %/bench_gossip.c) $(if $(ALLDATA_HTTP),,%/bench_alldata_http.c),$(wildcard tests/bench/bench_*.c))))
+bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(filter-out $(if $(HTTP),,%/bench_http.c %/bench_failover.c) $(if $(ALLDATA),,%/bench_alldata.c %/bench_gossip.c) $(if $(ALLDATA_HTTP),,%/bench_alldata_http.c) $(if $(ALLDATA_PROG),,%/bench_cluster.c),$(wildcard tests/bench/bench_*.c))))
 bench_scripts  := $(sort $(wildcard tests/bench/bench_*.sh))
 bench_helpers  := $(filter-out $(B)/obj/tests/bench/bench_%,$(call objects,tests/bench))
 
@@ -10,7 +10,10 @@ $(B)/obj/tests/bench/%.o: ROOM = -Ilib -Itests/support $(TEST_CFLAGS) $(CORE_CFL
 $(bench_programs): $(B)/tests/%: $(B)/obj/tests/%.o $(bench_helpers) $(internal)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(link) -o $@ $^ $(TEST_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(if $(ALLDATA),$(ALLDATA_LIBS)) $(NATS_LIBS) -ldl $(LDLIBS)
+	$(Q)$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(if $(ALLDATA),$(ALLDATA_LIBS)) $(NATS_LIBS) -ldl $(LDLIBS)
+
+$(B)/obj/tests/bench/bench_cluster.o: ROOM += -Itests/alldata-cluster
+$(B)/tests/bench/bench_cluster: $(B)/obj/tests/alldata-cluster/cluster.o $(B)/obj/tests/support/program.o
 
 bench_chosen   := $(or $(foreach name,$(BENCH),%/bench_$(name) %/bench_$(name).sh),%)
 

@@ -1,0 +1,160 @@
+/* run.sh timeout: 300 */
+/* run.sh takes: 60 */
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "judge.h"
+#include "load.h"
+
+/*
+ * One node of three is in trouble: its disk is full, or its clock is an hour off. The cluster goes
+ * on, loses nothing, and is whole when the trouble is over.
+ */
+
+enum { WHOLE_MS = 60000, PUTS_MS = 2000 };
+
+static const char quick_repair[] = "repair: {interval_s: 2, settle_ms: 500}\n";
+static const size_t others[] = {0, 1};
+static cluster c;
+static load l;
+static const char *no_disk, *no_clock;
+
+static void begin(void) {
+    cluster_init(&c, 3, 3);
+    c.more = quick_repair;
+    load_init(&l, &c, 4);
+    l.timeout_ms = 10000;
+}
+
+static void end(void) {
+    load_dispose(&l);
+    cluster_dispose(&c);
+}
+
+static void put_for_a_while(void) {
+    load_start(&l);
+    cluster_pause_ms(PUTS_MS);
+    load_stop(&l);
+    ck_assert_uint_gt(l.acknowledged, 0);
+}
+
+/* Disk. */
+
+/* Mounts of this process alone, if it may have some. */
+static void find_disk(void) {
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        no_disk = "this process may not mount";
+}
+
+static void fill(const char *path) {
+    static const char block[65536];
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    size_t size = sizeof(block);
+    while (size > 0)
+        if (write(fd, block, size) < 0) {
+            ck_assert_int_eq(errno, ENOSPC);
+            size /= 2;
+        }
+    close(fd);
+}
+
+START_TEST(a_full_disk_stops_one_node_only) {
+    char ballast[200];
+    begin();
+    ck_assert_int_eq(mkdir(c.nodes[2].data, 0700), 0);
+    ck_assert_int_eq(mount("none", c.nodes[2].data, "tmpfs", 0, "size=32m"), 0);
+    snprintf(ballast, sizeof(ballast), "%s/ballast", c.nodes[2].data);
+    cluster_start_all(&c);
+    put_for_a_while();
+    fill(ballast);
+    /* Also by its own clients: the two others are a quorum. */
+    put_for_a_while();
+    l.nodes = others;
+    l.node_count = 2;
+    l.once = 1;
+    const size_t failed = l.failed;
+    put_for_a_while();
+    ck_assert_uint_eq(l.failed, failed);
+    ck_assert_int_eq(unlink(ballast), 0);
+    judge_wait(&c, &l, 3, 0, WHOLE_MS);
+    cluster_signal(&c, 2, SIGTERM);
+    umount2(c.nodes[2].data, MNT_DETACH);
+    end();
+}
+END_TEST
+
+/* Clock. */
+
+static void find_clock(void) {
+    const char *sanitizer = getenv("SANITIZE");
+    if (sanitizer != NULL && sanitizer[0] != '\0')
+        no_clock = "nothing can be preloaded beside a sanitizer";
+}
+
+/* hours: by how many it is ahead, or behind. */
+static void wrong_clock(long hours) {
+    begin();
+    c.more = "storage: {interval: PT5M}\nrepair: {interval_s: 2, settle_ms: 500}\n";
+    c.nodes[2].clock_s = hours * 3600;
+    cluster_start_all(&c);
+    /* Through all nodes; a key of now is none that the third could take. */
+    put_for_a_while();
+    l.nodes = others;
+    l.node_count = 2;
+    l.once = 1;
+    const size_t failed = l.failed;
+    put_for_a_while();
+    ck_assert_uint_eq(l.failed, failed);
+    judge_wait(&c, &l, 2, 0, WHOLE_MS);
+    /* Somebody sets it right. */
+    cluster_signal(&c, 2, SIGTERM);
+    c.nodes[2].clock_s = 0;
+    cluster_start(&c, 2);
+    judge_wait(&c, &l, 3, 1, WHOLE_MS);
+    end();
+}
+
+START_TEST(a_clock_an_hour_ahead_loses_nothing) {
+    wrong_clock(1);
+}
+END_TEST
+
+START_TEST(a_clock_an_hour_behind_loses_nothing) {
+    wrong_clock(-1);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("trouble");
+    TCase *tcase = tcase_create("trouble");
+    tcase_set_timeout(tcase, 200);
+    find_disk();
+    find_clock();
+    if (no_disk == NULL)
+        tcase_add_test(tcase, a_full_disk_stops_one_node_only);
+    else
+        printf("skipped: a full disk: %s\n", no_disk);
+    if (no_clock == NULL) {
+        tcase_add_test(tcase, a_clock_an_hour_ahead_loses_nothing);
+        tcase_add_test(tcase, a_clock_an_hour_behind_loses_nothing);
+    } else {
+        printf("skipped: a wrong clock: %s\n", no_clock);
+    }
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
