@@ -398,6 +398,7 @@ static int32_t use_node(world *w, repli_error *err) {
     alldata_node_status status = ALLDATA_NODE_STATUS_INIT;
     alldata_put put = ALLDATA_PUT_INIT;
     alldata_node *node;
+    repli_buf text = {NULL, 0, 0, &w->memory};
     uint64_t events = 0;
     put.event = "2";
     put.event_size = 1;
@@ -414,7 +415,8 @@ static int32_t use_node(world *w, repli_error *err) {
     if (code == REPLI_OK)
         code = alldata_node_intervals(node, count_node_interval, &events, err);
     if (code == REPLI_OK)
-        code = alldata_node_serve(node, "/_alldata/intervals", &w->text, err);
+        code = alldata_node_serve(node, "/_alldata/intervals", &text, err);
+    repli_buf_dispose(&text);
     if (code == REPLI_OK)
         code = alldata_node_repair(node, NULL, NULL, NULL, err);
     EXPECT(w, alldata_node_status_get(node, &status, NULL) == REPLI_OK);
@@ -617,7 +619,7 @@ const operation alldata_operations[] = {
      .act = use_coordinator},
     {.name = "make a node",
      .functions = "alldata_node_new alldata_node_free",
-     .also = REPLI_EPERMISSION,
+     .also = REPLI_EINTERNAL,
      .act = make_node,
      .drop = drop_node},
     {.name = "use a node",
@@ -625,16 +627,16 @@ const operation alldata_operations[] = {
                   "alldata_node_dispatch alldata_node_intervals alldata_node_status_get "
                   "alldata_node_fd alldata_node_deadline alldata_node_storage "
                   "alldata_node_coordinator alldata_node_serve alldata_node_repair",
-     .also = REPLI_EPERMISSION,
+     .also = REPLI_EINTERNAL,
      .act = use_node},
     {.name = "read from all nodes",
      .functions = "alldata_cluster_scan_new alldata_cluster_scan_next alldata_cluster_scan_free",
-     .also = REPLI_EPERMISSION,
+     .also = REPLI_EINTERNAL,
      .act = scan_cluster},
     {.name = "use a node that has peers",
      .functions = "alldata_node_set_http_port alldata_node_join alldata_node_forget "
                   "alldata_node_gossip",
-     .also = REPLI_EPERMISSION,
+     .also = REPLI_EINTERNAL,
      .act = use_peers},
     {.name = "make a membership",
      .functions = "alldata_gossip_new alldata_gossip_free",
