@@ -82,20 +82,19 @@ int32_t alldata__client_ask(alldata_client *client, size_t place, const alldata_
                             uint64_t deadline_ns, alldata__answer *answer, repli_error *err);
 
 /* Places in turn: begins with the favourite. */
-typedef struct alldata__round {
+typedef struct alldata__tour {
     alldata_client *client;
     uint64_t deadline_ns; /* of all tries */
     uint64_t least_ms;    /* that each gets, if there is as much */
     size_t first;
     size_t tries;
-} alldata__round;
+} alldata__tour;
 
-void alldata__client_round_begin(alldata__round *round, alldata_client *client,
-                                 uint64_t timeout_ms);
+void alldata__client_round_begin(alldata__tour *tour, alldata_client *client, uint64_t timeout_ms);
 /* Ask the next place, if there is one and time for it: else returns 0, and *ret_code is as it was
  * before. */
-int alldata__client_round_ask(alldata__round *round, const alldata__ask *ask,
-                              alldata__answer *answer, int32_t *ret_code, repli_error *err);
+int alldata__client_round_ask(alldata__tour *tour, const alldata__ask *ask, alldata__answer *answer,
+                              int32_t *ret_code, repli_error *err);
 
 /* client_answer.c: what an answer says. */
 

@@ -174,10 +174,9 @@ int32_t alldata__client_ask(alldata_client *client, size_t place, const alldata_
 
 /* One place after the other. */
 
-void alldata__client_round_begin(alldata__round *round, alldata_client *client,
-                                 uint64_t timeout_ms) {
+void alldata__client_round_begin(alldata__tour *tour, alldata_client *client, uint64_t timeout_ms) {
     const uint64_t ms = timeout_ms > 0 ? timeout_ms : client->timeout_ms;
-    *round = (alldata__round){
+    *tour = (alldata__tour){
         .client = client,
         .deadline_ns = repli__deadline_ns((int64_t)(ms < INT32_MAX ? ms : INT32_MAX)),
         .first = atomic_load(&client->favourite),
@@ -185,25 +184,25 @@ void alldata__client_round_begin(alldata__round *round, alldata_client *client,
 }
 
 /* One that hangs leaves time for the others. */
-static uint64_t share_ns(const alldata__round *round, uint64_t now_ns) {
-    const uint64_t left_ns = round->deadline_ns - now_ns;
-    const uint64_t least_ns = round->least_ms * REPLI__NS_PER_MS;
-    uint64_t share = left_ns / (round->client->place_count - round->tries);
+static uint64_t share_ns(const alldata__tour *tour, uint64_t now_ns) {
+    const uint64_t left_ns = tour->deadline_ns - now_ns;
+    const uint64_t least_ns = tour->least_ms * REPLI__NS_PER_MS;
+    uint64_t share = left_ns / (tour->client->place_count - tour->tries);
     if (share < least_ns)
         share = least_ns;
     return share < left_ns ? share : left_ns;
 }
 
-int alldata__client_round_ask(alldata__round *round, const alldata__ask *ask,
-                              alldata__answer *answer, int32_t *ret_code, repli_error *err) {
-    alldata_client *client = round->client;
+int alldata__client_round_ask(alldata__tour *tour, const alldata__ask *ask, alldata__answer *answer,
+                              int32_t *ret_code, repli_error *err) {
+    alldata_client *client = tour->client;
     const uint64_t now_ns = repli__mono_ns();
-    if (round->tries >= client->place_count || (round->tries > 0 && now_ns >= round->deadline_ns))
+    if (tour->tries >= client->place_count || (tour->tries > 0 && now_ns >= tour->deadline_ns))
         return 0;
-    const size_t place = (round->first + round->tries) % client->place_count;
+    const size_t place = (tour->first + tour->tries) % client->place_count;
     const uint64_t deadline_ns =
-        now_ns < round->deadline_ns ? now_ns + share_ns(round, now_ns) : round->deadline_ns;
-    round->tries++;
+        now_ns < tour->deadline_ns ? now_ns + share_ns(tour, now_ns) : tour->deadline_ns;
+    tour->tries++;
     *ret_code = alldata__client_ask(client, place, ask, deadline_ns, answer, err);
     if (*ret_code == REPLI_OK)
         atomic_store(&client->favourite, place);
@@ -222,11 +221,11 @@ static int32_t exchange(alldata_client *client, const alldata__ask *ask, uint64_
                             "that is no path: it begins with a slash, and other characters than "
                             "letters, digits and signs of ASCII are encoded");
     repli_error why = REPLI_ERROR_INIT; /* of one try, after which another may do */
-    alldata__round round;
+    alldata__tour tour;
     alldata__answer answer = {.status = 0, .body = *ret_body};
     const int again = strcmp(ask->method, "GET") == 0;
-    alldata__client_round_begin(&round, client, timeout_ms);
-    while (alldata__client_round_ask(&round, ask, &answer, &code, &why) && code != REPLI_OK &&
+    alldata__client_round_begin(&tour, client, timeout_ms);
+    while (alldata__client_round_ask(&tour, ask, &answer, &code, &why) && code != REPLI_OK &&
            (again || code == REPLI_EREFUSED))
         continue;
     *ret_body = answer.body;

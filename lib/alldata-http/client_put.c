@@ -40,12 +40,12 @@ static void set_headers(alldata__ask *ask, headers *to, const alldata_put *put, 
 }
 
 /* A node is given as long as the put is, and something for the way. */
-static void begin_round(alldata__round *round, alldata_client *client, const alldata_put *put) {
+static void begin_tour(alldata__tour *tour, alldata_client *client, const alldata_put *put) {
     uint64_t ms = client->timeout_ms;
     if (put->timeout_ms < INT32_MAX && ms < put->timeout_ms + LEAST_MS)
         ms = put->timeout_ms + LEAST_MS;
-    alldata__client_round_begin(round, client, ms);
-    round->least_ms =
+    alldata__client_round_begin(tour, client, ms);
+    tour->least_ms =
         put->timeout_ms > 0 && put->timeout_ms < INT32_MAX ? put->timeout_ms + LEAST_MS : 0;
 }
 
@@ -105,11 +105,11 @@ static int32_t put_one(alldata_client *client, const alldata_put *put, const cha
     alldata__ask ask = {
         .method = "POST", .path = "/", .body = put->event, .body_size = put->event_size};
     alldata__answer answer = {.body = {NULL, 0, 0, &client->mem}};
-    alldata__round round;
+    alldata__tour tour;
     int32_t code = REPLI_OK;
     set_headers(&ask, &texts, put, key);
-    begin_round(&round, client, put);
-    while (alldata__client_round_ask(&round, &ask, &answer, &code, why)) {
+    begin_tour(&tour, client, put);
+    while (alldata__client_round_ask(&tour, &ask, &answer, &code, why)) {
         result->code = code;
         if (code == REPLI_OK && judge(&answer, key, result, why))
             break;
@@ -248,15 +248,15 @@ static void send_batch(batch *b) {
                         .body = b->frames.data,
                         .body_size = b->frames.size};
     alldata__answer answer = {.body = {NULL, 0, 0, &b->client->mem}};
-    alldata__round round;
+    alldata__tour tour;
     alldata_put first;
     repli_error why = REPLI_ERROR_INIT;
     int32_t code = REPLI_OK;
     int over = 0;
     repli__sized_copy(&first, sizeof(first), &b->puts[0]);
     set_headers(&ask, &texts, &first, NULL);
-    begin_round(&round, b->client, &first);
-    while (!over && alldata__client_round_ask(&round, &ask, &answer, &code, &why)) {
+    begin_tour(&tour, b->client, &first);
+    while (!over && alldata__client_round_ask(&tour, &ask, &answer, &code, &why)) {
         over = code == REPLI_OK && judge_many(b, &answer, &why);
         if (code != REPLI_OK && !is_worth_another(code))
             break;

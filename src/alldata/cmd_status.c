@@ -143,12 +143,12 @@ static void add_peer(struct table *table, const json_t *peer) {
     add(table, TABLE_PLAIN, peer, "http");
     add(table, TABLE_PLAIN, peer, "gossip");
     add(table, is_set(peer, "hints") ? TABLE_WARN : TABLE_PLAIN, peer, "hints");
-    table_add(table, TABLE_DIM, "%s", json_is_false(native) ? "reference" : "");
+    table_add(table, TABLE_DIM, "%s", json_is_false(native) ? "reference" : "ours");
 }
 
 int cmd_peers(const struct options *options) {
     static const char *const names[] = {"PEER", "STATE",  "SINCE", "ZONE", "REGION",
-                                        "HTTP", "GOSSIP", "HINTS", "",     NULL};
+                                        "HTTP", "GOSSIP", "HINTS", "MAKE", NULL};
     return list(options, "/_alldata/peers", "lllllllrl", names, add_peer);
 }
 
@@ -158,7 +158,7 @@ static void add_interval(struct table *table, const json_t *interval) {
     add(table, TABLE_PLAIN, interval, "events");
     add(table, is_set(interval, "missing") ? TABLE_WARN : TABLE_PLAIN, interval, "missing");
     add(table, TABLE_PLAIN, interval, "last_time");
-    table_add(table, TABLE_DIM, "%s", is_set(interval, "repairing") ? "repairing" : "");
+    table_add(table, TABLE_DIM, "%s", is_set(interval, "repairing") ? "in progress" : "-");
 }
 
 int cmd_intervals(const struct options *options) {
