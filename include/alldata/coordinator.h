@@ -120,6 +120,13 @@ REPLI_API int32_t alldata_coordinator_put(alldata_coordinator *coordinator, cons
                                           size_t count, alldata_put_fn done, void *user_data,
                                           repli_error *err);
 /**
+ * Nothing is written until the cork is taken out again, unless something is being written anyway:
+ * who is about to put many events one by one lets them share a commit, and is not interrupted
+ * meanwhile. To be taken out soon, once for each time. Thread-safe.
+ */
+REPLI_API void alldata_coordinator_cork(alldata_coordinator *coordinator);
+REPLI_API void alldata_coordinator_uncork(alldata_coordinator *coordinator);
+/**
  * Store events that another node hands over, under their keys, here only. Otherwise the same.
  * flags: ALLDATA_PUT_SYNC, ALLDATA_PUT_LATE. Codes of results are those of alldata_storage_put().
  */

@@ -171,6 +171,16 @@ static void refuse(void *user_data, const repli__web_request *request, int32_t s
     alldata__http_answer_error(call, status, NULL, why);
 }
 
+/* What comes in one turn is to share a commit. */
+static void turn(void *user_data, int begins) {
+    const alldata_http_server *server = user_data;
+    alldata_coordinator *coordinator = alldata_node_coordinator(server->node);
+    if (begins)
+        alldata_coordinator_cork(coordinator);
+    else
+        alldata_coordinator_uncork(coordinator);
+}
+
 repli__web_handler alldata__http_door(alldata_http_server *server) {
     return (repli__web_handler){.user_data = server,
                                 .call_size = sizeof(alldata__http_call),
@@ -178,5 +188,6 @@ repli__web_handler alldata__http_door(alldata_http_server *server) {
                                 .begin = begin,
                                 .answer = answer,
                                 .refuse = refuse,
+                                .turn = turn,
                                 .no_memory = &alldata__http_no_memory};
 }

@@ -91,8 +91,15 @@ static void run_daemon(repli__web_daemon *daemon) {
     daemon->ready = MHD_get_timeout(daemon->mhd, &ms) == MHD_YES && ms == 0;
 }
 
+static void tell_turn(const repli__web *web, int begins) {
+    const repli__web_handler *handler = &web->mailbox->handler;
+    if (handler->turn != NULL)
+        handler->turn(handler->user_data, begins);
+}
+
 /* Run those that have something to do, and drop those that were replaced and are done. */
 static void run_daemons(repli__web *web) {
+    tell_turn(web, 1);
     repli__web_daemon **link = &web->daemons;
     while (*link != NULL) {
         repli__web_daemon *daemon = *link;
@@ -105,6 +112,7 @@ static void run_daemons(repli__web *web) {
             link = &daemon->next;
         }
     }
+    tell_turn(web, 0);
 }
 
 static void deliver_answers(repli__web *web) {

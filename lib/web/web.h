@@ -80,6 +80,9 @@ typedef struct repli__web_handler {
      * is no room for now. To be answered at once, with repli__web_answer(). */
     void (*refuse)(void *user_data, const repli__web_request *request, int32_t status,
                    const repli_error *why);
+    /* The loop: it is going to take requests, or has taken all that there were. NULL: nobody wants
+     * to know. */
+    void (*turn)(void *user_data, int begins);
     /* What is answered if there is no memory for an answer. Static, with a static body. */
     const repli__web_response *no_memory;
 } repli__web_handler;

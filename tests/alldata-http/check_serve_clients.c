@@ -356,7 +356,7 @@ END_TEST
 /* Weaknesses 8 and 23. */
 START_TEST(the_level_may_be_chosen_and_failures_say_why) {
     world_close(&w);
-    w.node_options.replication_factor = 3;
+    world_join(&w, 3);
     w.node_options.timeout_ms = 300;
     world_open(&w);
     http_expect(put_with("AllData-Commit: one", "1"), 201);

@@ -12,7 +12,6 @@ enum { MEMBERS = 3 };
 
 typedef struct member {
     world w;
-    alldata_transport *transport;
     char id[8];
     char gossip[64]; /* "host:port" */
 } member;
@@ -23,23 +22,14 @@ static void open_member(member *it, int number, int replicas, const char *seed) 
     const char *const seeds[] = {seed};
     world_begin(&it->w);
     snprintf(it->id, sizeof(it->id), "ad%d", number);
-    MUST(alldata_http_transport_new(NULL, NULL, &it->transport, err));
+    world_join(&it->w, replicas);
     it->w.node_options.id = it->id;
-    it->w.node_options.transport = it->transport;
-    it->w.node_options.gossip_listen = "127.0.0.1:0";
-    it->w.node_options.round_ms = 100;
-    it->w.node_options.replication_factor = replicas;
     it->w.node_options.seeds = seeds;
     it->w.node_options.seed_count = seed != NULL;
     world_open(&it->w);
     alldata_node_status status = ALLDATA_NODE_STATUS_INIT;
     MUST(alldata_node_status_get(it->w.node, &status, err));
     snprintf(it->gossip, sizeof(it->gossip), "%s", status.gossip);
-}
-
-static void close_member(member *it) {
-    world_end(&it->w);
-    alldata_http_transport_free(it->transport);
 }
 
 static char *get(const member *it, const char *url, long expected) {
@@ -80,7 +70,7 @@ static void begin(int replicas) {
 
 static void end(void) {
     for (int i = 0; i < MEMBERS; i++)
-        close_member(&all[i]);
+        world_end(&all[i].w);
 }
 
 static long put(const member *it, const char *key, const char *commit, const char *body) {
@@ -238,7 +228,7 @@ START_TEST(a_frozen_peer_takes_no_memory_without_end) {
     free(request);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    close_member(&all[0]);
+    world_end(&all[0].w);
 }
 END_TEST
 

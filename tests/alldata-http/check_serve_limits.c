@@ -376,7 +376,7 @@ END_TEST
 /* Weakness 10: a put that nobody decides ends by its time, and the server before that if it must.
  */
 START_TEST(a_server_ends_with_puts_in_flight) {
-    w.node_options.replication_factor = 3;
+    world_join(&w, 3);
     w.node_options.timeout_ms = WORLD_PATIENCE_MS;
     world_open(&w);
     const int fd = raw_connect(w.port);

@@ -30,10 +30,18 @@ static int has_tls(const alldata_http_security *security) {
     return security != NULL && security->cert_pem != NULL;
 }
 
+void world_join(world *w, int replicas) {
+    MUST(alldata_http_transport_new(NULL, NULL, &w->transport, err));
+    w->node_options.transport = w->transport;
+    w->node_options.gossip_listen = "127.0.0.1:0";
+    w->node_options.round_ms = 100;
+    w->node_options.replication_factor = replicas;
+}
+
 void world_open(world *w) {
     MUST(alldata_node_new(&w->node_options, NULL, &w->node, err));
     MUST(alldata_http_server_new(w->node, &w->server_options, NULL, &w->server, err));
-    if (w->node_options.gossip_listen != NULL)
+    if (w->transport != NULL)
         MUST(alldata_node_set_http_port(w->node, alldata_http_server_peer_port(w->server), err));
     MUST(alldata_node_start(w->node, err));
     w->port = alldata_http_server_port(w->server);
@@ -53,6 +61,7 @@ void world_close(world *w) {
 
 void world_end(world *w) {
     world_close(w);
+    alldata_http_transport_free(w->transport);
     char command[160];
     snprintf(command, sizeof(command), "rm -rf '%s'", w->directory);
     ck_assert_int_eq(system(command), 0);

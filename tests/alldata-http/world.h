@@ -27,6 +27,7 @@ typedef struct world {
     char socket_path[96];              /* for clients */
     alldata_node_options node_options; /* of the next world_open() */
     alldata_http_server_options server_options;
+    alldata_transport *transport; /* NULL: the node is to have no peers */
     alldata_node *node;
     alldata_http_server *server;
     int port, peer_port;
@@ -36,6 +37,8 @@ typedef struct world {
 
 /* The directory, and options for a node without peers with both ports and the UNIX socket. */
 void world_begin(world *w);
+/* The node is to be one of a cluster, with so many replicas. */
+void world_join(world *w, int replicas);
 void world_open(world *w);
 void world_close(world *w);
 void world_end(world *w);

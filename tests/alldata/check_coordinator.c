@@ -295,6 +295,30 @@ START_TEST(many_threads_share_commits_and_nothing_is_lost) {
 }
 END_TEST
 
+START_TEST(puts_before_an_uncork_share_a_commit) {
+    enum { PUTS = 20 };
+    alldata_storage_stats before = {.struct_size = sizeof(before)};
+    alldata_storage_stats after = before;
+    options.run_mode = ALLDATA_RUN_THREADS;
+    begin();
+    ck_assert_int_eq(put(NULL, "0", NULL), REPLI_OK);
+    while (atomic_load(&calls) < 1)
+        usleep(1000);
+    alldata_storage_stats_get(b.storage, &before);
+    alldata_coordinator_cork(coordinator);
+    alldata_coordinator_cork(coordinator);
+    for (int i = 0; i < PUTS; i++)
+        ck_assert_int_eq(put(NULL, "1", NULL), REPLI_OK);
+    alldata_coordinator_uncork(coordinator);
+    ck_assert_uint_eq(counters().waiting, PUTS);
+    alldata_coordinator_uncork(coordinator);
+    while (atomic_load(&calls) < 1 + PUTS)
+        usleep(1000);
+    alldata_storage_stats_get(b.storage, &after);
+    ck_assert_uint_eq(after.commits, before.commits + 1);
+}
+END_TEST
+
 START_TEST(what_waits_is_told_when_it_ends) {
     begin();
     ck_assert_int_eq(put(NULL, "1", NULL), REPLI_OK);
@@ -370,6 +394,7 @@ int main(void) {
     tcase_add_test(tcase, records_of_others_are_stored_here);
     tcase_add_test(tcase, what_waits_is_bounded);
     tcase_add_test(tcase, many_threads_share_commits_and_nothing_is_lost);
+    tcase_add_test(tcase, puts_before_an_uncork_share_a_commit);
     tcase_add_test(tcase, what_waits_is_told_when_it_ends);
     tcase_add_test(tcase, a_child_of_fork_leaves_it_alone);
     tcase_add_test(tcase, bad_options_are_refused);

@@ -255,6 +255,17 @@ int32_t call_alldata_coordinator_hints(world *w, repli_error *err) {
     return REPLI_OK;
 }
 
+int32_t call_alldata_coordinator_cork(world *w, repli_error *err) {
+    (void)err;
+    alldata_coordinator_cork(w->coordinator);
+    alldata_coordinator_uncork(w->coordinator);
+    return REPLI_OK;
+}
+
+int32_t call_alldata_coordinator_uncork(world *w, repli_error *err) {
+    return call_alldata_coordinator_cork(w, err);
+}
+
 /* Driving. */
 
 int32_t call_alldata_coordinator_fd(world *w, repli_error *err) {

@@ -337,6 +337,8 @@ static int32_t use_coordinator(world *w, repli_error *err) {
     if (code == REPLI_OK) {
         EXPECT(w, alldata_coordinator_fd(coordinator) >= 0);
         EXPECT(w, alldata_coordinator_deadline(coordinator) != UINT64_MAX);
+        alldata_coordinator_cork(coordinator);
+        alldata_coordinator_uncork(coordinator);
         code = put_through(coordinator, &net, &out, err);
         EXPECT(w, alldata_coordinator_count(coordinator, &counters, NULL) == REPLI_OK);
         EXPECT(w, code != REPLI_OK || (counters.puts == 2 && counters.stored == 1));
@@ -613,6 +615,7 @@ const operation alldata_operations[] = {
                   "alldata_coordinator_fd alldata_coordinator_deadline alldata_coordinator_count "
                   "alldata_coordinator_dispatch alldata_coordinator_set_peer "
                   "alldata_coordinator_drop_peer alldata_coordinator_hints "
+                  "alldata_coordinator_cork alldata_coordinator_uncork "
                   "alldata_coordinator_free",
      .also = REPLI_EINTERNAL,
      .prepare = prepare_events,

@@ -58,8 +58,8 @@ static void send(alldata_coordinator *c) {
 }
 
 void alldata__coordinator_leave(alldata_coordinator *c) {
-    while (c->finished != NULL || c->ready != NULL || c->wakes_writer) {
-        if (c->wakes_writer) {
+    while (c->finished != NULL || c->ready != NULL || (c->wakes_writer && c->corks == 0)) {
+        if (c->wakes_writer && c->corks == 0) {
             c->wakes_writer = 0;
             repli__worker_tell(&c->writer);
         } else if (c->finished != NULL) {
@@ -278,6 +278,22 @@ static int32_t begin(alldata_coordinator *c, alldata__job *job, alldata_put_fn d
         alldata__put_begin(c, &job->items[i]);
     alldata__coordinator_leave(c);
     return REPLI_OK;
+}
+
+void alldata_coordinator_cork(alldata_coordinator *c) {
+    if (!alldata__owner_is_self(&c->owner))
+        return;
+    alldata__coordinator_enter(c);
+    c->corks++;
+    pthread_mutex_unlock(&c->mutex);
+}
+
+void alldata_coordinator_uncork(alldata_coordinator *c) {
+    if (!alldata__owner_is_self(&c->owner))
+        return;
+    alldata__coordinator_enter(c);
+    c->corks--;
+    alldata__coordinator_leave(c);
 }
 
 int32_t alldata_coordinator_put(alldata_coordinator *c, const alldata_put *puts, size_t count,

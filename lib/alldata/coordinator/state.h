@@ -99,6 +99,7 @@ struct alldata_coordinator {
     uint64_t clock_ns;                        /* when the clock looks next */
     int is_used;                              /* since it looked last */
     int wakes_writer;                         /* before the mutex is given back */
+    int corks;                                /* but not while there are some */
     int is_stopping;
     alldata__job *finished, **finished_end; /* to be told */
     alldata__errand *ready, **ready_end;    /* to be sent */
