@@ -1,6 +1,7 @@
 #!/bin/bash
 # The driver keeps every rule, beside a primary and beside a standby. replicante-postgresql(7) shows
 # one of the answers.
+# run.sh takes: 100
 
 : "${TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
 . "$TOP/tests/lib.sh"
