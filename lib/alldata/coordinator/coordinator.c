@@ -321,6 +321,11 @@ int32_t alldata_coordinator_store(alldata_coordinator *c, const alldata_record *
         return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
                             "flags is %#x, with more than ALLDATA_PUT_SYNC and ALLDATA_PUT_LATE",
                             (unsigned)flags);
+    if (repli__sized(records) < sizeof(*records))
+        return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
+                            "struct_size of a record is %u, not %zu: initialise it with "
+                            "ALLDATA_RECORD_INIT",
+                            (unsigned)repli__sized(records), sizeof(*records));
     alldata__job *job = alldata__job_of_records(&c->mem, records, count);
     if (job != NULL)
         job->flags = flags;

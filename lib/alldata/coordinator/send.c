@@ -10,18 +10,12 @@
 #include "base/log.h"
 
 /*
- * What waits for a peer goes in one request, and while so many are under way as may be, more
- * gathers for the next: so the more there is to do, the less each event costs. A reference node
- * takes one event a request.
+ * What waits for a peer goes in one request, and while that is under way, more gathers for the
+ * next: so the more there is to do, the less each event costs. A reference node takes one event a
+ * request, and so several at a time.
  */
 
-enum {
-    ERRANDS = 2,
-    REFERENCE_ERRANDS = 16,
-    BODY_BYTES = 1 << 20,
-    REPLY_HEAD = 4096,
-    REPLY_LINE = 48
-};
+enum { REFERENCE_ERRANDS = 16, BODY_BYTES = 1 << 20, REPLY_HEAD = 4096, REPLY_LINE = 48 };
 
 /* Errands. */
 
@@ -98,7 +92,7 @@ static void load(alldata__errand *errand) {
 }
 
 static void pump(alldata_coordinator *c, alldata__site *site) {
-    const size_t most = site->is_native ? ERRANDS : REFERENCE_ERRANDS;
+    const size_t most = site->is_native ? 1 : REFERENCE_ERRANDS;
     while (site->first != NULL && site->errands < most) {
         alldata__errand *errand = alldata__errand_new(c, site);
         if (errand == NULL) {

@@ -56,14 +56,6 @@ static void write_some(alldata_coordinator *c, size_t count, uint32_t flags) {
             write_again(c, i, flags, &first);
 }
 
-static alldata__attempt *take_hints(alldata_coordinator *c) {
-    pthread_mutex_lock(&c->mutex);
-    alldata__attempt *list = c->hint_first;
-    c->hint_first = c->hint_last = NULL;
-    pthread_mutex_unlock(&c->mutex);
-    return list;
-}
-
 static void count_hint(alldata_coordinator *c, alldata__site *site) {
     site->hints++;
     c->counters.hints_pending++;
@@ -71,12 +63,9 @@ static void count_hint(alldata_coordinator *c, alldata__site *site) {
 }
 
 /* Of an event that this node has the key is enough. */
-static int write_hints(alldata_coordinator *c) {
-    alldata__attempt *list = take_hints(c);
+static void write_hints(alldata_coordinator *c, alldata__attempt *list) {
     alldata__attempt *next;
     repli_error error = REPLI_ERROR_INIT;
-    if (list == NULL)
-        return 0;
     for (const alldata__attempt *it = list; it != NULL; it = it->behind) {
         alldata__hint hint = {.event = it->item->is_written ? NULL : it->item->event,
                               .event_size = it->item->event_size};
@@ -95,7 +84,6 @@ static int write_hints(alldata_coordinator *c) {
         alldata__put_hinted(c, it, code);
     }
     alldata__coordinator_leave(c);
-    return 1;
 }
 
 uint64_t alldata__coordinator_write(void *user_data) {
@@ -103,10 +91,14 @@ uint64_t alldata__coordinator_write(void *user_data) {
     uint32_t flags = 0;
     pthread_mutex_lock(&c->mutex);
     const size_t count = take(c, &flags);
+    alldata__attempt *hints = c->hint_first;
+    c->hint_first = c->hint_last = NULL;
+    const int owes = c->counters.hints_pending > 0 || c->delivered != NULL;
     pthread_mutex_unlock(&c->mutex);
     if (count > 0)
         write_some(c, count, flags | c->options.put_flags);
-    const int hinted = write_hints(c);
-    const uint64_t due_ns = alldata__deliver(c);
-    return count > 0 || hinted ? 0 : due_ns;
+    if (hints != NULL)
+        write_hints(c, hints);
+    const uint64_t due_ns = owes || hints != NULL ? alldata__deliver(c) : UINT64_MAX;
+    return count > 0 || hints != NULL ? 0 : due_ns;
 }
