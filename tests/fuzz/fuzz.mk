@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_BUILD   ?= build-fuzz
 fuzz_all     := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # Without the program, HTTP or AllData there is nothing to aim at; config needs the keys of the fake driver.
-fuzz_all     := $(filter-out $(if $(HTTP),,http server) $(if $(ALLDATA),,gossip wire) $(if $(and $(PROG),$(fake)),,config),$(fuzz_all))
+fuzz_all     := $(filter-out $(if $(HTTP),,http server) $(if $(ALLDATA),,gossip wire) $(if $(ALLDATA_HTTP),,alldata) $(if $(and $(PROG),$(fake)),,config),$(fuzz_all))
 FUZZ_TARGETS ?= $(fuzz_all)
 
 fuzz_programs := $(fuzz_all:%=$(B)/tests/fuzz/fuzz_%)
@@ -21,7 +21,7 @@ $(B)/obj/tests/fuzz/%.o: private ROOM = -Ilib -Isrc/repliagent -Isrc/common -Ite
 $(fuzz_programs): $(B)/tests/%: $(B)/obj/tests/%.o $(fuzz_helpers) $(fuzz_main) $(fuzz_program) $(internal)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(link) $(FUZZ_ENGINE) -rdynamic -o $@ $^ $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) -ldl $(LDLIBS)
+	$(Q)$(link) $(FUZZ_ENGINE) -rdynamic -o $@ $^ $(PROG_LIBS) $(HTTP_LIBS) $(CORE_LIBS) $(if $(ALLDATA),$(ALLDATA_LIBS)) $(NATS_LIBS) -ldl $(LDLIBS)
 
 all: $(fuzz_programs)
 fuzz-programs: $(fuzz_programs) $(BUILT_DRIVERS:%=$(B)/drivers/driver_%.so)
