@@ -14,7 +14,8 @@ NEED  += $(if $(filter check,$(goals)),server-postgresql server-redis)
 NEED  += $(if $(filter check,$(goals)),?compilers ?configure ?manual ?abi ?bindings \
     ?examples ?embeddings)
 NEED  += $(if $(filter abi-baseline,$(goals)),abi)
-NEED  += $(if $(filter run run-postgresql,$(goals)),server-postgresql)
+NEED  += $(if $(filter run,$(goals)),alldata alldata-http run)
+NEED  += $(if $(filter run-postgresql,$(goals)),server-postgresql)
 NEED  += $(if $(filter 1,$(VALGRIND)),valgrind)
 NEED  += $(if $(filter fuzz,$(goals)),fuzz)
 

@@ -29,6 +29,7 @@ web_lib     := $(patsubst %,$(B)/lib/%-internal.a,web base)
 alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) alldata base)
 api_libs    := $(HTTP_LIBS)
 alldata-http_libs := $(HTTP_LIBS) $(CORE_LIBS)
+alldata-driver_libs := $(CORE_LIBS)
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
 # Without AllData, which LevelDB may be missing for, its tests are left out.
@@ -105,7 +106,8 @@ check check-fast:
 # Every test program, without running them.
 tests: $(call binaries,$(all_tests))
 
-run: run-postgresql
+run: all
+	@BUILD='$(abspath $(B))' tools/make-run.sh
 run-postgresql: all
 	@BUILD='$(abspath $(B))' tools/run-postgresql.sh
 

@@ -35,6 +35,9 @@ server-redis       cmd:redis-server        redis-server        redis            
 server-redis       cmd:redis-cli           redis-tools         redis               redis             redis           redis
 server-redis       cmd:bash                bash                bash                bash              bash            bash
 server-redis       cmd:ps                  procps              procps-ng           procps            procps-ng       -
+run                cmd:bash                bash                bash                bash              bash            bash
+run                cmd:setsid              util-linux          util-linux          util-linux-misc   util-linux      util-linux
+run                cmd:ps                  procps              procps-ng           procps            procps-ng       -
 test               pkg:check               check               check-devel         check-dev         check           check
 test               pkg:libcurl             libcurl4-gnutls-dev libcurl-devel       curl-dev          curl            curl
 test               cmd:bash                bash                bash                bash              bash            bash

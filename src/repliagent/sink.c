@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "sink_batch.h"
 #include "sink_cursor.h"
 #include "sink_http.h"
@@ -23,6 +24,7 @@ enum {
     RETRY_MAX_MS = 10000,
     ATTEMPTS_MAX = 16
 };
+#define SAME_TIME_NS INT64_C(60000000000)
 
 struct sink {
     repli_agent *agent;
@@ -154,6 +156,17 @@ static int find_beginning(struct sink *sink) {
         sink->cursor = (struct sink_cursor){0};
     }
     atomic_store(&sink->done, sink->cursor.number);
+    sink->stuck = sink->cursor.odd_number;
+    sink->naming = (struct sink_naming){sink->cursor.odd_ns, 0};
+    return 0;
+}
+
+static int save(struct sink *sink, const struct sink_cursor *cursor) {
+    if (sink_cursor_save(sink->path, cursor) != 0) {
+        fail(sink, sink->path, strerror(errno));
+        return -1;
+    }
+    sink->cursor = *cursor;
     return 0;
 }
 
@@ -161,14 +174,9 @@ static int advance(struct sink *sink, const repli_event *event, size_t count) {
     const struct sink_cursor cursor = {
         .number = event->number,
         .time_ns = event->time_ns,
-        .key_ns = sink->stuck == event->number && sink->naming.time_ns != 0 ? sink->naming.time_ns
-                                                                            : event->time_ns,
     };
-    if (sink_cursor_save(sink->path, &cursor) != 0) {
-        fail(sink, sink->path, strerror(errno));
+    if (save(sink, &cursor) != 0)
         return -1;
-    }
-    sink->cursor = cursor;
     atomic_store(&sink->done, cursor.number);
     atomic_fetch_add(&sink->shipped, count);
     return 0;
@@ -197,25 +205,32 @@ static int fill_batch(struct sink *sink, const repli_event *events, size_t count
     return 0;
 }
 
-/* The event that was not taken gets another key. Which one depends on nothing but the event and the
- * one before, so that an agent that is killed here chooses the same. */
+/* Its own time is too old for AllData, or too far in the future, so that it gets that of now:
+ * unless it had that before, when the clocks differ. */
+static int choose_time(struct sink *sink, const repli_event *event) {
+    const int64_t now_ns = clock_wall_ns();
+    if (sink->naming.time_ns != 0 && llabs(now_ns - sink->naming.time_ns) < SAME_TIME_NS)
+        return -1;
+    logsink_printf(sink->log, REPLI_LOG_WARNING,
+                   "event %" PRId64 " has a time that AllData does not accept: it is shipped with "
+                   "that of now in its key",
+                   event->number);
+    struct sink_cursor cursor = sink->cursor;
+    cursor.odd_number = event->number;
+    cursor.odd_ns = now_ns;
+    if (save(sink, &cursor) == 0)
+        sink->naming = (struct sink_naming){now_ns, 0};
+    return 0;
+}
+
+/* The event that was not taken gets another key, always the same, or one that is written down. */
 static int choose_key(struct sink *sink, const repli_event *event, int end) {
     if (sink->stuck != event->number)
         sink->naming = (struct sink_naming){0, 0};
     sink->stuck = event->number;
-    if (end == SINK_KEY_TAKEN && sink->naming.attempt < ATTEMPTS_MAX) {
-        sink->naming.attempt++;
-        return 0;
-    }
-    if (end == SINK_KEY_REFUSED && sink->naming.time_ns == 0 && sink->cursor.key_ns != 0) {
-        logsink_printf(sink->log, REPLI_LOG_WARNING,
-                       "event %" PRId64 " has a time that AllData does not accept: it is shipped "
-                       "with that of the one before in its key",
-                       event->number);
-        sink->naming.time_ns = sink->cursor.key_ns;
-        return 0;
-    }
-    return -1;
+    if (end == SINK_KEY_REFUSED)
+        return choose_time(sink, event);
+    return sink->naming.attempt++ < ATTEMPTS_MAX ? 0 : -1;
 }
 
 static void succeed(struct sink *sink) {

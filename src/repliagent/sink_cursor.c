@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 96 };
+enum { LINE_SIZE = 128 };
 
 int sink_cursor_load(const char *path, struct sink_cursor *ret_cursor) {
     char line[LINE_SIZE];
@@ -24,8 +24,8 @@ int sink_cursor_load(const char *path, struct sink_cursor *ret_cursor) {
     if (size < 0)
         return -1;
     line[size] = '\0';
-    if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64, &read_back.number, &read_back.time_ns,
-               &read_back.key_ns) != 3 ||
+    if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &read_back.number,
+               &read_back.time_ns, &read_back.odd_number, &read_back.odd_ns) != 4 ||
         read_back.number < 0) {
         errno = EINVAL;
         return -1;
@@ -65,8 +65,9 @@ static int sync_folder(const char *path) {
 
 int sink_cursor_save(const char *path, const struct sink_cursor *cursor) {
     char line[LINE_SIZE], fresh[PATH_MAX];
-    const int size = snprintf(line, sizeof(line), "%" PRId64 " %" PRId64 " %" PRId64 "\n",
-                              cursor->number, cursor->time_ns, cursor->key_ns);
+    const int size =
+        snprintf(line, sizeof(line), "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
+                 cursor->number, cursor->time_ns, cursor->odd_number, cursor->odd_ns);
     if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh)) {
         errno = ENAMETOOLONG;
         return -1;

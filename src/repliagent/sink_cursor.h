@@ -7,7 +7,10 @@
 struct sink_cursor {
     int64_t number;  /* of the last event that was shipped; 0: none was */
     int64_t time_ns; /* its time, by which another database is recognised */
-    int64_t key_ns;  /* the time in its key */
+    /* The event whose own time AllData does not accept, and the one that is in its key instead; 0:
+     * there is none. Written down before it is shipped, so that it is shipped under one key. */
+    int64_t odd_number;
+    int64_t odd_ns;
 };
 
 /* A file that is missing is the beginning. Returns 0, or -1 with errno; EINVAL: it is damaged. */

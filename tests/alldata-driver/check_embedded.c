@@ -1,9 +1,11 @@
 /* run.sh timeout: 120 */
 /* A node in the agent's own process. */
 
+#include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <alldata/alldata.h>
 
@@ -113,8 +115,13 @@ END_TEST
 /* Three of them in one process: a cluster like any other. */
 
 static int free_port(void) {
-    return atoi(shell("python3 -c 'import socket; s = socket.socket(); "
-                      "s.bind((\"127.0.0.1\", 0)); print(s.getsockname()[1])'"));
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
 }
 
 START_TEST(several_are_a_cluster) {

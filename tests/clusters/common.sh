@@ -82,7 +82,11 @@ wait_for() {
     done
     return 1
 }
-gone() { [ ! -d "/proc/$1" ] || [ "$(ps -o stat= -p "$1" | cut -c1)" = Z ]; }
+# One that has ended may stay until somebody asks how, and may vanish just now.
+gone() {
+    [ -d "/proc/$1" ] || return 0
+    case $(ps -o stat= -p "$1") in '' | Z*) ;; *) return 1 ;; esac
+}
 
 # family PID: the process and all below it.
 family() {

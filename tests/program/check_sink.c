@@ -189,7 +189,7 @@ static void write_cursor(const char *text) {
 }
 
 START_TEST(a_cursor_comes_back) {
-    struct sink_cursor cursor = {.number = 5, .time_ns = TIME_NS, .key_ns = -3}, back;
+    struct sink_cursor cursor = {.number = 5, .time_ns = TIME_NS, .odd_number = 6, .odd_ns = -3}, back;
     ck_assert_int_eq(sink_cursor_load(path, &back), 0);
     ck_assert_int_eq(back.number, 0);
     ck_assert_int_eq(sink_cursor_save(path, &cursor), 0);
@@ -198,7 +198,8 @@ START_TEST(a_cursor_comes_back) {
     ck_assert_int_eq(sink_cursor_load(path, &back), 0);
     ck_assert_int_eq(back.number, 6);
     ck_assert_int_eq(back.time_ns, TIME_NS);
-    ck_assert_int_eq(back.key_ns, -3);
+    ck_assert_int_eq(back.odd_number, 6);
+    ck_assert_int_eq(back.odd_ns, -3);
     struct stat status;
     ck_assert_int_eq(stat(path, &status), 0);
     ck_assert_uint_eq(status.st_mode & 0777, 0600);
@@ -206,7 +207,7 @@ START_TEST(a_cursor_comes_back) {
 END_TEST
 
 START_TEST(a_damaged_cursor_is_told) {
-    static const char *const damaged[] = {"", "5", "x 1 2\n", "-1 2 3\n"};
+    static const char *const damaged[] = {"", "5", "1 2 3\n", "x 1 2 3\n", "-1 2 3 4\n"};
     for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
         struct sink_cursor back = {.number = 9};
         write_cursor(damaged[i]);
