@@ -160,22 +160,34 @@ static int begin(void *user_data, const repli__web_request *request) {
     return it->call.handler != NULL && it->call.database ? REPLI__WEB_WORKER : REPLI__WEB_AT_ONCE;
 }
 
-/* With it the request is gone. */
-static void respond(void *user_data, const repli_http_response *response) {
-    const repli__web_request *request = user_data;
+static void respond(void *user_data, const repli_http_response *response);
+
+/* response has the first page. */
+static void respond_to_follower(const repli__web_request *request,
+                                const repli_http_response *response) {
     visit *it = request->call;
     repli__http_desk *desk = it->desk;
     repli_error error = REPLI_ERROR_INIT;
-    if (!it->follows || response->status != 200) {
-        repli__http_reply(&desk->replies, request, response);
-    } else if (add_follower(desk, &error) == REPLI_OK) {
+    if (add_follower(desk, &error) == REPLI_OK) {
         follow(request, response);
-    } else {
-        it->follows = 0;
-        repli__http_answer_error((repli__http_asker){.respond = respond, .user_data = user_data},
-                                 503, NULL, &error);
+        repli__http_desk_unref(desk);
         return;
     }
+    it->follows = 0;
+    repli__http_answer_error((repli__http_asker){.respond = respond, .user_data = (void *)request},
+                             503, NULL, &error);
+}
+
+/* With it the request is gone. */
+static void respond(void *user_data, const repli_http_response *response) {
+    const repli__web_request *request = user_data;
+    const visit *it = request->call;
+    repli__http_desk *desk = it->desk;
+    if (it->follows && response->status == 200) {
+        respond_to_follower(request, response);
+        return;
+    }
+    repli__http_reply(&desk->replies, request, response);
     repli__http_desk_unref(desk);
 }
 
