@@ -120,9 +120,9 @@ REPLI_API int32_t alldata_coordinator_put(alldata_coordinator *coordinator, cons
                                           size_t count, alldata_put_fn done, void *user_data,
                                           repli_error *err);
 /**
- * Nothing is written until the cork is taken out again, unless something is being written anyway:
- * who is about to put many events one by one lets them share a commit, and is not interrupted
- * meanwhile. To be taken out soon, once for each time. Thread-safe.
+ * Nothing is written or sent until the cork is taken out again, unless something is being written
+ * anyway: who is about to put many events one by one lets them share a commit and a request, and is
+ * not interrupted meanwhile. To be taken out soon, once for each time. Thread-safe.
  */
 REPLI_API void alldata_coordinator_cork(alldata_coordinator *coordinator);
 REPLI_API void alldata_coordinator_uncork(alldata_coordinator *coordinator);

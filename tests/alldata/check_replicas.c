@@ -58,6 +58,22 @@ START_TEST(all_three_have_every_event) {
 }
 END_TEST
 
+START_TEST(what_is_put_under_a_cork_goes_in_one_request) {
+    fleet_begin(&f, 2, 2);
+    fleet_start(&f);
+    alldata_coordinator_cork(f.nodes[0].coordinator);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(puts_put(&p, &f, 0, NULL, "1", ALLDATA_COMMIT_ALL, 0), REPLI_OK);
+    ck_assert_uint_eq(atomic_load(&f.nodes[1].requests), 0);
+    ck_assert_uint_eq(puts_count(&p), 0);
+    alldata_coordinator_uncork(f.nodes[0].coordinator);
+    puts_await(&p, 100);
+    ck_assert_uint_eq(p.good, 100);
+    ck_assert_uint_eq(atomic_load(&f.nodes[1].requests), 1);
+    ck_assert_uint_eq(atomic_load(&f.most_records), 100);
+}
+END_TEST
+
 /* For each replication factor and number of nodes that cannot be asked: is a level reached? */
 START_TEST(levels_are_what_they_say) {
     const int factor = _i;
@@ -295,6 +311,7 @@ int main(void) {
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, all_three_have_every_event);
+    tcase_add_test(tcase, what_is_put_under_a_cork_goes_in_one_request);
     tcase_add_loop_test(tcase, levels_are_what_they_say, 1, 6);
     tcase_add_loop_test(tcase, with_one_of_three_dead_no_put_fails, 0, 6);
     tcase_add_test(tcase, another_node_stands_in_for_one_that_fails);

@@ -260,6 +260,11 @@ static int32_t find_room(alldata_coordinator *c, const alldata__job *job, repli_
                         (unsigned long long)limit);
 }
 
+static void pull_cork(alldata_coordinator *c) {
+    if (--c->corks == 0)
+        alldata__send_held(c);
+}
+
 /* Takes over the job. */
 static int32_t begin(alldata_coordinator *c, alldata__job *job, alldata_put_fn done,
                      void *user_data, repli_error *err) {
@@ -274,8 +279,10 @@ static int32_t begin(alldata_coordinator *c, alldata__job *job, alldata_put_fn d
         alldata__job_free(&c->mem, job);
         return code;
     }
+    c->corks++;
     for (size_t i = 0; i < job->count; i++)
         alldata__put_begin(c, &job->items[i]);
+    pull_cork(c);
     alldata__coordinator_leave(c);
     return REPLI_OK;
 }
@@ -292,7 +299,7 @@ void alldata_coordinator_uncork(alldata_coordinator *c) {
     if (!alldata__owner_is_self(&c->owner))
         return;
     alldata__coordinator_enter(c);
-    c->corks--;
+    pull_cork(c);
     alldata__coordinator_leave(c);
 }
 

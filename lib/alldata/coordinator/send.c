@@ -93,7 +93,7 @@ static void load(alldata__errand *errand) {
 
 static void pump(alldata_coordinator *c, alldata__site *site) {
     const size_t most = site->is_native ? 1 : REFERENCE_ERRANDS;
-    while (site->first != NULL && site->errands < most) {
+    while (c->corks == 0 && site->first != NULL && site->errands < most) {
         alldata__errand *errand = alldata__errand_new(c, site);
         if (errand == NULL) {
             alldata__put_answered(c, pop(site), REPLI_ENOMEM);
@@ -103,6 +103,11 @@ static void pump(alldata_coordinator *c, alldata__site *site) {
         site->errands++;
         alldata__errand_send(c, errand);
     }
+}
+
+void alldata__send_held(alldata_coordinator *c) {
+    for (size_t i = 0; i < c->site_count; i++)
+        pump(c, c->sites[i]);
 }
 
 void alldata__send(alldata_coordinator *c, alldata__attempt *attempt) {

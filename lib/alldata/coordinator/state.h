@@ -166,6 +166,8 @@ void alldata__site_flush(alldata_coordinator *c, alldata__site *site, uint64_t s
 
 /* Have an attempt sent. */
 void alldata__send(alldata_coordinator *c, alldata__attempt *attempt);
+/* The cork is out: send what waits. */
+void alldata__send_held(alldata_coordinator *c);
 /* A request, in the list of those that are not over; NULL when out of memory. */
 alldata__errand *alldata__errand_new(alldata_coordinator *c, alldata__site *site);
 /* Without the mutex: add a record to its body. REPLI_OK or REPLI_ENOMEM. */
