@@ -2,7 +2,7 @@
 # that does the same, and is given a directory to work in. Other .c files are linked into each.
 # BENCH_QUICK=1 has fewer rounds and a tenth of the records; BENCH=store runs only bench_store.
 
-bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(filter-out $(if $(HTTP),,%/bench_http.c %/bench_failover.c) $(if $(ALLDATA),,%/bench_alldata.c %/bench_gossip.c) $(if $(ALLDATA_HTTP),,%/bench_alldata_http.c) $(if $(ALLDATA_PROG),,%/bench_cluster.c),$(wildcard tests/bench/bench_*.c))))
+bench_programs := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(filter-out $(if $(HTTP),,%/bench_http.c %/bench_failover.c) $(if $(ALLDATA),,%/bench_alldata.c %/bench_gossip.c) $(if $(ALLDATA_HTTP),,%/bench_alldata_http.c) $(if $(ALLDATA_PROG),,%/bench_cluster.c %/bench_alldata_node.c),$(wildcard tests/bench/bench_*.c))))
 bench_scripts  := $(sort $(wildcard tests/bench/bench_*.sh))
 bench_helpers  := $(filter-out $(B)/obj/tests/bench/bench_%,$(call objects,tests/bench))
 
