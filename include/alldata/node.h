@@ -233,6 +233,14 @@ REPLI_API int32_t alldata_cluster_scan_next(alldata_cluster_scan *scan, alldata_
 /** Before the node. NULL is fine. */
 REPLI_API void alldata_cluster_scan_free(alldata_cluster_scan *scan);
 
+/**
+ * Write a closed interval of all nodes into a file, as alldata_storage_export() that of one. It is
+ * written only if nothing can be missing: else it is REPLI_ENOQUORUM. Waits for peers, so not in
+ * the thread that dispatches. Thread-safe.
+ */
+REPLI_API int32_t alldata_cluster_export(alldata_node *node, const char *interval, const char *path,
+                                         repli_error *err);
+
 #ifdef __cplusplus
 }
 #endif

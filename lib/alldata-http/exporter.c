@@ -68,7 +68,8 @@ int32_t alldata__http_export_find(alldata_node *node, const char *interval,
     return code;
 }
 
-int32_t alldata__http_export_write(alldata_node *node, const char *interval, repli_error *err) {
+int32_t alldata__http_export_write(alldata_node *node, const char *interval, int of_all,
+                                   repli_error *err) {
     char path[ALLDATA__HTTP_PATH_SIZE];
     int32_t code = path_of(node, interval, 0, path, err);
     if (code == REPLI_OK && mkdir(path, 0777) != 0 && errno != EEXIST)
@@ -76,9 +77,10 @@ int32_t alldata__http_export_write(alldata_node *node, const char *interval, rep
                             "cannot make the directory %.300s: %s", path, strerror(errno));
     if (code == REPLI_OK)
         code = path_of(node, interval, 1, path, err);
-    return code == REPLI_OK
-               ? alldata_storage_export(alldata_node_storage(node), interval, path, err)
-               : code;
+    if (code != REPLI_OK)
+        return code;
+    return of_all ? alldata_cluster_export(node, interval, path, err)
+                  : alldata_storage_export(alldata_node_storage(node), interval, path, err);
 }
 
 /* Jobs. */
@@ -104,7 +106,7 @@ static uint64_t work(void *user_data) {
     if (job == NULL)
         return UINT64_MAX;
     repli_error error = REPLI_ERROR_INIT;
-    const int32_t code = alldata__http_export_write(exporter->node, job->interval, &error);
+    const int32_t code = alldata__http_export_write(exporter->node, job->interval, 1, &error);
     pthread_mutex_lock(&exporter->mutex);
     job->state = code == REPLI_OK ? FREE : FAILED;
     job->error = error;

@@ -32,8 +32,9 @@ enum { ALLDATA__HTTP_PATH_SIZE = 4096 };
  * REPLI_ENOTFOUND, REPLI_ESTATE: there is no such interval, or it is not closed. */
 int32_t alldata__http_export_find(alldata_node *node, const char *interval,
                                   char path[ALLDATA__HTTP_PATH_SIZE], repli_error *err);
-/* Write it, which takes as long as it takes. */
-int32_t alldata__http_export_write(alldata_node *node, const char *interval, repli_error *err);
+/* Write what this node has of it, or all nodes have, which takes as long as it takes. */
+int32_t alldata__http_export_write(alldata_node *node, const char *interval, int of_all,
+                                   repli_error *err);
 
 /* The thread is begun with the first export. */
 int32_t alldata__http_exporter_init(alldata__http_exporter *exporter, alldata_node *node,

@@ -93,6 +93,14 @@ static int32_t answer_path(alldata__http_call *call, const char *path, repli_err
     return alldata__http_answer_buf(call, alldata__http_json, &json, repli__json_end(&out, err));
 }
 
+/* Without a thread to wait for peers in: of a node that has none. */
+static int32_t export_here(alldata_node *node, const char *interval, repli_error *err) {
+    if (alldata_node_gossip(node) != NULL)
+        return repli__error(err, REPLI_ENOTSUP, ALLDATA__HTTP_ORIGIN,
+                            "a node with peers exports only where it is served with threads");
+    return alldata__http_export_write(node, interval, 0, err);
+}
+
 int32_t alldata__http_export(alldata__http_call *call, const repli__web_target *query,
                              repli_error *err) {
     const char *interval;
@@ -103,7 +111,7 @@ int32_t alldata__http_export(alldata__http_call *call, const repli__web_target *
     if (code == REPLI_ENOTREADY && call->office != NULL && call->office->exporter != NULL)
         return begin_export(call, interval, err);
     if (code == REPLI_ENOTREADY) {
-        code = alldata__http_export_write(call->node, interval, err);
+        code = export_here(call->node, interval, err);
         if (code == REPLI_OK)
             code = alldata__http_export_find(call->node, interval, path, err);
     }

@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "contract.h"
 
@@ -517,6 +518,38 @@ int32_t fail_alldata_node_serve_REPLI_EINVALID(world *w, repli_error *err) {
 
 int32_t fail_alldata_node_serve_REPLI_ENOTFOUND(world *w, repli_error *err) {
     return serve(w, "/_alldata/nothing", err);
+}
+
+static int32_t export_whole(world *w, const char *interval, const char *path, repli_error *err) {
+    char own[ALLDATA_INTERVAL_SIZE];
+    char own_path[256];
+    snprintf(own, sizeof(own), "%s", interval);
+    snprintf(own_path, sizeof(own_path), "%s", path);
+    const int32_t code = alldata_cluster_export(w->node, own, own_path, err);
+    SCRIBBLE(own);
+    SCRIBBLE(own_path);
+    return code;
+}
+
+int32_t call_alldata_cluster_export(world *w, repli_error *err) {
+    char path[256];
+    fresh_directory(w, path);
+    const int32_t code = export_whole(w, "20261101T000000", path, err);
+    REQUIRE((access(path, F_OK) == 0) == (code == REPLI_OK));
+    unlink(path);
+    return code;
+}
+
+int32_t fail_alldata_cluster_export_REPLI_EINVALID(world *w, repli_error *err) {
+    return export_whole(w, "yesterday", "/nowhere", err);
+}
+
+int32_t fail_alldata_cluster_export_REPLI_ESTATE(world *w, repli_error *err) {
+    return export_whole(w, "99990101T000000", "/nowhere", err);
+}
+
+int32_t fail_alldata_cluster_export_REPLI_ENOTFOUND(world *w, repli_error *err) {
+    return export_whole(w, "20261101T000000", "/nowhere/at/all", err);
 }
 
 int32_t call_alldata_cluster_scan_new(world *w, repli_error *err) {

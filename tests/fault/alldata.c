@@ -430,6 +430,7 @@ static int32_t use_node(world *w, repli_error *err) {
 }
 
 static int32_t scan_cluster(world *w, repli_error *err) {
+    char path[128];
     alldata_node *node;
     alldata_cluster_scan *scan = NULL;
     alldata_record record = ALLDATA_RECORD_INIT;
@@ -445,6 +446,9 @@ static int32_t scan_cluster(world *w, repli_error *err) {
         code = alldata_cluster_scan_next(scan, &record, err);
     EXPECT(w, code != REPLI_OK || record.event_size == 1);
     alldata_cluster_scan_free(scan);
+    snprintf(path, sizeof(path), "%s/whole", w->directory);
+    if (code == REPLI_OK)
+        code = alldata_cluster_export(node, "20261101T000000", path, err);
     alldata_node_free(node);
     return code;
 }
@@ -633,7 +637,8 @@ const operation alldata_operations[] = {
      .also = REPLI_EINTERNAL,
      .act = use_node},
     {.name = "read from all nodes",
-     .functions = "alldata_cluster_scan_new alldata_cluster_scan_next alldata_cluster_scan_free",
+     .functions = "alldata_cluster_scan_new alldata_cluster_scan_next alldata_cluster_scan_free "
+                  "alldata_cluster_export",
      .also = REPLI_EINTERNAL,
      .act = scan_cluster},
     {.name = "use a node that has peers",

@@ -90,23 +90,46 @@ static void drop_listing(listing *all) {
     repli__free(all->mem, all->items);
 }
 
-static int32_t begin(alldata_node *node, const alldata_scan_options *options,
-                     alldata__merge **ret_merge, repli_error *err) {
-    listing all = {.mem = &node->mem};
+/* Who is to be asked. The listing is dropped in any case. */
+static int32_t list_members(alldata_node *node, listing *ret_all, alldata__cluster *ret_cluster,
+                            repli_error *err) {
     int32_t code = REPLI_OK;
+    *ret_all = (listing){.mem = &node->mem};
     if (node->gossip != NULL)
-        code = alldata_gossip_peers(node->gossip, take_member, &all, err);
-    if (code == REPLI_OK && all.lacks)
+        code = alldata_gossip_peers(node->gossip, take_member, ret_all, err);
+    if (code == REPLI_OK && ret_all->lacks)
         code = repli__error_nomem(err, ALLDATA__NODE, "reading events of all nodes");
-    const alldata__cluster cluster = {
+    *ret_cluster = (alldata__cluster){
         .storage = node->storage,
         .transport = node->transport,
-        .members = all.items,
-        .count = all.count,
+        .members = ret_all->items,
+        .count = ret_all->count,
         .replication_factor = node->replication_factor,
     };
+    return code;
+}
+
+static int32_t begin(alldata_node *node, const alldata_scan_options *options,
+                     alldata__merge **ret_merge, repli_error *err) {
+    listing all;
+    alldata__cluster cluster;
+    int32_t code = list_members(node, &all, &cluster, err);
     if (code == REPLI_OK)
         code = alldata__merge_new(&cluster, options, &node->mem, ret_merge, err);
+    drop_listing(&all);
+    return code;
+}
+
+int32_t alldata_cluster_export(alldata_node *node, const char *interval, const char *path,
+                               repli_error *err) {
+    listing all;
+    alldata__cluster cluster;
+    int32_t code = alldata__node_check(node, err);
+    if (code != REPLI_OK)
+        return code;
+    code = list_members(node, &all, &cluster, err);
+    if (code == REPLI_OK)
+        code = alldata__merge_export(&cluster, interval, path, &node->mem, err);
     drop_listing(&all);
     return code;
 }

@@ -24,7 +24,7 @@ typedef struct spread {
     int has_region, has_zone;
 } spread;
 
-static spread look(const alldata__round *round, const unsigned char *has,
+static spread look(const alldata__repair_round *round, const unsigned char *has,
                    const alldata__mate *mate) {
     const alldata__mate *first = NULL;
     spread s = {0};
@@ -42,7 +42,8 @@ static spread look(const alldata__round *round, const unsigned char *has,
     return s;
 }
 
-static int worth(const alldata__round *round, const unsigned char *has, const alldata__mate *mate) {
+static int worth(const alldata__repair_round *round, const unsigned char *has,
+                 const alldata__mate *mate) {
     const spread s = look(round, has, mate);
     if (!s.has_region && s.regions < round->options->other_regions)
         return 3;
@@ -51,7 +52,7 @@ static int worth(const alldata__round *round, const unsigned char *has, const al
     return !s.has_zone;
 }
 
-alldata__mate *alldata__choose(const alldata__round *round, const unsigned char *has,
+alldata__mate *alldata__choose(const alldata__repair_round *round, const unsigned char *has,
                                uint64_t key_hash) {
     alldata__mate *best = NULL;
     int best_worth = 0;

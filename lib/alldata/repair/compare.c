@@ -15,14 +15,14 @@
 
 enum { MOST_REPLY = 4 * ALLDATA__PAGE, STEP_KEYS = 2000 };
 
-static int32_t begin_scan(alldata__round *round, repli_error *err) {
+static int32_t begin_scan(alldata__repair_round *round, repli_error *err) {
     alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
     options.from = round->start;
     options.until = round->end;
     return alldata_scan_new(round->options->storage, &options, &round->scan, err);
 }
 
-int32_t alldata__compare_begin(alldata__round *round, repli_error *err) {
+int32_t alldata__compare_begin(alldata__repair_round *round, repli_error *err) {
     for (size_t i = 0; i < round->count; i++) {
         alldata__mate *mate = &round->mates[i];
         mate->key = NULL;
@@ -38,14 +38,14 @@ int32_t alldata__compare_begin(alldata__round *round, repli_error *err) {
     return begin_scan(round, err);
 }
 
-void alldata__compare_end(alldata__round *round) {
+void alldata__compare_end(alldata__repair_round *round) {
     alldata_scan_free(round->scan);
     round->scan = NULL;
 }
 
 /* The next key of each. */
 
-static int32_t fill_here(alldata__round *round, alldata__mate *mate, repli_error *err) {
+static int32_t fill_here(alldata__repair_round *round, alldata__mate *mate, repli_error *err) {
     repli_error error = REPLI_ERROR_INIT;
     while (mate->key == NULL && !mate->ended) {
         const int32_t code = alldata_scan_next(round->scan, &round->record, &error);
@@ -61,7 +61,7 @@ static int32_t fill_here(alldata__round *round, alldata__mate *mate, repli_error
     return REPLI_OK;
 }
 
-static void ask(alldata__round *round, alldata__mate *mate) {
+static void ask(alldata__repair_round *round, alldata__mate *mate) {
     repli_error error = REPLI_ERROR_INIT;
     repli_buf *to = &mate->asks.path;
     const char *from = mate->last[0] != '\0' ? mate->last : round->start;
@@ -75,11 +75,11 @@ static void ask(alldata__round *round, alldata__mate *mate) {
     if (code == REPLI_OK)
         code = alldata__talk_ask(&mate->asks, MOST_REPLY, &error);
     if (code != REPLI_OK)
-        alldata__round_lose(round, mate, &error);
+        alldata__repair_round_lose(round, mate, &error);
 }
 
 /* The next key of the page, if there is one. */
-static int32_t read_key(const alldata__round *round, alldata__mate *mate, repli_error *err) {
+static int32_t read_key(const alldata__repair_round *round, alldata__mate *mate, repli_error *err) {
     const char *next = NULL;
     size_t size = 0;
     int32_t code = alldata__list_read_key(&mate->page, &mate->key, &mate->key_hash, err);
@@ -102,7 +102,7 @@ static int32_t read_key(const alldata__round *round, alldata__mate *mate, repli_
 }
 
 /* Not 0: its next key is there, or it is at its end. */
-static int fill_there(alldata__round *round, alldata__mate *mate) {
+static int fill_there(alldata__repair_round *round, alldata__mate *mate) {
     repli_error error = REPLI_ERROR_INIT;
     int32_t code = REPLI_OK;
     while (mate->key == NULL && !mate->ended && !mate->silent && code == REPLI_OK) {
@@ -122,7 +122,7 @@ static int fill_there(alldata__round *round, alldata__mate *mate) {
         }
     }
     if (code != REPLI_OK)
-        alldata__round_lose(round, mate, &error);
+        alldata__repair_round_lose(round, mate, &error);
     return 1;
 }
 
@@ -135,7 +135,7 @@ static int64_t minute_of(const char *key) {
 }
 
 /* What it is part of. */
-static alldata__doubt *find_doubt(alldata__round *round, int64_t minute) {
+static alldata__doubt *find_doubt(alldata__repair_round *round, int64_t minute) {
     while (round->minutes.at + 1 < round->run_end &&
            round->minutes.items[round->minutes.at].number < minute)
         round->minutes.at++;
@@ -143,7 +143,7 @@ static alldata__doubt *find_doubt(alldata__round *round, int64_t minute) {
 }
 
 /* Who has the key; how many; *ret_differs: they have different events. */
-static size_t find_holders(alldata__round *round, const char *key, int *ret_differs) {
+static size_t find_holders(alldata__repair_round *round, const char *key, int *ret_differs) {
     size_t holders = 0;
     uint32_t hash = 0;
     *ret_differs = 0;
@@ -160,7 +160,7 @@ static size_t find_holders(alldata__round *round, const char *key, int *ret_diff
     return holders;
 }
 
-static int is_first(const alldata__round *round, uint64_t key_hash) {
+static int is_first(const alldata__repair_round *round, uint64_t key_hash) {
     const uint64_t own = alldata__choose_rank(&round->mates[0], key_hash);
     for (size_t i = 1; i < round->count; i++)
         if (round->has[i] && alldata__choose_rank(&round->mates[i], key_hash) > own)
@@ -168,11 +168,11 @@ static int is_first(const alldata__round *round, uint64_t key_hash) {
     return 1;
 }
 
-static int32_t judge(alldata__round *round, repli_error *err) {
+static int32_t judge(alldata__repair_round *round, repli_error *err) {
     const alldata_record name = {.key = round->record.key, .key_size = ALLDATA_KEY_LENGTH};
     const int64_t minute = minute_of(round->record.key);
     int differs = 0;
-    const size_t needed = alldata__round_needed(round);
+    const size_t needed = alldata__repair_round_needed(round);
     size_t holders = find_holders(round, round->record.key, &differs);
     round->compared++;
     if (differs) {
@@ -188,7 +188,7 @@ static int32_t judge(alldata__round *round, repli_error *err) {
     const uint64_t key_hash = alldata__record_hash(&name);
     if (differs || !is_first(round, key_hash))
         return REPLI_OK;
-    holders += alldata__round_silent(round); /* who may have it */
+    holders += alldata__repair_round_silent(round); /* who may have it */
     int32_t code = REPLI_OK;
     for (; holders < needed && code == REPLI_OK; holders++) {
         alldata__mate *mate = alldata__choose(round, round->has, key_hash);
@@ -201,7 +201,7 @@ static int32_t judge(alldata__round *round, repli_error *err) {
 }
 
 /* The least of all keys; NULL: there are none. */
-static const char *least_key(const alldata__round *round) {
+static const char *least_key(const alldata__repair_round *round) {
     const char *least = NULL;
     for (size_t i = 0; i < round->count; i++) {
         const alldata__mate *mate = &round->mates[i];
@@ -212,7 +212,7 @@ static const char *least_key(const alldata__round *round) {
     return least;
 }
 
-static int32_t compare_one(alldata__round *round, repli_error *err) {
+static int32_t compare_one(alldata__repair_round *round, repli_error *err) {
     int32_t code = fill_here(round, &round->mates[0], err);
     for (size_t i = 1; i < round->count && code == REPLI_OK; i++) {
         if (alldata__hand_is_full(&round->mates[i]) || !fill_there(round, &round->mates[i]))
@@ -233,7 +233,7 @@ static int32_t compare_one(alldata__round *round, repli_error *err) {
     return code;
 }
 
-int32_t alldata__compare_step(alldata__round *round, repli_error *err) {
+int32_t alldata__compare_step(alldata__repair_round *round, repli_error *err) {
     int32_t code = REPLI_OK;
     for (int i = 0; i < STEP_KEYS && code == REPLI_OK; i++)
         code = compare_one(round, err);

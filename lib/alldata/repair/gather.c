@@ -10,8 +10,8 @@
 /* An answer is a line for an event at most, and lines are little longer than keys. */
 enum { MOST_REPLY = 4 * ALLDATA__PAGE, MOST_DIGESTS = 1 << 20 };
 
-static int32_t write_target(const alldata__round *round, alldata__mate *mate, const char *from,
-                            size_t length, repli_error *err) {
+static int32_t write_target(const alldata__repair_round *round, alldata__mate *mate,
+                            const char *from, size_t length, repli_error *err) {
     repli_buf *to = &mate->asks.path;
     to->size = 0;
     if (repli__buf_printf(to, "/_alldata/digests?length=%zu", length) == REPLI_OK &&
@@ -21,16 +21,17 @@ static int32_t write_target(const alldata__round *round, alldata__mate *mate, co
     return repli__error_nomem(err, "repair", "asking a peer what it has");
 }
 
-static void ask(alldata__round *round, alldata__mate *mate, const char *from, size_t length) {
+static void ask(alldata__repair_round *round, alldata__mate *mate, const char *from,
+                size_t length) {
     repli_error error = REPLI_ERROR_INIT;
     int32_t code = write_target(round, mate, from, length, &error);
     if (code == REPLI_OK)
         code = alldata__talk_ask(&mate->asks, MOST_REPLY, &error);
     if (code != REPLI_OK)
-        alldata__round_lose(round, mate, &error);
+        alldata__repair_round_lose(round, mate, &error);
 }
 
-void alldata__gather_begin(alldata__round *round) {
+void alldata__gather_begin(alldata__repair_round *round) {
     for (size_t i = 0; i < round->count; i++) {
         alldata__mate *mate = &round->mates[i];
         mate->count = 0;
@@ -67,7 +68,7 @@ static int32_t take(void *user_data, const alldata__digest *digest) {
     return add(self->mem, self->mate, digest);
 }
 
-static int32_t gather_here(alldata__round *round, alldata__mate *mate, size_t length,
+static int32_t gather_here(alldata__repair_round *round, alldata__mate *mate, size_t length,
                            repli_error *err) {
     taker self = {.mem = round->mem, .mate = mate};
     char next[ALLDATA_KEY_SIZE] = "";
@@ -88,7 +89,7 @@ static int32_t gather_here(alldata__round *round, alldata__mate *mate, size_t le
 
 /* A peer's. */
 
-static int32_t read_answer(const alldata__round *round, alldata__mate *mate, size_t length,
+static int32_t read_answer(const alldata__repair_round *round, alldata__mate *mate, size_t length,
                            repli_error *err) {
     alldata__list in = {.text = mate->asks.answer.data, .size = mate->asks.answer.size};
     alldata__digest digest;
@@ -119,7 +120,7 @@ static int32_t read_answer(const alldata__round *round, alldata__mate *mate, siz
     return REPLI_OK;
 }
 
-static int32_t gather_there(alldata__round *round, alldata__mate *mate, size_t length) {
+static int32_t gather_there(alldata__repair_round *round, alldata__mate *mate, size_t length) {
     repli_error error = REPLI_ERROR_INIT;
     if (!mate->asks.asked) {
         ask(round, mate, mate->last, length);
@@ -133,11 +134,11 @@ static int32_t gather_there(alldata__round *round, alldata__mate *mate, size_t l
         code = read_answer(round, mate, length, &error);
     }
     if (code != REPLI_OK)
-        alldata__round_lose(round, mate, &error);
+        alldata__repair_round_lose(round, mate, &error);
     return REPLI_OK;
 }
 
-int32_t alldata__gather_step(alldata__round *round, size_t length, repli_error *err) {
+int32_t alldata__gather_step(alldata__repair_round *round, size_t length, repli_error *err) {
     int waits = 0;
     int works = 0;
     if (!round->mates[0].gathered) {
@@ -171,7 +172,7 @@ static int64_t number_of(const char *bucket) {
     return size == 8 ? second / 86400 : second / 60;
 }
 
-static const char *least_bucket(const alldata__round *round) {
+static const char *least_bucket(const alldata__repair_round *round) {
     const char *least = NULL;
     for (size_t i = 0; i < round->count; i++) {
         const alldata__mate *mate = &round->mates[i];
@@ -190,7 +191,7 @@ static uint64_t add_state(uint64_t state, const alldata__mate *mate, const allda
 }
 
 /* Take the bucket from all that have it. Not 0: they have the same in it, and all have it. */
-static int take_bucket(alldata__round *round, const char *bucket, alldata__digest *ret_here,
+static int take_bucket(alldata__repair_round *round, const char *bucket, alldata__digest *ret_here,
                        uint64_t *ret_state) {
     const alldata__digest none = {.count = 0};
     int equal = 1;
@@ -210,21 +211,23 @@ static int take_bucket(alldata__round *round, const char *bucket, alldata__diges
     return equal;
 }
 
-static void clear_gaps(alldata__round *round, int64_t number) {
+static void clear_gaps(alldata__repair_round *round, int64_t number) {
     const int64_t length = round->phase == ALLDATA__GATHERS_DAYS ? 24 * 60 : 1;
     pthread_mutex_lock(round->mutex);
     alldata__gaps_clear(round->gaps, number * length, (number + 1) * length);
     pthread_mutex_unlock(round->mutex);
 }
 
-int32_t alldata__gather_doubts(alldata__round *round, alldata__doubts *doubts, repli_error *err) {
-    const int whole = alldata__round_silent(round) == 0;
-    const int all = whole && alldata__round_needed(round) == alldata__round_present(round);
+int32_t alldata__gather_doubts(alldata__repair_round *round, alldata__doubts *doubts,
+                               repli_error *err) {
+    const int whole = alldata__repair_round_silent(round) == 0;
+    const int all =
+        whole && alldata__repair_round_needed(round) == alldata__repair_round_present(round);
     const char *least;
     doubts->count = 0;
     doubts->at = 0;
     doubts->is_bad = !whole;
-    doubts->lost = alldata__round_lost(round);
+    doubts->lost = alldata__repair_round_lost(round);
     while ((least = least_bucket(round)) != NULL) {
         char bucket[ALLDATA__BUCKET_SIZE];
         alldata__digest here = {.count = 0};

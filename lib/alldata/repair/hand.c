@@ -9,7 +9,7 @@ int alldata__hand_is_full(const alldata__mate *mate) {
     return mate->waiting.size >= MOST_BYTES;
 }
 
-static void count_gap(alldata__round *round, int64_t minute, int change) {
+static void count_gap(alldata__repair_round *round, int64_t minute, int change) {
     pthread_mutex_lock(round->mutex);
     const uint64_t count = alldata__gaps_get(round->gaps, minute);
     if (change > 0 || count > 0)
@@ -17,7 +17,7 @@ static void count_gap(alldata__round *round, int64_t minute, int change) {
     pthread_mutex_unlock(round->mutex);
 }
 
-int32_t alldata__hand_add(alldata__round *round, alldata__mate *mate, int64_t minute,
+int32_t alldata__hand_add(alldata__repair_round *round, alldata__mate *mate, int64_t minute,
                           repli_error *err) {
     if (repli__grow(round->mem, (void **)&mate->waiting_minutes, &mate->waiting_capacity,
                     mate->waiting_count, sizeof(*mate->waiting_minutes)) != 0 ||
@@ -35,13 +35,13 @@ static void forget_sent(alldata__mate *mate) {
     mate->hands.body.size = 0;
 }
 
-static void note_stored(alldata__round *round, int64_t minute) {
+static void note_stored(alldata__repair_round *round, int64_t minute) {
     count_gap(round, minute, -1);
     round->missing--;
 }
 
 /* Those that it did not store are told, in order; the others it has now. */
-static int32_t take_answer(alldata__round *round, alldata__mate *mate, repli_error *err) {
+static int32_t take_answer(alldata__repair_round *round, alldata__mate *mate, repli_error *err) {
     alldata__list in = {.text = mate->hands.answer.data, .size = mate->hands.answer.size};
     size_t stored = 0;
     size_t failed = 0;
@@ -72,7 +72,7 @@ static int32_t take_answer(alldata__round *round, alldata__mate *mate, repli_err
     return REPLI_OK;
 }
 
-static void look(alldata__round *round, alldata__mate *mate) {
+static void look(alldata__repair_round *round, alldata__mate *mate) {
     repli_error error = REPLI_ERROR_INIT;
     int32_t code = alldata__talk_look(&mate->hands, &error);
     if (code == REPLI_EBUSY)
@@ -81,10 +81,10 @@ static void look(alldata__round *round, alldata__mate *mate) {
         code = take_answer(round, mate, &error);
     forget_sent(mate);
     if (code != REPLI_OK)
-        alldata__round_lose(round, mate, &error);
+        alldata__repair_round_lose(round, mate, &error);
 }
 
-static void send(alldata__round *round, alldata__mate *mate) {
+static void send(alldata__repair_round *round, alldata__mate *mate) {
     repli_error error = REPLI_ERROR_INIT;
     const repli_buf body = mate->hands.body;
     int64_t *const minutes = mate->sent_minutes;
@@ -107,10 +107,10 @@ static void send(alldata__round *round, alldata__mate *mate) {
     if (code == REPLI_OK)
         return;
     forget_sent(mate);
-    alldata__round_lose(round, mate, &error);
+    alldata__repair_round_lose(round, mate, &error);
 }
 
-int alldata__hand_step(alldata__round *round, int all) {
+int alldata__hand_step(alldata__repair_round *round, int all) {
     int busy = 0;
     for (size_t i = 1; i < round->count; i++) {
         alldata__mate *mate = &round->mates[i];

@@ -36,7 +36,7 @@ struct alldata__repair {
     int has_worker;
 
     /* Of the one who works. */
-    alldata__round round;
+    alldata__repair_round round;
     alldata__known *known;
     request *served;  /* by the round */
     uint64_t next_ns; /* step, so that no more is read and sent than allowed */
@@ -158,7 +158,7 @@ static int fill_mate(alldata__repair *repair, alldata__mate *mate, const peer *f
 
 /* The mutex is held. */
 static int32_t fill_mates(alldata__repair *repair, repli_error *err) {
-    alldata__round *round = &repair->round;
+    alldata__repair_round *round = &repair->round;
     const peer self = {.id = repair->id, .zone = repair->zone, .region = repair->region};
     round->mates = repli__calloc(&repair->mem, repair->count + 1, sizeof(*round->mates));
     int whole = round->mates != NULL;
@@ -174,7 +174,7 @@ static int32_t fill_mates(alldata__repair *repair, repli_error *err) {
 
 /* What is asked for: all, or if all want the same, that interval. */
 static void set_bounds(alldata__repair *repair) {
-    alldata__round *round = &repair->round;
+    alldata__repair_round *round = &repair->round;
     const char *interval = repair->served != NULL ? repair->served->interval : "";
     const int64_t settle_ns = (int64_t)repair->options.settle_ms * REPLI__NS_PER_MS;
     const int64_t now_ns = repair->options.clock(repair->options.clock_data) - settle_ns;
@@ -198,14 +198,14 @@ static void wake(void *user_data) {
 }
 
 static int32_t begin_round(alldata__repair *repair, repli_error *err) {
-    repair->round = (alldata__round){.options = &repair->options,
-                                     .mem = &repair->mem,
-                                     .log = &repair->log,
-                                     .known = repair->known,
-                                     .gaps = &repair->gaps,
-                                     .mutex = &repair->mutex,
-                                     .wake = wake,
-                                     .wake_data = &repair->worker};
+    repair->round = (alldata__repair_round){.options = &repair->options,
+                                            .mem = &repair->mem,
+                                            .log = &repair->log,
+                                            .known = repair->known,
+                                            .gaps = &repair->gaps,
+                                            .mutex = &repair->mutex,
+                                            .wake = wake,
+                                            .wake_data = &repair->worker};
     repair->round.record = (alldata_record)ALLDATA_RECORD_INIT;
     pthread_mutex_lock(&repair->mutex);
     const int timely = repair->due_ns <= repli__mono_ns();
@@ -218,7 +218,7 @@ static int32_t begin_round(alldata__repair *repair, repli_error *err) {
     set_bounds(repair);
     if (timely)
         repair->round.from[0] = '\0';
-    return code == REPLI_OK ? alldata__round_begin(&repair->round, err) : code;
+    return code == REPLI_OK ? alldata__repair_round_begin(&repair->round, err) : code;
 }
 
 /* What the round tells of each peer. The mutex is held. */
@@ -239,7 +239,7 @@ static uint64_t due_after(const alldata__repair *repair, int32_t code) {
 }
 
 static void count_round(alldata__repair *repair, int32_t code) {
-    const alldata__round *round = &repair->round;
+    const alldata__repair_round *round = &repair->round;
     alldata__repair_counters *to = &repair->counters;
     to->rounds++;
     to->looked_at += code == REPLI_OK ? round->looked_at : 0;
@@ -255,8 +255,8 @@ static void count_round(alldata__repair *repair, int32_t code) {
 }
 
 static void end_round(alldata__repair *repair, int32_t code) {
-    alldata__round *round = &repair->round;
-    if (code == REPLI_OK && alldata__round_silent(round) > 0)
+    alldata__repair_round *round = &repair->round;
+    if (code == REPLI_OK && alldata__repair_round_silent(round) > 0)
         code = REPLI_ENOQUORUM;
     pthread_mutex_lock(&repair->mutex);
     note_silence(repair);
@@ -268,9 +268,9 @@ static void end_round(alldata__repair *repair, int32_t code) {
         repli__log_printf(&repair->log, REPLI_LOG_INFO, "repair",
                           "%llu copies of events that others lacked were handed over",
                           (unsigned long long)round->repaired);
-    const alldata__round ended = *round;
-    alldata__round_end(round);
-    *round = (alldata__round){.count = 0};
+    const alldata__repair_round ended = *round;
+    alldata__repair_round_end(round);
+    *round = (alldata__repair_round){.count = 0};
     while (repair->served != NULL) {
         request *it = repair->served;
         repair->served = it->next;
@@ -293,7 +293,7 @@ static void charge(alldata__repair *repair, uint64_t bytes) {
 static int32_t step(alldata__repair *repair) {
     repli_error error = REPLI_ERROR_INIT;
     const uint64_t before = repair->round.bytes;
-    const int32_t code = alldata__round_step(&repair->round, &error);
+    const int32_t code = alldata__repair_round_step(&repair->round, &error);
     charge(repair, repair->round.bytes - before);
     if (code != REPLI_OK && code != REPLI_EBUSY && code != REPLI_EDONE)
         repli__log_printf(&repair->log, REPLI_LOG_ERROR, "repair", "a round ends early: %s",

@@ -8,34 +8,35 @@
 
 enum { DAY_S = 24 * 60 * 60, DAY_LENGTH = 8, MINUTE_LENGTH = 13 };
 
-size_t alldata__round_present(const alldata__round *round) {
+size_t alldata__repair_round_present(const alldata__repair_round *round) {
     size_t count = 0;
     for (size_t i = 0; i < round->count; i++)
         count += !round->mates[i].gone;
     return count;
 }
 
-size_t alldata__round_needed(const alldata__round *round) {
-    const size_t present = alldata__round_present(round);
+size_t alldata__repair_round_needed(const alldata__repair_round *round) {
+    const size_t present = alldata__repair_round_present(round);
     const size_t wanted = (size_t)round->options->replication_factor;
     return wanted < present ? wanted : present;
 }
 
-size_t alldata__round_silent(const alldata__round *round) {
+size_t alldata__repair_round_silent(const alldata__repair_round *round) {
     size_t count = 0;
     for (size_t i = 0; i < round->count; i++)
         count += round->mates[i].silent && !round->mates[i].gone;
     return count;
 }
 
-size_t alldata__round_lost(const alldata__round *round) {
+size_t alldata__repair_round_lost(const alldata__repair_round *round) {
     size_t count = 0;
     for (size_t i = 0; i < round->count; i++)
         count += (size_t)round->mates[i].silent;
     return count;
 }
 
-void alldata__round_lose(alldata__round *round, alldata__mate *mate, const repli_error *why) {
+void alldata__repair_round_lose(alldata__repair_round *round, alldata__mate *mate,
+                                const repli_error *why) {
     round->failures++;
     mate->silent = 1;
     mate->gone = mate->was_silent;
@@ -53,7 +54,7 @@ static void copy_key(char to[ALLDATA_KEY_SIZE], const char *from) {
 }
 
 /* From a second on, and before another, within the bounds of the round. */
-static void set_stretch(alldata__round *round, int64_t from, int64_t until) {
+static void set_stretch(alldata__repair_round *round, int64_t from, int64_t until) {
     alldata__key_write((uint64_t)(from * ALLDATA__TICKS_PER_S), 0, round->start);
     alldata__key_write((uint64_t)(until * ALLDATA__TICKS_PER_S), 0, round->end);
     if (strcmp(round->from, round->start) > 0)
@@ -64,7 +65,7 @@ static void set_stretch(alldata__round *round, int64_t from, int64_t until) {
 
 /* Phases. */
 
-int32_t alldata__round_begin(alldata__round *round, repli_error *err) {
+int32_t alldata__repair_round_begin(alldata__repair_round *round, repli_error *err) {
     round->has = repli__calloc(round->mem, round->count, 1);
     if (round->has == NULL)
         return repli__error_nomem(err, "repair", "comparing events");
@@ -83,7 +84,7 @@ int32_t alldata__round_begin(alldata__round *round, repli_error *err) {
     return REPLI_OK;
 }
 
-static int32_t begin_day(alldata__round *round) {
+static int32_t begin_day(alldata__repair_round *round) {
     if (round->days.at == round->days.count)
         return REPLI_EDONE;
     const int64_t start = round->days.items[round->days.at].number * DAY_S;
@@ -93,15 +94,16 @@ static int32_t begin_day(alldata__round *round) {
     return REPLI_OK;
 }
 
-static int32_t end_day(alldata__round *round) {
+static int32_t end_day(alldata__repair_round *round) {
     const alldata__doubt *day = &round->days.items[round->days.at++];
-    if (!round->minutes.is_bad && !day->is_bad && alldata__round_lost(round) == round->days.lost)
+    if (!round->minutes.is_bad && !day->is_bad &&
+        alldata__repair_round_lost(round) == round->days.lost)
         alldata__known_set_day(round->known, day->number, day->state);
     return begin_day(round);
 }
 
 /* Minutes that follow each other are compared at once. */
-static int32_t begin_run(alldata__round *round, repli_error *err) {
+static int32_t begin_run(alldata__repair_round *round, repli_error *err) {
     const alldata__doubts *minutes = &round->minutes;
     if (minutes->at == minutes->count)
         return end_day(round);
@@ -116,9 +118,9 @@ static int32_t begin_run(alldata__round *round, repli_error *err) {
     return alldata__compare_begin(round, err);
 }
 
-static int32_t end_run(alldata__round *round, repli_error *err) {
+static int32_t end_run(alldata__repair_round *round, repli_error *err) {
     alldata__compare_end(round);
-    const int whole = alldata__round_lost(round) == round->minutes.lost;
+    const int whole = alldata__repair_round_lost(round) == round->minutes.lost;
     for (size_t i = round->run_start; i < round->run_end; i++) {
         const alldata__doubt *it = &round->minutes.items[i];
         if (whole && !it->is_bad)
@@ -130,7 +132,7 @@ static int32_t end_run(alldata__round *round, repli_error *err) {
     return begin_run(round, err);
 }
 
-int32_t alldata__round_step(alldata__round *round, repli_error *err) {
+int32_t alldata__repair_round_step(alldata__repair_round *round, repli_error *err) {
     int32_t code;
     switch (round->phase) {
     case ALLDATA__GATHERS_DAYS:
@@ -153,7 +155,7 @@ int32_t alldata__round_step(alldata__round *round, repli_error *err) {
     }
 }
 
-void alldata__round_end(alldata__round *round) {
+void alldata__repair_round_end(alldata__repair_round *round) {
     alldata__compare_end(round);
     for (size_t i = 0; i < round->count; i++) {
         alldata__mate *mate = &round->mates[i];

@@ -55,7 +55,7 @@ typedef struct alldata__doubts {
 
 enum { ALLDATA__GATHERS_DAYS = 1, ALLDATA__GATHERS_MINUTES, ALLDATA__COMPARES };
 
-typedef struct alldata__round {
+typedef struct alldata__repair_round {
     const alldata__repair_options *options;
     const repli__mem *mem;
     repli__log *log;
@@ -77,56 +77,58 @@ typedef struct alldata__round {
     unsigned char *has;    /* of each mate: it has the key that is looked at */
     uint64_t bytes;        /* read and sent so far */
     uint64_t looked_at, compared, repaired, missing, conflicts, failures;
-} alldata__round;
+} alldata__repair_round;
 
 /* Everything in the round that is not set is zero. from and until are keys, or beginnings. */
-int32_t alldata__round_begin(alldata__round *round, repli_error *err);
+int32_t alldata__repair_round_begin(alldata__repair_round *round, repli_error *err);
 /* A bounded piece of it. REPLI_OK: there is more. REPLI_EBUSY: nothing to do until a peer answers.
  * REPLI_EDONE: it is at its end. None with a message. Else it cannot go on. */
-int32_t alldata__round_step(alldata__round *round, repli_error *err);
+int32_t alldata__repair_round_step(alldata__repair_round *round, repli_error *err);
 /* Calls off what is on its way. */
-void alldata__round_end(alldata__round *round);
+void alldata__repair_round_end(alldata__repair_round *round);
 
 /* A peer gives no answer, or one that makes no sense. */
-void alldata__round_lose(alldata__round *round, alldata__mate *mate, const repli_error *why);
+void alldata__repair_round_lose(alldata__repair_round *round, alldata__mate *mate,
+                                const repli_error *why);
 /* Those that were lost and still count; and all of them. */
-size_t alldata__round_silent(const alldata__round *round);
-size_t alldata__round_lost(const alldata__round *round);
+size_t alldata__repair_round_silent(const alldata__repair_round *round);
+size_t alldata__repair_round_lost(const alldata__repair_round *round);
 /* Who is there, this node included. */
-size_t alldata__round_present(const alldata__round *round);
+size_t alldata__repair_round_present(const alldata__repair_round *round);
 /* How many of them an event is to be in. */
-size_t alldata__round_needed(const alldata__round *round);
+size_t alldata__repair_round_needed(const alldata__repair_round *round);
 
 /* gather.c: digests. */
 
 /* Begin to gather those of the stretch, in buckets of a length. */
-void alldata__gather_begin(alldata__round *round);
-/* As alldata__round_step(). */
-int32_t alldata__gather_step(alldata__round *round, size_t length, repli_error *err);
+void alldata__gather_begin(alldata__repair_round *round);
+/* As alldata__repair_round_step(). */
+int32_t alldata__gather_step(alldata__repair_round *round, size_t length, repli_error *err);
 /* Collect the buckets that are to be looked into. */
-int32_t alldata__gather_doubts(alldata__round *round, alldata__doubts *doubts, repli_error *err);
+int32_t alldata__gather_doubts(alldata__repair_round *round, alldata__doubts *doubts,
+                               repli_error *err);
 
 /* compare.c: keys. */
 
-int32_t alldata__compare_begin(alldata__round *round, repli_error *err);
-int32_t alldata__compare_step(alldata__round *round, repli_error *err);
-void alldata__compare_end(alldata__round *round);
+int32_t alldata__compare_begin(alldata__repair_round *round, repli_error *err);
+int32_t alldata__compare_step(alldata__repair_round *round, repli_error *err);
+void alldata__compare_end(alldata__repair_round *round);
 
 /* hand.c: what a mate lacks. */
 
 /* Not 0: it is to be handed so much already that more has to wait. */
 int alldata__hand_is_full(const alldata__mate *mate);
-int32_t alldata__hand_add(alldata__round *round, alldata__mate *mate, int64_t minute,
+int32_t alldata__hand_add(alldata__repair_round *round, alldata__mate *mate, int64_t minute,
                           repli_error *err);
 /* Send what waits, if that is enough or all of it, and take the answers. Not 0: something is on its
  * way. */
-int alldata__hand_step(alldata__round *round, int all);
+int alldata__hand_step(alldata__repair_round *round, int all);
 
 /* choose.c: of the nodes that lack an event, which shall have it. */
 
 uint64_t alldata__choose_rank(const alldata__mate *mate, uint64_t key_hash);
 /* The best of those that could have it, given who has (has[i] != 0); NULL: there is none. */
-alldata__mate *alldata__choose(const alldata__round *round, const unsigned char *has,
+alldata__mate *alldata__choose(const alldata__repair_round *round, const unsigned char *has,
                                uint64_t key_hash);
 
 #endif
