@@ -213,7 +213,8 @@ int32_t alldata_coordinator_drop_peer(alldata_coordinator *c, const char *id, in
     if (site != NULL) {
         site->is_known = site->is_live = 0;
         site->is_dropped = 1;
-        site->is_forgotten = forget_hints && site->hints > 0;
+        /* Once is enough: it may be told again that it is gone, and may keep its hints then. */
+        site->is_forgotten |= forget_hints && site->hints > 0;
         c->wakes_writer |= site->is_forgotten;
         alldata__site_flush(c, site, UINT64_MAX);
         alldata__site_drop(c, site);
