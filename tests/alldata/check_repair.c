@@ -124,6 +124,18 @@ START_TEST(a_minute_that_is_missing_is_all_that_is_compared) {
 }
 END_TEST
 
+START_TEST(who_has_nothing_asks_nobody) {
+    unsigned long long digests;
+    store(0, 1);
+    net_repairs(&n, 3, plain);
+    for (int i = 1; i < 3; i++) {
+        ck_assert_int_eq(net_round(&n, i), REPLI_OK);
+        ck_assert_uint_eq(calls_of(&digests), 0);
+        ck_assert_uint_eq(digests, 0);
+    }
+}
+END_TEST
+
 START_TEST(one_event_is_found) {
     for (int i = 0; i < EVENTS; i++)
         store(i, i == 123 ? 2 : 7);
@@ -481,6 +493,7 @@ int main(void) {
     tcase_add_test(three, weakness_5_a_node_that_missed_everything_is_filled);
     tcase_add_test(three, weakness_5_what_was_written_during_a_partition_is_exchanged);
     tcase_add_test(three, a_minute_that_is_missing_is_all_that_is_compared);
+    tcase_add_test(three, who_has_nothing_asks_nobody);
     tcase_add_test(three, one_event_is_found);
     tcase_add_test(three, weakness_15_different_events_under_a_key_are_told_and_kept);
     tcase_add_test(three, what_is_young_is_left_alone);

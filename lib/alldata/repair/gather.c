@@ -141,12 +141,11 @@ static int32_t gather_there(alldata__repair_round *round, alldata__mate *mate, s
 int32_t alldata__gather_step(alldata__repair_round *round, size_t length, repli_error *err) {
     int waits = 0;
     int works = 0;
-    if (!round->mates[0].gathered) {
-        const int32_t code = gather_here(round, &round->mates[0], length, err);
-        if (code != REPLI_OK)
-            return code;
-        works = 1;
-    }
+    if (!round->mates[0].gathered)
+        return gather_here(round, &round->mates[0], length, err);
+    /* Who has nothing has nothing to hand over, and need not know what others have. */
+    if (round->mates[0].count == 0)
+        return REPLI_EDONE;
     for (size_t i = 1; i < round->count; i++) {
         alldata__mate *mate = &round->mates[i];
         if (mate->gathered || mate->silent)
