@@ -168,7 +168,7 @@ static void update(alldata_coordinator *c, alldata__site *site, const alldata_pe
     site->port = peer->http_port;
     site->is_native = peer->native != 0;
     site->is_known = 1;
-    site->is_dropped = site->is_forgotten = 0;
+    site->is_dropped = 0;
     site->is_live = is_live;
     site->started_ns = peer->started_ns;
     c->places[site->at].zone = hash_text(peer->zone);
