@@ -52,6 +52,36 @@ static void warn_of_openness(const struct config *config, const struct side *sid
                          bind->name, bind->text, who, side->secret, side->ca);
 }
 
+/* The server knows what it can use. It is asked about each part alone, so that the part's place in
+ * the file is known. */
+static void check_part(const struct config *config, const char *name,
+                       const alldata_http_server_options *part, struct problems *problems) {
+    repli_error err = REPLI_ERROR_INIT;
+    if (alldata_http_server_check(part, &err) != REPLI_OK)
+        problems_error(problems, settings_find(&config->all, name)->at, "%s: %s", name,
+                       err.message);
+}
+
+static void check_listeners(const struct config *config, struct problems *problems) {
+    alldata_http_server_options part = ALLDATA_HTTP_SERVER_OPTIONS_INIT;
+    part.clients = settings_some(&config->all, "clients.bind");
+    part.client_security = &config->client_security;
+    if (part.clients != NULL)
+        check_part(config, "clients.bind", &part, problems);
+    part = (alldata_http_server_options)ALLDATA_HTTP_SERVER_OPTIONS_INIT;
+    part.unix_path = settings_some(&config->all, "clients.unix_socket");
+    if (part.unix_path != NULL)
+        check_part(config, "clients.unix_socket", &part, problems);
+    part = (alldata_http_server_options)ALLDATA_HTTP_SERVER_OPTIONS_INIT;
+    part.peers = settings_some(&config->all, "peers.bind");
+    part.peer_security = &config->peer_security;
+    if (part.peers != NULL)
+        check_part(config, "peers.bind", &part, problems);
+    else if (config->has_peers)
+        problems_error(problems, settings_find(&config->all, "peers.bind")->at,
+                       "peers.bind is empty: other nodes could not reach this one");
+}
+
 void config_apply_security(struct config *config, struct problems *problems) {
     config->unix_mode = settings_mode(&config->all, "clients.unix_mode", problems);
     apply(config, &clients, &config->client_security, problems);
@@ -59,4 +89,6 @@ void config_apply_security(struct config *config, struct problems *problems) {
     warn_of_openness(config, &clients, "clients", problems);
     if (config->has_peers)
         warn_of_openness(config, &peers, "nodes", problems);
+    if (problems->errors == 0)
+        check_listeners(config, problems);
 }

@@ -87,6 +87,10 @@ static const struct mistake {
      ":4:22: peers.secret_file: cannot use \"/nowhere\": No such file or directory"},
     {"storage: {module: nats}\n",
      ":4:19: storage.location is missing: nats wants the URL of its servers"},
+    {"peers: {bind: nonsense}\n",
+     ":4:15: peers.bind: \"nonsense\" is no address to listen on: write host:port, such as "
+     "localhost:8000, 0.0.0.0:8000 or [::]:8000"},
+    {"peers: {bind: \"\"}\n", ":4:15: peers.bind is empty: other nodes could not reach this one"},
     {"data_dir: b\n", ":4:1: the key \"data_dir\" is there twice, first in line 1: remove one"},
 };
 
