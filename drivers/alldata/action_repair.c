@@ -26,7 +26,8 @@ int32_t repli__alldata_act_repair(repli__alldata_task *task, repli_error *err) {
     if (code != REPLI_OK)
         return code;
     const int asked = task->request > 0 && strcmp(task->started, seen.started) == 0;
-    if (asked && seen.repairs_done >= task->request) {
+    /* Without peers there is nothing to compare with. */
+    if (!*seen.gossip || (asked && seen.repairs_done >= task->request)) {
         task->number = seen.missing;
         task->number_name = "missing";
         return repli__alldata_task_done(task);

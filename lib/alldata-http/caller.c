@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 
@@ -44,6 +45,15 @@ static void set_protocols(const alldata__caller *caller, CURL *handle) {
 #endif
 }
 
+/* libcurl leaves its sockets to the programs that its host starts. */
+static curl_socket_t open_socket(void *user_data, curlsocktype purpose,
+                                 struct curl_sockaddr *address) {
+    (void)user_data;
+    (void)purpose;
+    const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return fd >= 0 ? fd : CURL_SOCKET_BAD;
+}
+
 CURL *alldata__caller_handle(const alldata__caller *caller, const alldata__identity *identity,
                              char *why) {
     const repli__libcurl *curl = &caller->curl;
@@ -51,6 +61,7 @@ CURL *alldata__caller_handle(const alldata__caller *caller, const alldata__ident
     if (handle == NULL)
         return NULL;
     curl->easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl->easy_setopt(handle, CURLOPT_ERRORBUFFER, why);
     curl->easy_setopt(handle, CURLOPT_PROXY, "");
     curl->easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
