@@ -246,6 +246,7 @@ END_TEST
 START_TEST(a_node_that_comes_is_repaired_at_once) {
     alldata__repair_options options = plain;
     options.interval_ms = 3600000;
+    options.settle_ms = 300;
     for (int i = 0; i < EVENTS; i++)
         store(i, 3);
     atomic_store(&n.nodes[2].manner, NET_REFUSES);
@@ -260,6 +261,26 @@ START_TEST(a_node_that_comes_is_repaired_at_once) {
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
     expect_replicas(3);
+    /* What was too young then is looked at without anybody asking. */
+    net_store(&n, 1, "20261121T015659900000000000", "1");
+    net_introduce(&n, 0);
+    alldata_peer restarted = {.struct_size = sizeof(restarted),
+                              .state = ALLDATA_PEER_LIVE,
+                              .id = "ad2",
+                              .http_host = "127.0.0.1",
+                              .http_port = 8882,
+                              .started_ns = 1,
+                              .native = 1};
+    ck_assert_int_eq(alldata__repair_set_peer(n.nodes[0].repair, &restarted, NULL), REPLI_OK);
+    net_settle(&n);
+    ck_assert_int_eq(net_replicas(&n, "20261121T015659900000000000", NULL), 1);
+    for (int i = 0; i < 3; i++)
+        atomic_fetch_add(&n.nodes[i].box.now_ns, BOX_SECOND);
+    for (int i = 0; i < 600 && net_count(&n, 2) < EVENTS + 1; i++) {
+        net_settle(&n);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    ck_assert_int_eq(net_replicas(&n, "20261121T015659900000000000", "1"), 3);
 }
 END_TEST
 

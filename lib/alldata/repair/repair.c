@@ -46,6 +46,7 @@ struct alldata__repair {
     size_t count, capacity;
     request *first, **end; /* that wait */
     uint64_t due_ns;       /* of the next round */
+    uint64_t again_ns;     /* when what was too young as a peer came is so no more; 0: no matter */
     uint64_t ended_ns;
     int quits;
     alldata__gaps gaps;
@@ -94,6 +95,7 @@ static void begin_soon(alldata__repair *repair) {
     const uint64_t soon = repair->ended_ns != 0 ? repair->ended_ns + pause : 0;
     if (soon < repair->due_ns)
         repair->due_ns = soon;
+    repair->again_ns = repli__deadline_ns((int64_t)repair->options.settle_ms + LEAST_PAUSE_MS);
 }
 
 int32_t alldata__repair_set_peer(alldata__repair *repair, const alldata_peer *from,
@@ -208,7 +210,10 @@ static int32_t begin_round(alldata__repair *repair, repli_error *err) {
                                             .wake_data = &repair->worker};
     repair->round.record = (alldata_record)ALLDATA_RECORD_INIT;
     pthread_mutex_lock(&repair->mutex);
-    const int timely = repair->due_ns <= repli__mono_ns();
+    const uint64_t now_ns = repli__mono_ns();
+    const int timely = repair->due_ns <= now_ns;
+    if (timely && repair->again_ns <= now_ns)
+        repair->again_ns = 0;
     repair->served = repair->first;
     repair->first = NULL;
     repair->end = &repair->first;
@@ -263,6 +268,8 @@ static void end_round(alldata__repair *repair, int32_t code) {
     count_round(repair, code);
     repair->ended_ns = repli__mono_ns();
     repair->due_ns = due_after(repair, code);
+    if (repair->again_ns != 0 && repair->again_ns < repair->due_ns)
+        repair->due_ns = repair->again_ns;
     pthread_mutex_unlock(&repair->mutex);
     if (round->repaired > 0)
         repli__log_printf(&repair->log, REPLI_LOG_INFO, "repair",
