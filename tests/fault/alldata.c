@@ -418,7 +418,7 @@ static int32_t use_node(world *w, repli_error *err) {
         code = alldata_node_intervals(node, count_node_interval, &events, err);
     if (code == REPLI_OK)
         code = alldata_node_serve(node, "/_alldata/intervals", &text, err);
-    repli_buf_dispose(&text);
+    alldata_buf_dispose(&text);
     if (code == REPLI_OK)
         code = alldata_node_repair(node, NULL, NULL, NULL, err);
     EXPECT(w, alldata_node_status_get(node, &status, NULL) == REPLI_OK);
@@ -633,7 +633,8 @@ const operation alldata_operations[] = {
      .functions = "alldata_node_start alldata_node_put alldata_node_put_wait "
                   "alldata_node_dispatch alldata_node_intervals alldata_node_status_get "
                   "alldata_node_fd alldata_node_deadline alldata_node_storage "
-                  "alldata_node_coordinator alldata_node_serve alldata_node_repair",
+                  "alldata_node_coordinator alldata_node_serve alldata_node_repair "
+                  "alldata_buf_dispose",
      .also = REPLI_EINTERNAL,
      .act = use_node},
     {.name = "read from all nodes",
