@@ -50,10 +50,9 @@ typedef struct alldata_http_transport_options {
     { (uint32_t)sizeof(alldata_http_transport_options), 0, NULL, 0, 0 }
 
 /**
- * Carries requests over HTTP/1.1, on connections that are kept. Redirects are not followed, and no
- * proxy is used. TLS and names, rather than addresses, are libcurl's business, which is loaded by
- * the first call that needs it, and takes its memory from malloc(). options and allocator may be
- * NULL.
+ * Carries requests over HTTP/1.1, on connections that are kept. Nothing is loaded, nor is a thread
+ * started, before the first call. Redirects are not followed, and no proxy is used. options and
+ * allocator may be NULL; libcurl, which does it, takes its memory from malloc().
  *
  * REPLI_EINVALID: an option is wrong. REPLI_EFULL: there are no more descriptors. Thread-safe.
  */

@@ -90,11 +90,11 @@ typedef struct alldata__tour {
     size_t tries;
 } alldata__tour;
 
-void alldata__tour_begin(alldata__tour *tour, alldata_client *client, uint64_t timeout_ms);
+void alldata__client_round_begin(alldata__tour *tour, alldata_client *client, uint64_t timeout_ms);
 /* Ask the next place, if there is one and time for it: else returns 0, and *ret_code is as it was
  * before. */
-int alldata__tour_ask(alldata__tour *tour, const alldata__ask *ask, alldata__answer *answer,
-                      int32_t *ret_code, repli_error *err);
+int alldata__client_round_ask(alldata__tour *tour, const alldata__ask *ask, alldata__answer *answer,
+                              int32_t *ret_code, repli_error *err);
 
 /* client_answer.c: what an answer says. */
 

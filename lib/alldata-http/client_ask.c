@@ -174,7 +174,7 @@ int32_t alldata__client_ask(alldata_client *client, size_t place, const alldata_
 
 /* One place after the other. */
 
-void alldata__tour_begin(alldata__tour *tour, alldata_client *client, uint64_t timeout_ms) {
+void alldata__client_round_begin(alldata__tour *tour, alldata_client *client, uint64_t timeout_ms) {
     const uint64_t ms = timeout_ms > 0 ? timeout_ms : client->timeout_ms;
     *tour = (alldata__tour){
         .client = client,
@@ -193,8 +193,8 @@ static uint64_t share_ns(const alldata__tour *tour, uint64_t now_ns) {
     return share < left_ns ? share : left_ns;
 }
 
-int alldata__tour_ask(alldata__tour *tour, const alldata__ask *ask, alldata__answer *answer,
-                      int32_t *ret_code, repli_error *err) {
+int alldata__client_round_ask(alldata__tour *tour, const alldata__ask *ask, alldata__answer *answer,
+                              int32_t *ret_code, repli_error *err) {
     alldata_client *client = tour->client;
     const uint64_t now_ns = repli__mono_ns();
     if (tour->tries >= client->place_count || (tour->tries > 0 && now_ns >= tour->deadline_ns))
@@ -224,8 +224,8 @@ static int32_t exchange(alldata_client *client, const alldata__ask *ask, uint64_
     alldata__tour tour;
     alldata__answer answer = {.status = 0, .body = *ret_body};
     const int again = strcmp(ask->method, "GET") == 0;
-    alldata__tour_begin(&tour, client, timeout_ms);
-    while (alldata__tour_ask(&tour, ask, &answer, &code, &why) && code != REPLI_OK &&
+    alldata__client_round_begin(&tour, client, timeout_ms);
+    while (alldata__client_round_ask(&tour, ask, &answer, &code, &why) && code != REPLI_OK &&
            (again || code == REPLI_EREFUSED))
         continue;
     *ret_body = answer.body;

@@ -44,7 +44,7 @@ static void begin_tour(alldata__tour *tour, alldata_client *client, const alldat
     uint64_t ms = client->timeout_ms;
     if (put->timeout_ms < INT32_MAX && ms < put->timeout_ms + LEAST_MS)
         ms = put->timeout_ms + LEAST_MS;
-    alldata__tour_begin(tour, client, ms);
+    alldata__client_round_begin(tour, client, ms);
     tour->least_ms =
         put->timeout_ms > 0 && put->timeout_ms < INT32_MAX ? put->timeout_ms + LEAST_MS : 0;
 }
@@ -109,7 +109,7 @@ static int32_t put_one(alldata_client *client, const alldata_put *put, const cha
     int32_t code = REPLI_OK;
     set_headers(&ask, &texts, put, key);
     begin_tour(&tour, client, put);
-    while (alldata__tour_ask(&tour, &ask, &answer, &code, why)) {
+    while (alldata__client_round_ask(&tour, &ask, &answer, &code, why)) {
         result->code = code;
         if (code == REPLI_OK && judge(&answer, key, result, why))
             break;
@@ -256,7 +256,7 @@ static void send_batch(batch *b) {
     repli__sized_copy(&first, sizeof(first), &b->puts[0]);
     set_headers(&ask, &texts, &first, NULL);
     begin_tour(&tour, b->client, &first);
-    while (!over && alldata__tour_ask(&tour, &ask, &answer, &code, &why)) {
+    while (!over && alldata__client_round_ask(&tour, &ask, &answer, &code, &why)) {
         over = code == REPLI_OK && judge_many(b, &answer, &why);
         if (code != REPLI_OK && !is_worth_another(code))
             break;

@@ -1,4 +1,4 @@
-#include "alldata-http/link.h"
+#include "alldata-http/transport.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 enum { KEPT_CONNECTIONS = 1024 };
 
-alldata__socket *alldata__socket_of(alldata__transport *t, int fd) {
+static alldata__socket *socket_of(alldata__transport *t, curl_socket_t fd) {
     const size_t index = (size_t)fd;
     if (index < t->socket_count)
         return &t->sockets[index];
@@ -65,7 +65,7 @@ static void give_up(alldata__transport *t, CURL *handle) {
 static int on_socket(CURL *handle, curl_socket_t fd, int what, void *user_data, void *unused) {
     (void)unused;
     alldata__transport *t = user_data;
-    alldata__socket *socket = alldata__socket_of(t, fd);
+    alldata__socket *socket = socket_of(t, fd);
     if (socket == NULL) {
         give_up(t, handle);
         return 0;
@@ -94,7 +94,7 @@ static curl_socket_t on_open(void *user_data, curlsocktype purpose, struct curl_
     const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0)
         return CURL_SOCKET_BAD;
-    alldata__socket *socket = alldata__socket_of(t, fd);
+    alldata__socket *socket = socket_of(t, fd);
     if (socket == NULL) {
         close(fd);
         return CURL_SOCKET_BAD;
@@ -139,14 +139,8 @@ void alldata__sockets_configure(alldata__transport *t, CURL *handle) {
 
 void alldata__sockets_ready(alldata__transport *t, const struct epoll_event *event) {
     const int fd = event->data.fd;
-    alldata__socket *socket = alldata__socket_of(t, fd);
-    if (socket == NULL)
-        return;
-    if (socket->link != NULL) {
-        alldata__link_ready(t, socket->link, event->events);
-        return;
-    }
-    if (t->multi == NULL)
+    alldata__socket *socket = socket_of(t, fd);
+    if (socket == NULL || t->multi == NULL)
         return;
     if (socket->wanted == 0) {
         ignore(t, socket, fd);

@@ -153,7 +153,7 @@ static void arm(alldata__transport *t, uint64_t due_ns) {
 
 /* What came to the queue meanwhile is for the next turn, so that this one ends. */
 static void leave(alldata__transport *t) {
-    uint64_t due_ns = sooner(sooner(t->curl_due_ns, t->waiting_due_ns), t->link_due_ns);
+    uint64_t due_ns = sooner(t->curl_due_ns, t->waiting_due_ns);
     pthread_mutex_lock(&t->queue_mutex);
     t->asleep = t->queue.first == NULL;
     if (!t->asleep)
@@ -306,7 +306,6 @@ static alldata__transport *create(const repli_allocator *allocator) {
     t->pid = getpid();
     t->epoll_fd = t->event_fd = t->timer_fd = -1;
     t->due_ns = t->curl_due_ns = t->waiting_due_ns = t->armed_ns = UINT64_MAX;
-    t->link_due_ns = UINT64_MAX;
     t->asleep = 1;
     pthread_mutex_init(&t->queue_mutex, NULL);
     pthread_mutex_init(&t->gate, NULL);

@@ -15,8 +15,6 @@
  * epoll set, and until when.
  */
 
-typedef struct alldata__link alldata__link; /* see link.h */
-
 /* A call. */
 typedef struct alldata__item {
     struct alldata__item *next;
@@ -35,9 +33,8 @@ typedef struct alldata__line {
     struct alldata__line *next;
     char *host;
     int32_t port;
-    uint32_t busy; /* exchanges and links */
+    uint32_t busy; /* exchanges */
     alldata__items waiting;
-    alldata__link *idle;
 } alldata__line;
 
 /* What carries a call, and then the next one. */
@@ -62,7 +59,6 @@ typedef struct alldata__socket {
     uint8_t wanted;  /* what libcurl waits for: CURL_POLL_IN, CURL_POLL_OUT */
     uint8_t watched; /* what the epoll set waits for */
     uint8_t unused;
-    alldata__link *link; /* whose it is; NULL: it is libcurl's */
 } alldata__socket;
 
 typedef struct alldata__transport {
@@ -102,9 +98,6 @@ typedef struct alldata__transport {
     size_t exchange_capacity;
     alldata__exchange *idle;
     int gives_up; /* one of them is given up */
-    alldata__link *links;
-    uint64_t link_due_ns; /* none of them has an earlier deadline */
-    char read[65536];     /* what comes by a link */
 } alldata__transport;
 
 /* transport.c */
@@ -122,13 +115,7 @@ void alldata__turn(alldata__transport *t, const struct epoll_event *events, int 
 void alldata__turn_cancel(alldata__transport *t, const void *user_data, int all);
 void alldata__turn_dispose(alldata__transport *t);
 
-/* A call of a line has ended: what waits there may begin. */
-void alldata__turn_go_on(alldata__transport *t, alldata__line *line);
-
 /* sockets.c: what libcurl calls. */
-
-/* NULL: no memory. */
-alldata__socket *alldata__socket_of(alldata__transport *t, int fd);
 
 int32_t alldata__sockets_open(alldata__transport *t, repli_error *err);
 void alldata__sockets_configure(alldata__transport *t, CURL *handle);

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alldata-http/link.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -47,8 +46,7 @@ static void drop_idle_lines(alldata__transport *t) {
     size_t seen = 0;
     alldata__line **at = &t->lines;
     while (*at != NULL) {
-        if (++seen > kept && (*at)->busy == 0 && (*at)->idle == NULL &&
-            (*at)->waiting.first == NULL)
+        if (++seen > kept && (*at)->busy == 0 && (*at)->waiting.first == NULL)
             drop_line(t, at);
         else
             at = &(*at)->next;
@@ -75,14 +73,6 @@ static alldata__exchange *take_exchange(alldata__transport *t) {
 
 static void start(alldata__transport *t, alldata__line *line, alldata__item *item) {
     repli_error why = REPLI_ERROR_INIT;
-    if (alldata__link_is_for(t, &item->call)) {
-        alldata__link_start(t, line, item);
-        return;
-    }
-    if (alldata__sockets_open(t, &why) != REPLI_OK) {
-        alldata__transport_fail(t, item, &why);
-        return;
-    }
     alldata__exchange *exchange = take_exchange(t);
     if (exchange == NULL) {
         fail(t, item, REPLI_ENOMEM, "out of memory");
@@ -115,6 +105,14 @@ static void accept_calls(alldata__transport *t) {
     alldata__item *item = t->queue.first;
     t->queue = (alldata__items){NULL, NULL};
     pthread_mutex_unlock(&t->queue_mutex);
+    repli_error why = REPLI_ERROR_INIT;
+    if (item != NULL && alldata__sockets_open(t, &why) != REPLI_OK) {
+        for (alldata__item *next; item != NULL; item = next) {
+            next = item->next;
+            alldata__transport_fail(t, item, &why);
+        }
+        return;
+    }
     for (alldata__item *next; item != NULL; item = next) {
         next = item->next;
         accept_call(t, item);
@@ -157,7 +155,7 @@ static void expire_waiting(alldata__transport *t) {
     drop_idle_lines(t);
 }
 
-void alldata__turn_go_on(alldata__transport *t, alldata__line *line) {
+static void start_waiting(alldata__transport *t, alldata__line *line) {
     while (line->waiting.first != NULL && line->busy < t->max_connections) {
         alldata__item *item = line->waiting.first;
         line->waiting.first = item->next;
@@ -179,7 +177,7 @@ static void give_up(alldata__transport *t) {
             continue;
         alldata__line *line = exchange->line;
         alldata__exchange_break(exchange, &why);
-        alldata__turn_go_on(t, line);
+        start_waiting(t, line);
     }
 }
 
@@ -197,7 +195,7 @@ static int collect(alldata__transport *t) {
         alldata__exchange *exchange = (void *)private;
         alldata__line *line = exchange->line;
         alldata__exchange_end(exchange, code);
-        alldata__turn_go_on(t, line);
+        start_waiting(t, line);
         found = 1;
     }
     if (t->gives_up) {
@@ -211,12 +209,13 @@ void alldata__turn(alldata__transport *t, const struct epoll_event *events, int 
     for (int i = 0; i < count; i++)
         alldata__sockets_ready(t, &events[i]);
     /* Connections that became free are there for those who come. */
-    if (count > 0 && t->multi != NULL)
+    if (count > 0)
         collect(t);
     accept_calls(t);
-    alldata__link_tick(t);
+    if (t->multi == NULL)
+        return;
     /* What fails at once lets the next one begin, so a few times. */
-    for (int i = 0; i < 4 && t->multi != NULL; i++) {
+    for (int i = 0; i < 4; i++) {
         alldata__sockets_tick(t);
         if (!collect(t))
             break;
@@ -255,14 +254,13 @@ void alldata__turn_cancel(alldata__transport *t, const void *user_data, int all)
         cancel_items(t, &line->waiting, user_data, all);
     repli_error why = REPLI_ERROR_INIT;
     repli__error(&why, REPLI_ECANCELLED, ORIGIN, "the call was cancelled");
-    alldata__link_break(t, all ? is_any : is_of, user_data, &why);
     for (size_t i = 0; i < t->exchange_count; i++) {
         alldata__exchange *exchange = t->exchanges[i];
         if (exchange->item != NULL && (all || is_of(exchange->item, user_data)))
             alldata__exchange_break(exchange, &why);
     }
     for (alldata__line *line = t->lines; line != NULL; line = line->next)
-        alldata__turn_go_on(t, line);
+        start_waiting(t, line);
 }
 
 void alldata__turn_dispose(alldata__transport *t) {
@@ -270,7 +268,6 @@ void alldata__turn_dispose(alldata__transport *t) {
     for (size_t i = 0; i < t->exchange_count; i++)
         alldata__exchange_free(t->exchanges[i]);
     repli__free(&t->mem, t->exchanges);
-    alldata__link_dispose_all(t);
     if (t->multi != NULL && mine)
         t->caller.curl.multi_cleanup(t->multi);
     /* libcurl would take leave of the other side on connections that are the parent's. */
