@@ -126,13 +126,13 @@ static int32_t await(const alldata_transport *transport, const outcome *taken, r
 }
 
 /* Twice, on the same connection if it can be. */
-static int32_t call_host(world *w, const char *host, repli_error *err) {
+static int32_t call_peer(world *w, repli_error *err) {
     alldata_transport *transport = NULL;
     int32_t code = open_transport(w, ALLDATA_RUN_DISPATCH, &transport, err);
     for (int i = 0; i < 2 && code == REPLI_OK; i++) {
         outcome taken = {.error = REPLI_ERROR_INIT};
         alldata_call call = ALLDATA_CALL_INIT;
-        call.host = host;
+        call.host = "127.0.0.1";
         call.port = peer_port();
         call.method = "POST";
         call.path = "/";
@@ -355,15 +355,6 @@ static int32_t serve_driven(world *w, repli_error *err) {
     return code;
 }
 
-static int32_t call_peer(world *w, repli_error *err) {
-    return call_host(w, "127.0.0.1", err);
-}
-
-/* By libcurl. */
-static int32_t call_name(world *w, repli_error *err) {
-    return call_host(w, "localhost", err);
-}
-
 const operation alldata_http_operations[] = {
     {.name = "make a transport",
      .functions = "alldata_http_transport_new alldata_http_transport_free",
@@ -372,14 +363,9 @@ const operation alldata_http_operations[] = {
     {.name = "call a peer",
      .functions = "alldata_http_transport_new alldata_http_transport_free",
      .flags = OPERATION_UNCODED,
-     .prepare = prepare_peer,
-     .act = call_peer},
-    {.name = "call a peer by its name",
-     .functions = "alldata_http_transport_new alldata_http_transport_free",
-     .flags = OPERATION_UNCODED,
      .spares = TRAP_MEMORY, /* libcurl loses some of its own when there is no more */
      .prepare = prepare_peer,
-     .act = call_name},
+     .act = call_peer},
     {.name = "make a client",
      .functions = "alldata_client_new alldata_client_free",
      .also = REPLI_EINTERNAL,
