@@ -31,13 +31,17 @@ mkdir "$tmp/tour"
 here() { sed "s|/tmp/demo-|$tmp/tour/demo-|g"; }
 alike() {
     sed -E -e 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/ID/g' -e 's/after [0-9.]+ m?s/after TIME/' \
+        -e 's/[0-9]{8}T[0-9]{18}/KEY/g' \
         -e 's/ +/ /g' -e 's/ $//'
 }
 cd "$tmp/tour" || exit
 export PATH="$BUILD/bin:$PATH" DRIVERS="$BUILD/drivers"
 block 1 "file: agent.yaml" | here >agent.yaml
+block 1 "file: alldata.yaml" | here >alldata.yaml
 
-for number in 1 2 3 4; do
+blocks='1 2 3 4 5'
+[ -x "$BUILD/bin/alldata" ] || blocks='1 2 3 4'
+for number in $blocks; do
     block $number run | here >"$tmp/block"
     check "there is a block $number of commands" test -s "$tmp/block"
     while IFS= read -r line <&3; do
