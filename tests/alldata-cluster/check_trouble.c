@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "judge.h"
@@ -135,6 +136,66 @@ START_TEST(a_clock_an_hour_behind_loses_nothing) {
 }
 END_TEST
 
+/* Intervals. */
+
+/* The name of the interval of node i that has so many events and is closed. */
+static void find_closed(size_t i, long events, char name[ALLDATA_INTERVAL_SIZE]) {
+    char *answer, wanted[64];
+    snprintf(wanted, sizeof(wanted), "\"closed\",\"events\":%ld,", events);
+    ck_assert_int_eq(cluster_ask(&c, i, "GET", "/_alldata/intervals", NULL, &answer), 200);
+    const char *at = strstr(answer, wanted);
+    ck_assert_msg(at != NULL, "no interval with %s in %s", wanted, answer);
+    while (at > answer && at[-1] != '\n')
+        at--;
+    ck_assert_int_eq(sscanf(at, "{\"name\":\"%15[0-9T]\"", name), 1);
+    free(answer);
+}
+
+/* The clocks go back so far that what is put now is in an interval that has ended once they are
+ * right again; each event is put at another node, and one node has missed some. */
+START_TEST(a_closed_interval_of_a_cluster_becomes_one_file) {
+    enum { EVENTS = 300, MISSED = 100, BACK_S = 1800 };
+    char interval[ALLDATA_INTERVAL_SIZE], path[64], *answer, line[64] = "";
+    begin();
+    c.more = "storage: {interval: PT5M}\nrepair: {interval_s: 2, settle_ms: 500}\n";
+    for (size_t i = 0; i < c.count; i++)
+        c.nodes[i].clock_s = -(BACK_S + time(NULL) % 300 - 60);
+    cluster_start_all(&c);
+    for (size_t n = 0; n < EVENTS; n++) {
+        if (n == EVENTS - MISSED)
+            cluster_signal(&c, 2, SIGKILL);
+        const size_t at = n < EVENTS - MISSED ? n % 3 : n % 2;
+        ck_assert_int_eq(cluster_ask(&c, at, "POST", "/", "{\"a\":1}", &answer), 201);
+        free(answer);
+    }
+    for (size_t i = 0; i < 2; i++)
+        cluster_signal(&c, i, SIGTERM);
+    for (size_t i = 0; i < c.count; i++)
+        c.nodes[i].clock_s = 0;
+    cluster_start_all(&c);
+    find_closed(0, EVENTS, interval);
+    snprintf(path, sizeof(path), "/_alldata/export?interval=%s", interval);
+    const long until = cluster_now_ms() + WHOLE_MS;
+    int status;
+    while ((status = cluster_ask(&c, 2, "POST", path, NULL, &answer)) == 202) {
+        ck_assert_int_lt(cluster_now_ms(), until);
+        cluster_pause_ms(20);
+        free(answer);
+    }
+    ck_assert_msg(status == 200, "%d: %s", status, answer);
+    char file[256];
+    ck_assert_int_eq(sscanf(strchr(answer, ':'), ":\"%255[^\"]", file), 1);
+    free(answer);
+    FILE *exported = fopen(file, "re");
+    ck_assert_ptr_nonnull(exported);
+    while (fgets(line, sizeof(line), exported) != NULL)
+        continue;
+    ck_assert_str_eq(line, "end 300\n");
+    fclose(exported);
+    end();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("trouble");
     TCase *tcase = tcase_create("trouble");
@@ -148,6 +209,7 @@ int main(void) {
     if (no_clock == NULL) {
         tcase_add_test(tcase, a_clock_an_hour_ahead_loses_nothing);
         tcase_add_test(tcase, a_clock_an_hour_behind_loses_nothing);
+        tcase_add_test(tcase, a_closed_interval_of_a_cluster_becomes_one_file);
     } else {
         printf("skipped: a wrong clock: %s\n", no_clock);
     }

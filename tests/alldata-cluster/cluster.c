@@ -218,8 +218,8 @@ void cluster_signal(cluster *c, size_t i, int signal_number) {
 
 /* Asking. */
 
-static int ask(const cluster *c, size_t i, const char *method, const char *path,
-               repli_buf *answer) {
+int cluster_ask(const cluster *c, size_t i, const char *method, const char *path, const char *body,
+                char **ret_body) {
     const char *urls[1] = {c->nodes[i].url};
     alldata_client_options options = ALLDATA_CLIENT_OPTIONS_INIT;
     options.urls = urls;
@@ -227,28 +227,31 @@ static int ask(const cluster *c, size_t i, const char *method, const char *path,
     options.timeout_ms = 2000;
     alldata_client *client;
     repli_error err = REPLI_ERROR_INIT;
-    if (alldata_client_new(&options, NULL, &client, &err) != REPLI_OK)
-        need(0, "%s", err.message);
+    need(alldata_client_new(&options, NULL, &client, &err) == REPLI_OK, "%s", err.message);
     int32_t status = 0;
+    repli_buf answer = REPLI_BUF_INIT;
+    const size_t size = body != NULL ? strlen(body) : 0;
     const int32_t code =
         strcmp(method, "GET") == 0
-            ? alldata_client_get(client, path, 0, &status, answer, NULL)
-            : alldata_client_post(client, path, NULL, NULL, 0, 0, &status, answer, NULL);
+            ? alldata_client_get(client, path, 0, &status, &answer, NULL)
+            : alldata_client_post(client, path, NULL, body, size, 0, &status, &answer, NULL);
     alldata_client_free(client);
-    return code == REPLI_OK && status >= 200 && status < 300;
+    *ret_body = answer.data != NULL ? strdup(answer.data) : NULL;
+    alldata_buf_dispose(&answer);
+    return code == REPLI_OK ? status : 0;
 }
 
 long cluster_status(cluster *c, size_t i, const char *name) {
-    repli_buf answer = REPLI_BUF_INIT;
+    char member[64];
+    char *answer;
     long found = -1;
-    if (ask(c, i, "GET", "/_alldata/status", &answer)) {
-        char member[64];
+    if (cluster_ask(c, i, "GET", "/_alldata/status", NULL, &answer) == 200) {
         snprintf(member, sizeof(member), "\"%s\":", name);
-        const char *at = strstr(answer.data, member);
-        need(at != NULL, "no %s in %s", name, answer.data);
+        const char *at = strstr(answer, member);
+        need(at != NULL, "no %s in %s", name, answer);
         found = strtol(at + strlen(member), NULL, 10);
     }
-    alldata_buf_dispose(&answer);
+    free(answer);
     return found;
 }
 
@@ -269,13 +272,4 @@ void cluster_wait_all_live(cluster *c) {
     for (size_t i = 0; i < c->count; i++)
         if (c->nodes[i].pid != 0)
             cluster_wait_live(c, i, running - 1);
-}
-
-void cluster_repair(cluster *c) {
-    for (size_t i = 0; i < c->count; i++) {
-        repli_buf answer = REPLI_BUF_INIT;
-        if (c->nodes[i].pid != 0)
-            ask(c, i, "POST", "/_alldata/repair", &answer);
-        alldata_buf_dispose(&answer);
-    }
 }

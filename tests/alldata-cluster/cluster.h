@@ -52,10 +52,12 @@ void cluster_signal(cluster *c, size_t i, int signal_number);
 void cluster_wait_live(cluster *c, size_t i, int live);
 /* Wait until every node that runs says that all others do live that run. */
 void cluster_wait_all_live(cluster *c);
+/* Ask node i for a document. Returns the status, 0 if there was no answer; *ret_body is to be freed
+ * and may be NULL. */
+int cluster_ask(const cluster *c, size_t i, const char *method, const char *path, const char *body,
+                char **ret_body);
 /* A number out of what a node says of itself, GET /_alldata/status; -1 if it does not answer. */
 long cluster_status(cluster *c, size_t i, const char *name);
-/* Have the repair look at everything, on every node that runs. */
-void cluster_repair(cluster *c);
 /* The last of a node's log, for messages. */
 const char *cluster_log(const cluster *c, size_t i);
 
