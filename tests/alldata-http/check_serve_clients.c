@@ -8,17 +8,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "golden.h"
 #include "world.h"
 
 static world w;
 
+/* As captured from a client of the reference. */
+static char *reference_put;
+
 static void setup(void) {
+    reference_put = golden_read("alldata/put.http");
     world_begin(&w);
     world_open(&w);
 }
 
 static void teardown(void) {
     world_end(&w);
+    free(reference_put);
 }
 
 /* A put of body, with its length. */
@@ -58,16 +64,6 @@ static void expect_values(const char *values) {
     free(got);
 }
 
-/* As captured from a client of the reference. */
-static const char reference_put[] = "POST / HTTP/1.1\r\n"
-                                    "Host: 127.0.0.1:8081\r\n"
-                                    "Connection: keep-alive\r\n"
-                                    "Transfer-Encoding: chunked\r\n"
-                                    "\r\n"
-                                    "29\r\n"
-                                    "{\"timestamp\":1795222614995,\"stuff\":\"foo\"}\r\n"
-                                    "0\r\n"
-                                    "\r\n";
 static const char reference_event[] = "{\"timestamp\":1795222614995,\"stuff\":\"foo\"}";
 
 START_TEST(a_put_of_the_reference_is_taken) {

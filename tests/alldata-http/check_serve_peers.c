@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "golden.h"
 #include "world.h"
 
 static world w;
@@ -46,20 +47,14 @@ static void expect_events(const char *format, const char *key) {
 }
 
 START_TEST(a_put_of_the_reference_is_taken) {
-    char request[400], body[128];
-    const int size = snprintf(body, sizeof(body),
-                              "{\"key\":\"%s\",\"event\":{\"timestamp\":1795222614995,"
-                              "\"stuff\":\"foo\"}}",
-                              now);
-    ck_assert_int_eq(size, 0x57);
-    snprintf(request, sizeof(request),
-             "POST / HTTP/1.1\r\nHost: 127.0.0.1:8882\r\nConnection: keep-alive\r\n"
-             "Transfer-Encoding: chunked\r\n\r\n57\r\n%s\r\n0\r\n\r\n",
-             body);
+    /* As captured from a peer of the reference, but for the time in the key. */
+    char *request = golden_read("alldata/peer_put.http");
+    memcpy(strstr(request, "2026"), now, strlen(now));
     char *answer = world_text(w.peer_port, request);
     ck_assert_msg(world_status(answer) == 201, "%s", answer);
     ck_assert_str_eq(world_body(answer), "");
     free(answer);
+    free(request);
     expect_events("%s {\"timestamp\":1795222614995,\"stuff\":\"foo\"}\n", now);
 }
 END_TEST
