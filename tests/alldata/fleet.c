@@ -256,12 +256,14 @@ static void take_log(int32_t level, const char *origin, const char *message, voi
 
 static void prepare_node(fleet *f, int number, int factor) {
     fleet_node *node = &f->nodes[number];
+    char hints[sizeof(node->hints)];
     node->fleet = f;
     node->number = number;
     box_begin(&node->box);
     node->box.options.run_mode = ALLDATA_RUN_THREADS;
     snprintf(node->id, sizeof(node->id), "node-%d", number);
-    snprintf(node->hints, sizeof(node->hints), "%s/hints", node->box.directory);
+    snprintf(hints, sizeof(hints), "%s/hints", node->box.directory);
+    memcpy(node->hints, hints, sizeof(hints));
     node->transport = (alldata_transport){
         .struct_size = sizeof(alldata_transport), .self = node, .begin = begin, .cancel = cancel};
     node->options = (alldata_coordinator_options)ALLDATA_COORDINATOR_OPTIONS_INIT;
