@@ -1,6 +1,6 @@
 # libreplicante-agent. GNU make, one make for the whole tree, no configure needed.
 #
-#   make                    libraries, drivers and repliagent, under build/
+#   make                    libraries, drivers and programs, under build/
 #   make help               everything else
 #
 # New source files are found by wildcard: adding one needs no change here.
