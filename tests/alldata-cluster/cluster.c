@@ -210,10 +210,11 @@ void cluster_signal(cluster *c, size_t i, int signal_number) {
     int status;
     need(node->pid != 0, "%s does not run", node->id);
     need(kill(node->pid, signal_number) == 0, "cannot signal %s", node->id);
-    if (signal_number == SIGSTOP || signal_number == SIGCONT)
+    if (signal_number == SIGCONT)
         return;
-    need(waitpid(node->pid, &status, 0) == node->pid, "cannot wait for %s", node->id);
-    node->pid = 0;
+    need(waitpid(node->pid, &status, WUNTRACED) == node->pid, "cannot wait for %s", node->id);
+    if (signal_number != SIGSTOP)
+        node->pid = 0;
 }
 
 /* Asking. */

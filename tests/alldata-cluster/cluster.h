@@ -46,7 +46,7 @@ void cluster_spawn(cluster *c, size_t i);
 void cluster_wait(cluster *c, size_t i);
 /* Start all, and wait until each knows each. */
 void cluster_start_all(cluster *c);
-/* Send a signal and, unless it is SIGSTOP or SIGCONT, wait for the end. */
+/* Send a signal and wait for what it does: that the node is stopped, goes on, or has ended. */
 void cluster_signal(cluster *c, size_t i, int signal_number);
 /* Wait until node i says that so many peers live. */
 void cluster_wait_live(cluster *c, size_t i, int live);

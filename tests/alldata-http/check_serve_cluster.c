@@ -208,6 +208,7 @@ START_TEST(a_frozen_peer_takes_no_memory_without_end) {
     open_member(&all[0], 1, 2, gossip);
     wait_for(&all[0], "/_alldata/status", "\"peers_live\":1");
     ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(pid, NULL, WUNTRACED), pid);
     char *request = malloc(EVENT + 200);
     ck_assert_ptr_nonnull(request);
     const int head = snprintf(request, 200,

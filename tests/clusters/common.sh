@@ -100,6 +100,19 @@ signal_family() {
     for process in $(family "$main"); do kill "-$1" "$process" 2>/dev/null || :; done
 }
 
+# A signal stops one thread after the other, and those that are not yet stopped still answer: on a
+# busy machine for a while.
+stopped() {
+    local process
+    for process in $(family "$(pid "$1")"); do
+        ! ps -L -o stat= -p "$process" | grep -q '^[^TtZX]' || return 1
+    done
+}
+pause() {
+    signal_family STOP "$1"
+    wait_for 15 stopped "$1" || die "node $1 does not stop"
+}
+
 # end N SIGNAL: end the server of a node, running or paused.
 end() {
     local main
@@ -132,7 +145,7 @@ main() {
         ;;
     env) cat "$dir/env" ;;
     start | stop | crash) old_dir "$dir" && "$verb" "$1" ;;
-    pause) old_dir "$dir" && signal_family STOP "$1" ;;
+    pause) old_dir "$dir" && pause "$1" ;;
     resume) old_dir "$dir" && signal_family CONT "$1" ;;
     *) die "unknown verb $verb" ;;
     esac

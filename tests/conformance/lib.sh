@@ -38,7 +38,7 @@ kit() {
 
 # report_good RULE...: nothing failed, and all rules but these are applicable.
 report_good() {
-    exits 0 && ! grep FAIL "$tmp/report" || return
+    exits 0 && fails || return
     awk '$3 == "n/a" { print $1 }' "$tmp/report" >"$tmp/left"
     printf '%s\n' "$@" | diff - "$tmp/left"
 }
@@ -55,4 +55,17 @@ shown() {
 }
 
 # exits STATUS: the kit ended with it.
-exits() { [ "$status" = "$1" ] || { cat "$tmp/report" "$tmp/errors"; false; }; }
+exits() { [ "$status" = "$1" ] || { faults; false; }; }
+
+# fails RULE...: these may fail, and no others.
+fails() {
+    ! awk '$3 == "FAIL" { print $1 }' "$tmp/report" | grep -vxF "$(printf '%s\n' "$@")" >"$tmp/left" ||
+        { faults; false; }
+}
+
+# faults: what is wrong first, then all else that did not pass, and no more.
+faults() {
+    awk '$3 == "FAIL"' "$tmp/report"
+    awk '$2 !~ /^(MUST|SHOULD|MAY)$/ || $3 !~ /^(pass|FAIL)$/' "$tmp/report"
+    cat "$tmp/errors"
+}
