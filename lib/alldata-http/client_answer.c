@@ -92,7 +92,9 @@ int alldata__verdict_refused(const alldata__answer *answer, alldata__verdict *re
     if (ret_verdict->message[0] == '\0')
         snprintf(ret_verdict->message, sizeof(ret_verdict->message),
                  "the node answered with status %d%s", (int)answer->status,
-                 told ? "" : " and does not say why");
+                 told                    ? ""
+                 : answer->status == 405 ? ": one of the reference takes puts and nothing else"
+                                         : " and does not say why");
     return told;
 }
 

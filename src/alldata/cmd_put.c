@@ -24,6 +24,7 @@ struct work {
     uint64_t line;   /* of the standard input; of the next result */
     uint64_t *lines; /* of the puts that are being sent */
     uint64_t done, failed;
+    int untold; /* a node has acknowledged, and told no key */
 };
 
 /* Results. */
@@ -44,13 +45,13 @@ static void print_json(const alldata_put_result *result) {
     json_decref(object);
 }
 
-/* A reference node tells no key. */
 static void report(struct work *work, const alldata_put_result *result, uint64_t line) {
     if (work->options->json)
         print_json(result);
     else if (result->code == REPLI_OK && result->key[0] != '\0')
         printf("%s\n", result->key);
     if (result->code == REPLI_OK) {
+        work->untold |= result->key[0] == '\0';
         work->done++;
         return;
     }
@@ -186,6 +187,15 @@ static int put_input(struct work *work) {
     return work->status;
 }
 
+/* A reference node stores an event as it likes, whatever else it is asked for. */
+static int complain_of_untold(const struct options *options) {
+    const int was_asked = options->key != NULL || options->commit != ALLDATA_COMMIT_DEFAULT;
+    fprintf(stderr, "%s: the node, one of the reference, tells no keys%s%s\n", program_name,
+            options->key != NULL ? ", and has put the event under another than the given" : "",
+            options->commit != ALLDATA_COMMIT_DEFAULT ? ", and knows no --commit but its own" : "");
+    return was_asked ? EXITS_NEGATIVE : EXITS_OK;
+}
+
 int cmd_put(const struct options *options) {
     struct work work = {.options = options};
     int status = session_open(options, 0, &work.client);
@@ -200,6 +210,10 @@ int cmd_put(const struct options *options) {
     if (work.failed > 0 && work.done + work.failed > 1)
         fprintf(stderr, "%s: %" PRIu64 " of %" PRIu64 " events were not acknowledged\n",
                 program_name, work.failed, work.done + work.failed);
+    if (work.untold) {
+        const int untold = complain_of_untold(options);
+        status = status == EXITS_OK ? untold : status;
+    }
     alldata_client_free(work.client);
     return status;
 }

@@ -118,6 +118,12 @@ static int refused(int32_t http, const repli_buf *body) {
     json_t *document =
         body->size > 0 ? json_loadb(body->data, body->size, JSON_REJECT_DUPLICATES, NULL) : NULL;
     const char *why = json_string_value(json_object_get(document, "error_msg"));
+    if (why == NULL && http == 405) {
+        json_decref(document);
+        fprintf(stderr, "%s: the node, one of the reference, takes puts and nothing else\n",
+                program_name);
+        return EXITS_NEGATIVE;
+    }
     fprintf(stderr, "%s: the node %s (%d)%s%s\n", program_name, http < 500 ? "refused" : "failed",
             (int)http, why != NULL ? ": " : "", why != NULL ? why : "");
     json_decref(document);

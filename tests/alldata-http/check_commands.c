@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "golden.h"
 #include "peer.h"
 #include "program.h"
 
@@ -102,6 +103,18 @@ static int serve(void *user_data, const peer_request *request, char *answer, siz
     } else {
         send_back(answer, size, "405 Method Not Allowed", "");
     }
+    return PEER_KEEP;
+}
+
+/* What a node of the reference answered, as captured. */
+static int serve_as_reference(void *user_data, const peer_request *request, char *answer,
+                              size_t size) {
+    (void)user_data;
+    char *captured = golden_read(strcmp(request->method, "POST") != 0 ? "alldata/answer_405.http"
+                                 : strcmp(request->path, "/") == 0    ? "alldata/answer_201.http"
+                                                                      : "alldata/answer_400.http");
+    snprintf(answer, size, "%s", captured);
+    free(captured);
     return PEER_KEEP;
 }
 
@@ -224,6 +237,33 @@ START_TEST(an_export_is_whole_or_not_there) {
 }
 END_TEST
 
+#define REFERENCE "alldata: the node, one of the reference, "
+
+/* What it was asked for beyond storing the event has not been done. */
+START_TEST(a_node_of_the_reference_is_told_from_ours) {
+    static const char *const unknown[] = {"status", "peers", "intervals", "repair"};
+    peer_stop(node);
+    node = peer_start(NULL, serve_as_reference, NULL);
+    snprintf(address, sizeof(address), "http://127.0.0.1:%d", peer_port(node));
+    ck_assert_int_eq(RUN("put", "1"), 0);
+    ck_assert_str_eq(output.out, "");
+    ck_assert_str_eq(output.err, REFERENCE "tells no keys\n");
+    ck_assert_int_eq(FEED("1\n2\n", "put", "--json"), 0);
+    ck_assert_str_eq(output.out, "{\"code\":\"ok\"}\n{\"code\":\"ok\"}\n");
+    ck_assert_str_eq(output.err, REFERENCE "tells no keys\n");
+    ck_assert_int_eq(RUN("put", "1", "--key", KEY), 1);
+    expect_in(output.err, REFERENCE "tells no keys, and has put the event under another");
+    ck_assert_int_eq(RUN("put", "1", "--commit", "all"), 1);
+    expect_in(output.err, "knows no --commit but its own\n");
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        ck_assert_int_eq(RUN(unknown[i]), 1);
+        ck_assert_str_eq(output.err, REFERENCE "takes puts and nothing else\n");
+    }
+    ck_assert_int_eq(RUN("scan"), 1);
+    expect_in(output.err, "one of the reference takes puts and nothing else\n");
+}
+END_TEST
+
 START_TEST(mistakes_have_their_status) {
     ck_assert_int_eq(RUN("put", "1", "--commit", "some"), 2);
     ck_assert_int_eq(RUN("put", "1", "--key", "today"), 4);
@@ -262,6 +302,7 @@ int main(void) {
     tcase_add_test(tcase, status_peers_and_intervals_are_tables);
     tcase_add_test(tcase, repair_is_waited_for);
     tcase_add_test(tcase, an_export_is_whole_or_not_there);
+    tcase_add_test(tcase, a_node_of_the_reference_is_told_from_ours);
     tcase_add_test(tcase, mistakes_have_their_status);
     tcase_add_test(tcase, the_address_may_be_in_the_environment);
     suite_add_tcase(suite, tcase);
