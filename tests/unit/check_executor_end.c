@@ -30,6 +30,9 @@ static int may_ask(const void *user_data, const char *kind) {
     return (flags_of_kind & (REPLI_KIND_CANCEL_BETWEEN_STEPS | REPLI_KIND_CANCEL_BY_STEP)) != 0;
 }
 
+/* A deadline that a slow machine, too, has begun the first step before. */
+enum { SOON_MS = 1000 };
+
 static void schedule(uint64_t number, int64_t deadline_ms) {
     char id[REPLI_UUID_SIZE];
     repli_request request = test_request(number, id);
@@ -223,7 +226,7 @@ START_TEST(a_deadline_comes_in_a_pause) {
     executor_start();
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         at_the_end = ways[i].end;
-        schedule(i + 1, 100);
+        schedule(i + 1, SOON_MS);
         expect_end(i + 1, ways[i].deadline, ways[i].words_deadline);
         ck_assert_uint_eq(atomic_load(&exec.work.last_flags),
                           REPLI_STEP_CANCELLED | REPLI_STEP_DEADLINE);
@@ -237,7 +240,7 @@ START_TEST(a_deadline_cuts_a_step_short) {
     executor_start();
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         at_the_end = ways[i].end;
-        schedule(i + 1, 100);
+        schedule(i + 1, SOON_MS);
         expect_end(i + 1, ways[i].deadline, ways[i].words_deadline);
     }
 }
@@ -255,7 +258,7 @@ START_TEST(a_kind_that_knows_nothing_is_given_up) {
     offer(0);
     exec.work.step = step_waits_once_more;
     executor_start();
-    schedule(1, 100);
+    schedule(1, SOON_MS);
     expect_end(1, REPLI_ENDED_TIMED_OUT, "effect is unknown");
     ck_assert_int_eq(atomic_load(&exec.work.steps), 2);
 }
@@ -265,7 +268,7 @@ START_TEST(between_two_steps_the_deadline_leaves_nothing_unknown) {
     offer(REPLI_KIND_CANCEL_BETWEEN_STEPS);
     exec.work.step = step_waits_long;
     executor_start();
-    schedule(1, 100);
+    schedule(1, SOON_MS);
     expect_end(1, REPLI_ENDED_TIMED_OUT, "ended between two steps");
 }
 END_TEST
@@ -283,7 +286,7 @@ START_TEST(what_was_done_late_is_done) {
     offer(0);
     exec.work.step = step_is_done_late;
     executor_start();
-    schedule(1, 50);
+    schedule(1, SOON_MS);
     expect_end(1, REPLI_ENDED_DONE, NULL);
 }
 END_TEST
@@ -323,7 +326,7 @@ START_TEST(a_step_that_hangs_is_seen) {
     executor_start();
     repli__executor_on_cancel(exec.executor, note_cancel, NULL);
     repli__executor_on_watch(exec.executor, note_watch, NULL);
-    schedule(1, 100);
+    schedule(1, SOON_MS);
     executor_schedule(2, "agent.replicante.io/test.success", "null");
     executor_wait_for_count(&watches, 1);
     /* Whoever was told calls until there is nothing more to come. */
