@@ -29,7 +29,8 @@ web_lib     := $(patsubst %,$(B)/lib/%-internal.a,web base)
 alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) alldata base)
 api_libs    := $(HTTP_LIBS)
 alldata-http_libs := $(HTTP_LIBS) $(CORE_LIBS)
-alldata-driver_libs := $(CORE_LIBS)
+# What liballdata-http needs is found as well, if nothing else needs it.
+alldata-driver_libs := $(CORE_LIBS) -Wl,--disable-new-dtags
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
 
 # Without AllData, which LevelDB may be missing for, its tests are left out.

@@ -39,10 +39,12 @@ typedef struct alldata_put {
     const char *event; /**< JSON other than null, stored byte for byte */
     size_t event_size;
     uint64_t timeout_ms; /**< 0: as the coordinator is set */
+    uint32_t flags;      /**< ALLDATA_PUT_LATE: the key may be of a closed interval */
+    uint32_t reserved;
 } alldata_put;
 
 #define ALLDATA_PUT_INIT                                                                           \
-    { (uint32_t)sizeof(alldata_put), ALLDATA_COMMIT_DEFAULT, NULL, NULL, 0, 0 }
+    { (uint32_t)sizeof(alldata_put), ALLDATA_COMMIT_DEFAULT, NULL, NULL, 0, 0, 0, 0 }
 
 /** What became of a put. */
 typedef struct alldata_put_result {

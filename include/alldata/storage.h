@@ -160,7 +160,7 @@ REPLI_API void alldata_storage_free(alldata_storage *storage);
 
 /** The event is on disk, not only with the operating system, when the call returns. */
 #define ALLDATA_PUT_SYNC (1u << 0)
-/** Keys of closed intervals are accepted, too: for repair and import. */
+/** Keys of closed intervals are accepted, too: for repair, import, and what had to wait. */
 #define ALLDATA_PUT_LATE (1u << 1)
 
 /**

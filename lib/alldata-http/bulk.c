@@ -123,6 +123,7 @@ static int32_t put_items(alldata__http_call *call, items *all, repli_error *err)
         puts[i].key = all->each[i].key[0] != '\0' ? all->each[i].key : NULL;
         puts[i].commit = call->commit;
         puts[i].timeout_ms = call->timeout_ms;
+        puts[i].flags = call->put_flags;
     }
     const int32_t code = alldata_node_put(call->node, puts, all->count, all_put, call, err);
     repli__free(&repli__mem_default, puts);

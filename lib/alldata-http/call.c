@@ -166,6 +166,15 @@ static int type_of(const char *text) {
 
 /* Calls. */
 
+/* Whatever else a query of a put says is ignored, as the reference has it. */
+static int is_late(const char *target) {
+    repli__web_target query;
+    if (strchr(target, '?') == NULL || repli__web_target_parse(&query, target, NULL) != REPLI_OK)
+        return 0;
+    const char *late = repli__web_target_param(&query, "late");
+    return late != NULL && strcmp(late, "1") == 0;
+}
+
 void alldata__http_call_init(alldata__http_call *call, alldata_node *node,
                              const alldata_http_request *request) {
     *call = (alldata__http_call){
@@ -178,6 +187,10 @@ void alldata__http_call_init(alldata__http_call *call, alldata_node *node,
     };
     take_headers(call, request);
     route(call, request->method);
+    if (strcmp(request->method, "POST") == 0 && is_late(request->target)) {
+        call->put_flags = ALLDATA_PUT_LATE;
+        call->flags |= ALLDATA__HTTP_CHANGES;
+    }
 }
 
 static void refuse(alldata__http_call *call) {

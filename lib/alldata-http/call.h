@@ -47,9 +47,10 @@ struct alldata__http_call {
     int type;                         /* ALLDATA__HTTP_FRAMES, … */
     int owned;                        /* to be freed once it is answered */
 
-    /* Of a put, from its headers. */
+    /* Of a put, from its headers, but for what is said to be from elsewhere. */
     int32_t commit;
     uint64_t timeout_ms;
+    uint32_t put_flags;         /* ALLDATA_PUT_*, from the query */
     const char *bad_header;     /* the name of one that makes no sense; NULL: all do */
     char key[ALLDATA_KEY_SIZE]; /* empty: one is to be made */
 

@@ -11,8 +11,6 @@
 /* What a request carries at most: a node takes no more of either. */
 enum { MOST_EVENTS = 16384, MOST_BYTES = 8 * 1024 * 1024, LEAST_MS = 500 };
 
-#define NDJSON "application/x-ndjson"
-
 /* Requests. */
 
 /* The headers of a put, in the order in which they stand. */
@@ -21,6 +19,10 @@ typedef struct headers {
     char commit[64];
     char timeout[64];
 } headers;
+
+static int is_late(const alldata_put *put) {
+    return (put->flags & ALLDATA_PUT_LATE) != 0;
+}
 
 static void set_headers(alldata__ask *ask, headers *to, const alldata_put *put, const char *key) {
     static const char *const levels[] = {NULL, "one", "quorum", "all"};
@@ -53,6 +55,8 @@ static int32_t check_put(const alldata_put *put, repli_error *err) {
     const char *wrong = NULL;
     if (put->commit < ALLDATA_COMMIT_DEFAULT || put->commit > ALLDATA_COMMIT_ALL)
         wrong = "its commit level is no ALLDATA_COMMIT_*";
+    else if ((put->flags & ~ALLDATA_PUT_LATE) != 0)
+        wrong = "of flags it may have ALLDATA_PUT_LATE alone";
     else if (put->event == NULL || put->event_size == 0)
         wrong = "there is no event";
     if (wrong != NULL)
@@ -102,8 +106,10 @@ static int judge(const alldata__answer *answer, const char *key, alldata_put_res
 static int32_t put_one(alldata_client *client, const alldata_put *put, const char *key,
                        alldata_put_result *result, repli_error *why) {
     headers texts;
-    alldata__ask ask = {
-        .method = "POST", .path = "/", .body = put->event, .body_size = put->event_size};
+    alldata__ask ask = {.method = "POST",
+                        .path = is_late(put) ? "/?late=1" : "/",
+                        .body = put->event,
+                        .body_size = put->event_size};
     alldata__answer answer = {.body = {NULL, 0, 0, &client->mem}};
     alldata__tour tour;
     int32_t code = REPLI_OK;
@@ -211,7 +217,7 @@ static void put_each(batch *b) {
         alldata_put put;
         repli_error why = REPLI_ERROR_INIT;
         alldata_put_result result = {.struct_size = sizeof(result)};
-        repli__sized_copy(&put, sizeof(put), &b->puts[i]);
+        repli__sized_copy(&put, sizeof(put), repli__sized_at(b->puts, i));
         put.key = b->keys[i];
         put_one(b->client, &put, b->keys[i], &result, &why);
         report(b, &result, &why);
@@ -243,7 +249,6 @@ static int judge_many(batch *b, const alldata__answer *answer, repli_error *why)
 static void send_batch(batch *b) {
     headers texts;
     alldata__ask ask = {.method = "POST",
-                        .path = "/_alldata/events",
                         .type = ALLDATA__FRAMES_TYPE,
                         .body = b->frames.data,
                         .body_size = b->frames.size};
@@ -253,7 +258,8 @@ static void send_batch(batch *b) {
     repli_error why = REPLI_ERROR_INIT;
     int32_t code = REPLI_OK;
     int over = 0;
-    repli__sized_copy(&first, sizeof(first), &b->puts[0]);
+    repli__sized_copy(&first, sizeof(first), b->puts);
+    ask.path = is_late(&first) ? "/_alldata/events?late=1" : "/_alldata/events";
     set_headers(&ask, &texts, &first, NULL);
     begin_tour(&tour, b->client, &first);
     while (!over && alldata__client_round_ask(&tour, &ask, &answer, &code, &why)) {
@@ -270,14 +276,15 @@ static void send_batch(batch *b) {
 /* Add puts from the first on, as many as go into one request. */
 static int32_t fill_batch(batch *b, size_t left, repli_error *err) {
     alldata_put first;
-    repli__sized_copy(&first, sizeof(first), &b->puts[0]);
+    repli__sized_copy(&first, sizeof(first), b->puts);
     b->frames.size = 0;
     for (b->count = 0; b->count < left && b->count < MOST_EVENTS; b->count++) {
         alldata_put put;
         alldata_record record = ALLDATA_RECORD_INIT;
         char *key = b->keys[b->count];
-        repli__sized_copy(&put, sizeof(put), &b->puts[b->count]);
+        repli__sized_copy(&put, sizeof(put), repli__sized_at(b->puts, b->count));
         if (put.commit != first.commit || put.timeout_ms != first.timeout_ms ||
+            put.flags != first.flags ||
             (b->count > 0 && b->frames.size + put.event_size > MOST_BYTES))
             break;
         if (put.key == NULL) {
@@ -300,7 +307,7 @@ static int32_t fill_batch(batch *b, size_t left, repli_error *err) {
 static int32_t check_puts(const alldata_put *puts, size_t count, repli_error *err) {
     for (size_t i = 0; i < count; i++) {
         alldata_put put;
-        repli__sized_copy(&put, sizeof(put), &puts[i]);
+        repli__sized_copy(&put, sizeof(put), repli__sized_at(puts, i));
         const int32_t code = check_put(&put, err);
         if (code != REPLI_OK)
             return repli__error_within(err, code, "put %zu", i);
@@ -325,7 +332,7 @@ int32_t alldata_client_put_many(alldata_client *client, const alldata_put *puts,
     if (b.keys == NULL)
         return repli__error_nomem(err, ALLDATA__CLIENT, "putting many events");
     for (size_t at = 0; at < count; at += b.count) {
-        b.puts = puts + at;
+        b.puts = repli__sized_at(puts, at);
         code = fill_batch(&b, count - at, &b.why);
         if (code != REPLI_OK) {
             b.count = count - at;

@@ -55,14 +55,13 @@ static int32_t read_records(alldata__http_call *call, alldata_record **ret_recor
 
 int32_t alldata__http_peer_records(alldata__http_call *call, const repli__web_target *query,
                                    repli_error *err) {
-    const char *late = repli__web_target_param(query, "late");
-    const uint32_t flags = late != NULL && strcmp(late, "1") == 0 ? ALLDATA_PUT_LATE : 0;
+    (void)query;
     alldata_record *records = NULL;
     size_t count = 0;
     int32_t code = read_records(call, &records, &count, err);
     if (code == REPLI_OK)
         code = alldata_coordinator_store(alldata_node_coordinator(call->node), records, count,
-                                         flags, all_stored, call, err);
+                                         call->put_flags, all_stored, call, err);
     repli__free(&repli__mem_default, records);
     return code;
 }

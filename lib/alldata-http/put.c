@@ -72,6 +72,7 @@ int32_t alldata__http_put(alldata__http_call *call, const repli__web_target *que
     put.event = call->body;
     put.event_size = call->body_size;
     put.timeout_ms = call->timeout_ms;
+    put.flags = call->put_flags;
     return alldata_node_put(call->node, &put, 1, done, call, err);
 }
 
@@ -86,6 +87,6 @@ int32_t alldata__http_peer_put(alldata__http_call *call, const repli__web_target
         alldata__http_answer_error(call, 500, NULL, err);
         return REPLI_OK;
     }
-    return alldata_coordinator_store(alldata_node_coordinator(call->node), &record, 1, 0, peer_done,
-                                     call, err);
+    return alldata_coordinator_store(alldata_node_coordinator(call->node), &record, 1,
+                                     call->put_flags, peer_done, call, err);
 }

@@ -147,9 +147,9 @@ void alldata__roll(alldata_storage *storage);
 /* The interval that takes a key. */
 int32_t alldata__roll_route(alldata_storage *storage, int64_t second, uint32_t flags,
                             alldata__interval **ret, repli_error *err);
-/* Whether a key would be accepted now, without ALLDATA_PUT_LATE. Any thread. */
+/* Whether a key would be accepted now, and whether only because it may be late. Any thread. */
 int32_t alldata__roll_accepts(const alldata_storage *storage, const char *key, size_t size,
-                              repli_error *err);
+                              uint32_t flags, int *ret_late, repli_error *err);
 /* Give back what roll_route() gave. */
 void alldata__roll_leave(alldata_storage *storage, alldata__interval *interval);
 

@@ -101,7 +101,7 @@ int32_t alldata__roll_route(alldata_storage *storage, int64_t second, uint32_t f
 }
 
 int32_t alldata__roll_accepts(const alldata_storage *storage, const char *key, size_t size,
-                              repli_error *err) {
+                              uint32_t flags, int *ret_late, repli_error *err) {
     int64_t tick = 0;
     const int32_t code = alldata_key_validate(key, size, err);
     if (code != REPLI_OK)
@@ -110,8 +110,9 @@ int32_t alldata__roll_accepts(const alldata_storage *storage, const char *key, s
     const int64_t second = tick / ALLDATA__TICKS_PER_S;
     const int64_t first = alldata__window_start(
         storage->period, atomic_load(&storage->window_start), alldata__storage_now(storage));
+    *ret_late = second < first && (flags & ALLDATA_PUT_LATE) != 0;
     if (second < first)
-        return refuse(storage, first, 1, err);
+        return *ret_late ? REPLI_OK : refuse(storage, first, 1, err);
     if ((second - first) / storage->period >= ALLDATA__WINDOW)
         return refuse(storage, first, 0, err);
     return REPLI_OK;

@@ -20,3 +20,7 @@ void repli__sized_fill(void *to, const void *from, uint32_t size) {
     memcpy(to, from, size < room ? size : room);
     memcpy(to, &room, sizeof(room));
 }
+
+const void *repli__sized_at(const void *list, size_t i) {
+    return (const char *)list + i * repli__sized(list);
+}

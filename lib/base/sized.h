@@ -15,6 +15,9 @@
 /* Size of such a structure as its maker knows it. */
 uint32_t repli__sized(const void *from);
 
+/* One of several, which lie as far apart as their maker has made them large. */
+const void *repli__sized_at(const void *list, size_t i);
+
 /* Make one of our own size: what its maker did not know is zero, what we do not know is dropped. */
 void repli__sized_copy(void *to, uint32_t size, const void *from);
 

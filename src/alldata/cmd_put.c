@@ -75,6 +75,7 @@ static alldata_put make_put(const struct options *options, const char *event, si
     put.event = event;
     put.event_size = size;
     put.key = options->key;
+    put.flags = options->late ? ALLDATA_PUT_LATE : 0;
     put.commit = options->commit;
     put.timeout_ms = options->timeout_ms > 0 ? (uint64_t)options->timeout_ms : 0;
     return put;

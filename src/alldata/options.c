@@ -17,6 +17,7 @@ enum {
     OPT_SECRET_FILE,
     OPT_JSON,
     OPT_KEY,
+    OPT_LATE,
     OPT_COMMIT,
     OPT_TIMEOUT,
     OPT_FROM,
@@ -41,6 +42,7 @@ static const struct cli_option specs[] = {
     {"json", OPT_JSON, OPTIONS_JSON, NULL, "print the answer as JSON"},
     {"key", OPT_KEY, OPTIONS_PUT, "KEY", "put the event under this key"},
     {"file", OPT_FILE, OPTIONS_PUT, "FILE", "put what is in the file as one event"},
+    {"late", OPT_LATE, OPTIONS_PUT, NULL, "the key may be of an interval that is closed"},
     {"commit", OPT_COMMIT, OPTIONS_PUT, "LEVEL",
      "replicas to wait for: one, quorum or all (as the node is set)"},
     {"wait", OPT_WAIT, OPTIONS_WAIT, NULL, "wait for the end"},
@@ -92,6 +94,7 @@ static int take(struct options *options, int value, char *text) {
     case OPT_PRINT_CONFIG: options->print_config = 1; break;
     case OPT_JSON: options->json = 1; break;
     case OPT_KEY: options->key = text; break;
+    case OPT_LATE: options->late = 1; break;
     case OPT_FILE: options->file = text; break;
     case OPT_COMMIT: return take_commit(options, text);
     case OPT_TIMEOUT: return cli_seconds("timeout", text, &options->timeout_ms);
@@ -117,6 +120,8 @@ static int check_combination(const struct command *command, const struct options
         return cli_misused("the event is given twice: in a file, and as an argument");
     if (options->key != NULL && options->file == NULL && options->argument_count == 0)
         return cli_misused("--key is for one event; those of the standard input each get one");
+    if (options->late && options->key == NULL)
+        return cli_misused("--late needs --key: a key that is made is that of now");
     return EXITS_OK;
 }
 

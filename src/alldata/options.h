@@ -20,6 +20,7 @@ struct options {
     int check_config, print_config;
     /* put */
     const char *key, *file;
+    int late;
     int32_t commit; /* ALLDATA_COMMIT_* */
     /* put, repair, export */
     int64_t timeout_ms; /* -1: not given */

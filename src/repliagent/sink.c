@@ -205,7 +205,7 @@ static int fill_batch(struct sink *sink, const repli_event *events, size_t count
     return 0;
 }
 
-/* Its own time is too old for AllData, or too far in the future, so that it gets that of now:
+/* Its own time is too far in the future, as of a clock that was wrong, so that it gets that of now:
  * unless it had that before, when the clocks differ. */
 static int choose_time(struct sink *sink, const repli_event *event) {
     const int64_t now_ns = clock_wall_ns();

@@ -8,9 +8,8 @@
 
 enum { NODES_MAX = 32, NODE_SIZE = 300, CONNECT_MS = 3000, TOTAL_MS = 15000, BODY_MAX = 4 << 20 };
 
-#define PATH "/_alldata/events"
 /* An event may come days after it happened, and its key tells when it did. */
-#define LATE "?late=1"
+#define PATH "/_alldata/events?late=1"
 #define RECORDS "Content-Type: application/x-alldata-records"
 
 struct sink_http {
@@ -24,8 +23,7 @@ struct sink_http {
     char scheme[8];
     char nodes[NODES_MAX][NODE_SIZE]; /* "host:port", or the path of a socket */
     size_t count;
-    size_t at;   /* who is asked next */
-    int no_late; /* the last who was asked knows no late events */
+    size_t at; /* who is asked next */
     struct sink_answer answer;
     size_t capacity;
     char error[CURL_ERROR_SIZE];
@@ -222,10 +220,10 @@ static int load(struct sink_http *http) {
 static int ask(struct sink_http *http, const char *body, size_t size) {
     const repli__libcurl *curl = &http->curl;
     CURL *handle = http->handle;
-    char url[NODE_SIZE + sizeof(PATH) + sizeof(LATE) + 16];
+    char url[NODE_SIZE + sizeof(PATH) + 16];
     const int local = strcmp(http->scheme, "unix") == 0;
-    snprintf(url, sizeof(url), "%s://%s" PATH "%s", local ? "http" : http->scheme,
-             local ? "localhost" : http->nodes[http->at], http->no_late ? "" : LATE);
+    snprintf(url, sizeof(url), "%s://%s" PATH, local ? "http" : http->scheme,
+             local ? "localhost" : http->nodes[http->at]);
     http->answer.size = 0;
     http->answer.status = 0;
     http->error[0] = '\0';
@@ -253,13 +251,7 @@ int sink_http_post(struct sink_http *http, const char *body, size_t size,
     if (!load(http))
         return -1;
     for (size_t i = 0; i < http->count && !atomic_load(http->ends); i++) {
-        http->no_late = 0;
-        int answered = ask(http, body, size);
-        if (answered && http->answer.status == 501) {
-            http->no_late = 1;
-            answered = ask(http, body, size);
-        }
-        if (answered) {
+        if (ask(http, body, size)) {
             *ret_answer = http->answer;
             return 0;
         }

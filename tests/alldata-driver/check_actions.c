@@ -97,6 +97,38 @@ START_TEST(a_repair_brings_back_what_was_lost) {
 }
 END_TEST
 
+/* Events of days ago, which came by any node, are in the file of each. */
+START_TEST(a_closed_interval_becomes_a_file) {
+    char key[40], path[256], line[128] = "";
+    repli_agent *agent = agent_beside(2, 0);
+    await_attribute(agent, "peers_live", 2);
+    for (int i = 1; i <= 3; i++) {
+        snprintf(key, sizeof(key), "%.9s12000000%d000000000", day_before(9), i);
+        put_late(node_url(i), key, "{\"late\": true}");
+    }
+    assert_contains(must_plan(agent, "alldata.io/export", "{\"interval\": \"%s\"}", day_before(9)),
+                    "write the 3 events");
+    const char *payload =
+        must_do(agent, "alldata.io/export", "{\"interval\": \"%s\"}", day_before(9));
+    assert_contains(payload, "\"events\":3");
+    const char *at = strstr(payload, "\"path\":\"");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at, "\"path\":\"%255[^\"]", path), 1);
+    FILE *file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+    assert_contains(line, day_before(9));
+    for (int i = 1; i <= 3; i++) {
+        ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+        assert_contains(line, "000000000 {\"late\": true}\n");
+    }
+    ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+    ck_assert_str_eq(line, "end 3\n");
+    fclose(file);
+    agent_stop(agent);
+}
+END_TEST
+
 START_TEST(arguments_are_checked) {
     repli_agent *agent = agent_beside(1, 0);
     static const char *const wrong[][2] = {
@@ -129,6 +161,7 @@ int main(void) {
     tcase_add_test(tcase, a_join_that_finds_nobody_can_be_cancelled);
     tcase_add_test(tcase, a_dead_node_is_forgotten_with_its_hints);
     tcase_add_test(tcase, a_repair_brings_back_what_was_lost);
+    tcase_add_test(tcase, a_closed_interval_becomes_a_file);
     tcase_add_test(tcase, arguments_are_checked);
     Suite *suite = suite_create("alldata-driver-actions");
     suite_add_tcase(suite, tcase);

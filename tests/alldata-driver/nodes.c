@@ -96,6 +96,14 @@ alldata_client *client_of(const char *url) {
     return client;
 }
 
+/* Until it is acknowledged, as nodes may have to find each other first. */
+static void put_surely(alldata_client *client, const alldata_put *put) {
+    repli_error error = REPLI_ERROR_INIT;
+    for (const int64_t end = now_ms() + 30000;
+         alldata_client_put(client, put, NULL, &error) != REPLI_OK; pause_ms(50))
+        ck_assert_msg(now_ms() < end, "%s", error.message);
+}
+
 void put_events(const char *url, int count) {
     static int number;
     alldata_client *client = client_of(url);
@@ -104,35 +112,20 @@ void put_events(const char *url, int count) {
         alldata_put put = ALLDATA_PUT_INIT;
         put.event = event;
         put.event_size = (size_t)snprintf(event, sizeof(event), "{\"number\":%d}", ++number);
-        repli_error error = REPLI_ERROR_INIT;
-        const int64_t end = now_ms() + 30000;
-        while (alldata_client_put(client, &put, NULL, &error) != REPLI_OK) {
-            ck_assert_msg(now_ms() < end, "%s", error.message);
-            pause_ms(50);
-        }
+        put_surely(client, &put);
     }
     alldata_client_free(client);
 }
 
 void put_late(const char *url, const char *key, const char *event) {
     alldata_client *client = client_of(url);
-    char record[256];
-    const int size =
-        snprintf(record, sizeof(record), "%zu %zu %s %s\n", strlen(key), strlen(event), key, event);
-    repli_buf body = REPLI_BUF_INIT;
-    repli_error error = REPLI_ERROR_INIT;
-    int32_t status = 0;
-    const int64_t end = now_ms() + 30000;
-    while (status != 201) {
-        body.size = 0;
-        const int32_t code =
-            alldata_client_post(client, "/_alldata/events?late=1", "application/x-alldata-records",
-                                record, (size_t)size, 5000, &status, &body, &error);
-        ck_assert_msg(now_ms() < end, "%d, %d: %s%s", (int)code, (int)status, error.message,
-                      body.data != NULL ? body.data : "");
-        pause_ms(status == 201 ? 0 : 50);
-    }
-    alldata_buf_dispose(&body);
+    alldata_put put = ALLDATA_PUT_INIT;
+    put.key = key;
+    put.event = event;
+    put.event_size = strlen(event);
+    put.commit = ALLDATA_COMMIT_ALL;
+    put.flags = ALLDATA_PUT_LATE;
+    put_surely(client, &put);
     alldata_client_free(client);
 }
 

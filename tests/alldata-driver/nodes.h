@@ -28,7 +28,7 @@ int node_port(int node, const char *kind); /* CLIENTS, PEERS or GOSSIP */
 alldata_client *client_of(const char *url);
 /* Put events at a node until all of them are acknowledged. */
 void put_events(const char *url, int count);
-/* Put one under a key of an interval that may be closed, on all nodes. */
+/* Put one under a key of an interval that may be closed, until all replicas have it. */
 void put_late(const char *url, const char *key, const char *event);
 /* How many events a node has itself, which may wait for it to be asked again. */
 int count_events(const char *url);

@@ -320,6 +320,58 @@ START_TEST(many_puts_go_in_one_request) {
 }
 END_TEST
 
+START_TEST(what_is_late_is_said_to_be) {
+    static script s = {.answers = {CREATED}};
+    static char text[2048];
+    s.answers[1] = document(text, "201 Created",
+                            "{\"key\":\"20200121T005824640353920860\",\"code\":\"ok\"}\n");
+    s.answers[2] = text;
+    peer *p = peer_start(NULL, play, &s);
+    alldata_client *client = make_for(p);
+    alldata_put puts[2] = {event("{}"), event("[1]")};
+    results got = {.count = 0};
+    puts[1].key = "20200121T005824640353920860";
+    puts[1].flags = ALLDATA_PUT_LATE;
+    ck_assert_int_eq(alldata_client_put(client, &puts[1], NULL, NULL), REPLI_OK);
+    ck_assert_int_eq(alldata_client_put_many(client, puts, 2, take_results, &got, NULL), REPLI_OK);
+    ck_assert_int_eq(peer_requests(p), 3);
+    ck_assert_str_eq(s.paths[0], "POST /?late=1");
+    ck_assert_str_eq(s.paths[1], "POST /_alldata/events");
+    ck_assert_str_eq(s.paths[2], "POST /_alldata/events?late=1");
+    puts[1].flags |= ALLDATA_PUT_SYNC;
+    ck_assert_int_eq(alldata_client_put(client, &puts[1], NULL, NULL), REPLI_EINVALID);
+    alldata_client_free(client);
+    peer_stop(p);
+}
+END_TEST
+
+START_TEST(puts_of_an_older_size_are_sent) {
+    enum { SIZE = offsetof(alldata_put, flags) };
+    static script s;
+    static char text[2048];
+    _Alignas(alldata_put) char puts[2 * SIZE];
+    s.answers[0] = document(text, "201 Created",
+                            "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\"}\n"
+                            "{\"key\":\"20261121T005824640353920861\",\"code\":\"ok\"}\n");
+    peer *p = peer_start(NULL, play, &s);
+    alldata_client *client = make_for(p);
+    results got = {.count = 0};
+    for (size_t i = 0; i < 2; i++) {
+        alldata_put one = event(i == 0 ? "{}" : "[1]");
+        one.struct_size = SIZE;
+        one.key = i == 0 ? "20261121T005824640353920860" : "20261121T005824640353920861";
+        memcpy(puts + i * SIZE, &one, SIZE);
+    }
+    ck_assert_int_eq(alldata_client_put_many(client, (const alldata_put *)(const void *)puts, 2,
+                                             take_results, &got, NULL),
+                     REPLI_OK);
+    ck_assert_str_eq(s.bodies[0], "27 2 20261121T005824640353920860 {}\n"
+                                  "27 3 20261121T005824640353920861 [1]\n");
+    alldata_client_free(client);
+    peer_stop(p);
+}
+END_TEST
+
 START_TEST(commit_levels_part_requests) {
     static script s;
     static char text[2048];
@@ -613,6 +665,8 @@ int main(void) {
     tcase_add_test(tcase, a_node_that_hangs_leaves_time_for_others);
     tcase_add_test(tcase, what_is_no_put_is_not_sent);
     tcase_add_test(tcase, many_puts_go_in_one_request);
+    tcase_add_test(tcase, what_is_late_is_said_to_be);
+    tcase_add_test(tcase, puts_of_an_older_size_are_sent);
     tcase_add_test(tcase, commit_levels_part_requests);
     tcase_add_test(tcase, an_answer_that_is_not_whole_leaves_nothing_untold);
     tcase_add_test(tcase, a_reference_node_gets_them_one_by_one);

@@ -63,7 +63,7 @@ static int serve(void *user_data, const peer_request *request, char *answer, siz
     (void)user_data;
     snprintf(seen, sizeof(seen), "%s %s\n%s", request->method, request->path, request->headers);
     const int posted = strcmp(request->method, "POST") == 0;
-    if (strcmp(request->path, "/") == 0) {
+    if (strcmp(request->path, "/") == 0 || strcmp(request->path, "/?late=1") == 0) {
         peer_header(request, "AllData-Key", key, sizeof(key));
         if (request->body_size == 4 && strncmp(request->body, "\"no\"", 4) == 0)
             send_back(answer, size, "500 Internal Server Error",
@@ -143,6 +143,10 @@ START_TEST(put_prints_the_key) {
     ck_assert_str_eq(output.err, "");
     expect_in(seen, "AllData-Commit: all\r\n");
     expect_in(seen, "AllData-Timeout-Ms: 2000\r\n");
+    ck_assert_int_eq(RUN("put", "1", "--key", KEY, "--late"), 0);
+    expect_in(seen, "POST /?late=1\n");
+    ck_assert_int_eq(RUN("put", "1", "--late"), 2);
+    expect_in(output.err, "--late needs --key");
     ck_assert_int_eq(RUN("put", "1", "--json"), 0);
     expect_in(output.out, "\"code\":\"ok\"}");
     ck_assert_int_eq(RUN("put", "\"no\"", "--json"), 5);

@@ -186,9 +186,12 @@ static void take_result(void *user_data, const alldata_put_result *results, size
     atomic_store(&of->done, 1);
 }
 
-static int32_t put(member *m, int32_t commit, const char *event) {
+/* key NULL: that of now. */
+static int32_t put_under(member *m, int32_t commit, const char *key, const char *event) {
     outcome of = {.code = 1};
     alldata_put it = ALLDATA_PUT_INIT;
+    it.key = key;
+    it.flags = ALLDATA_PUT_LATE;
     it.event = event;
     it.event_size = strlen(event);
     it.commit = commit;
@@ -196,6 +199,10 @@ static int32_t put(member *m, int32_t commit, const char *event) {
     ck_assert_int_eq(alldata_node_put(m->node, &it, 1, take_result, &of, NULL), REPLI_OK);
     AWAIT(atomic_load(&of.done));
     return of.code;
+}
+
+static int32_t put(member *m, int32_t commit, const char *event) {
+    return put_under(m, commit, NULL, event);
 }
 
 typedef struct reading {
@@ -251,6 +258,27 @@ START_TEST(what_one_missed_it_gets) {
     AWAIT(status(&members[0]).peers_dead == 1);
     ck_assert_int_eq(put(&members[0], ALLDATA_COMMIT_QUORUM, "2"), REPLI_OK);
     AWAIT(status(&members[0]).hints_pending == 2);
+    begin(&members[2], NULL);
+    ck_assert_int_eq(alldata_node_join(members[2].node, status(&members[0]).gossip, NULL),
+                     REPLI_OK);
+    AWAIT(status(&members[2]).events == 2);
+    AWAIT(status(&members[0]).hints_pending == 0);
+}
+END_TEST
+
+START_TEST(what_is_late_is_in_all_nodes_too) {
+    run_mode = run_modes[_i];
+    begin_all();
+    ck_assert_int_eq(put_under(&members[0], ALLDATA_COMMIT_ALL, "20200101T000000000000000001", "1"),
+                     REPLI_OK);
+    for (int i = 0; i < NODES; i++)
+        ck_assert_uint_eq(status(&members[i]).events, 1);
+    end(&members[2]);
+    AWAIT(status(&members[0]).peers_dead == 1);
+    ck_assert_int_eq(
+        put_under(&members[0], ALLDATA_COMMIT_QUORUM, "20190101T000000000000000001", "2"),
+        REPLI_OK);
+    AWAIT(status(&members[0]).hints_pending == 1);
     begin(&members[2], NULL);
     ck_assert_int_eq(alldata_node_join(members[2].node, status(&members[0]).gossip, NULL),
                      REPLI_OK);
@@ -399,6 +427,7 @@ int main(void) {
     tcase_set_timeout(tc, 240);
     tcase_add_loop_test(tc, events_are_in_all_nodes, 0, 2);
     tcase_add_loop_test(tc, what_one_missed_it_gets, 0, 2);
+    tcase_add_loop_test(tc, what_is_late_is_in_all_nodes_too, 0, 2);
     tcase_add_loop_test(tc, a_repair_finds_what_others_lack, 0, 2);
     tcase_add_test(tc, no_two_nodes_keep_one_number);
     tcase_add_test(tc, another_cluster_gets_nothing);

@@ -368,6 +368,49 @@ START_TEST(the_level_may_be_chosen_and_failures_say_why) {
 }
 END_TEST
 
+/* Late ones: under a key of long ago. */
+
+static http_reply put_late(const char *url, const char *key, const char *origin) {
+    char header[64], frame[64];
+    const int many = strchr(url, '_') != NULL;
+    snprintf(header, sizeof(header), "AllData-Key: %s", key);
+    snprintf(frame, sizeof(frame), "27 1 %s 1\n", key);
+    return http_ask_at(
+        w.base, NULL,
+        &(http_ask){
+            .url = url,
+            .body = many ? frame : "1",
+            .headers = {many ? "Content-Type: application/x-alldata-records" : header, origin}});
+}
+
+START_TEST(what_is_late_is_taken_if_the_query_says_so) {
+    static const struct {
+        const char *url, *origin;
+        int status;
+    } all[] = {
+        {"/", NULL, 400},
+        {"/?late=0", NULL, 400},
+        {"/?late=1", "Origin: http://example.com", 403},
+        {"/_alldata/events", NULL, 200},
+        {"/_alldata/events?late=1", "Origin: http://example.com", 403},
+    };
+    char key[ALLDATA_KEY_SIZE], expected[2 * sizeof(key) + 8];
+    world_key(-1000 * 24 * 3600, key);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        http_reply reply = put_late(all[i].url, key, all[i].origin);
+        ck_assert_msg(reply.status == all[i].status, "%zu: %ld %s", i, reply.status, reply.body);
+        http_reply_free(&reply);
+    }
+    ck_assert_uint_eq(world_count(&w), 0);
+    http_expect(put_late(_i == 0 ? "/?late=1" : "/_alldata/events?late=1", key, NULL), 201);
+    http_expect(put_late(_i == 1 ? "/?late=1" : "/_alldata/events?late=1", key, NULL), 201);
+    snprintf(expected, sizeof(expected), "%s 1\n", key);
+    char *events = world_events(&w);
+    ck_assert_str_eq(events, expected);
+    free(events);
+}
+END_TEST
+
 /* Weakness 22: nothing that is our fault is called the client's. */
 START_TEST(a_store_that_fails_is_no_fault_of_the_client) {
     char key[ALLDATA_KEY_SIZE], header[64];
@@ -401,6 +444,7 @@ int main(void) {
     tcase_add_test(tcase, a_client_may_give_the_key);
     tcase_add_test(tcase, headers_that_make_no_sense_are_refused);
     tcase_add_test(tcase, the_level_may_be_chosen_and_failures_say_why);
+    tcase_add_loop_test(tcase, what_is_late_is_taken_if_the_query_says_so, 0, 2);
     tcase_add_test(tcase, a_store_that_fails_is_no_fault_of_the_client);
     suite_add_tcase(suite, tcase);
     return world_run(suite);

@@ -237,6 +237,54 @@ START_TEST(records_of_others_are_stored_here) {
 }
 END_TEST
 
+START_TEST(a_late_event_goes_where_its_key_belongs) {
+    alldata_put one = ALLDATA_PUT_INIT;
+    begin();
+    one.key = "20261101T100000000000000001";
+    one.event = "1";
+    one.event_size = 1;
+    for (size_t i = 0; i < 3; i++) {
+        one.flags = i > 0 ? ALLDATA_PUT_LATE : 0;
+        ck_assert_int_eq(alldata_coordinator_put(coordinator, &one, 1, take, NULL, NULL), REPLI_OK);
+        await(i + 1);
+        ck_assert_int_eq(told[i].code, i > 0 ? REPLI_OK : REPLI_EINVALID);
+    }
+    one.key = "20261121T021000000000000000";
+    ck_assert_int_eq(alldata_coordinator_put(coordinator, &one, 1, take, NULL, NULL), REPLI_OK);
+    ck_assert_int_eq(told[3].code, REPLI_EINVALID);
+    ck_assert_ptr_nonnull(strstr(messages[3], "future"));
+    one.key = KEY;
+    one.flags = ALLDATA_PUT_SYNC;
+    ck_assert_int_eq(alldata_coordinator_put(coordinator, &one, 1, take, NULL, NULL), REPLI_OK);
+    ck_assert_int_eq(told[4].code, REPLI_EINVALID);
+    ck_assert_ptr_nonnull(strstr(messages[4], "flags"));
+    expect("20261101T100000000000000001 1\n");
+}
+END_TEST
+
+/* Those of a host that was built before there were flags. */
+START_TEST(puts_of_an_older_size_are_taken) {
+    enum { SIZE = offsetof(alldata_put, flags), PUTS = 3 };
+    _Alignas(alldata_put) char puts[PUTS * SIZE];
+    static const char *const events[PUTS] = {"1", "2", "3"};
+    begin();
+    for (size_t i = 0; i < PUTS; i++) {
+        alldata_put one = ALLDATA_PUT_INIT;
+        one.struct_size = SIZE;
+        one.event = events[i];
+        one.event_size = 1;
+        memcpy(puts + i * SIZE, &one, SIZE);
+    }
+    ck_assert_int_eq(alldata_coordinator_put(coordinator, (const alldata_put *)(const void *)puts,
+                                             PUTS, take, NULL, NULL),
+                     REPLI_OK);
+    await(1);
+    for (size_t i = 0; i < PUTS; i++)
+        ck_assert_int_eq(told[i].code, REPLI_OK);
+    ck_assert_uint_eq(counters().puts, PUTS);
+}
+END_TEST
+
 START_TEST(what_waits_is_bounded) {
     enum { EACH = 4000 };
     char event[EACH + 1];
@@ -392,6 +440,8 @@ int main(void) {
     tcase_add_test(tcase, bad_calls_are_refused);
     tcase_add_test(tcase, results_of_many_come_in_their_order);
     tcase_add_test(tcase, records_of_others_are_stored_here);
+    tcase_add_test(tcase, a_late_event_goes_where_its_key_belongs);
+    tcase_add_test(tcase, puts_of_an_older_size_are_taken);
     tcase_add_test(tcase, what_waits_is_bounded);
     tcase_add_test(tcase, many_threads_share_commits_and_nothing_is_lost);
     tcase_add_test(tcase, puts_before_an_uncork_share_a_commit);

@@ -150,6 +150,53 @@ START_TEST(another_node_stands_in_for_one_that_fails) {
 }
 END_TEST
 
+#define LATE "20200121T01562464035392086"
+
+START_TEST(a_late_event_is_in_as_many_nodes_as_others) {
+    fleet_begin(&f, 3, 3);
+    fleet_start(&f);
+    ck_assert_int_eq(puts_one(&p, &f, 0, LATE "0", "1", ALLDATA_COMMIT_ALL)->code, REPLI_EINVALID);
+    p.flags = ALLDATA_PUT_LATE;
+    const alldata_put_result *one = puts_one(&p, &f, 0, LATE "0", "1", ALLDATA_COMMIT_ALL);
+    ck_assert_int_eq(one->code, REPLI_OK);
+    ck_assert_int_eq(one->replicas, 3);
+    ck_assert_int_eq(puts_one(&p, &f, 1, LATE "0", "2", ALLDATA_COMMIT_ALL)->code, REPLI_ECONFLICT);
+    /* What one misses it gets by a hint. */
+    fleet_link(&f, 2, LINK_REFUSED);
+    fleet_tell_all(&f, 2, ALLDATA_PEER_DEAD);
+    one = puts_one(&p, &f, 0, LATE "1", "2", ALLDATA_COMMIT_QUORUM);
+    ck_assert_int_eq(one->code, REPLI_OK);
+    ck_assert_int_eq(one->hints, 1);
+    fleet_await_events(&f, 1, 2);
+    ck_assert_uint_eq(fleet_events(&f, 2), 1);
+    fleet_link(&f, 2, LINK_UP);
+    fleet_tell_all(&f, 2, ALLDATA_PEER_LIVE);
+    fleet_await_events(&f, 2, 2);
+}
+END_TEST
+
+/* It would refuse it, today and later. */
+START_TEST(a_reference_node_is_not_asked_for_what_is_late) {
+    fleet_begin(&f, 3, 3);
+    atomic_store(&f.nodes[1].reference, 1);
+    fleet_start(&f);
+    p.flags = ALLDATA_PUT_LATE;
+    const alldata_put_result *one = puts_one(&p, &f, 0, LATE "0", "1", ALLDATA_COMMIT_QUORUM);
+    ck_assert_int_eq(one->code, REPLI_OK);
+    ck_assert_int_eq(one->replicas, 2);
+    one = puts_one(&p, &f, 0, LATE "1", "1", ALLDATA_COMMIT_ALL);
+    ck_assert_int_eq(one->code, REPLI_ENOQUORUM);
+    ck_assert_ptr_nonnull(strstr(p.messages[1], "that take what is so old"));
+    /* One that is not so old after all may be had by any. */
+    ck_assert_int_eq(puts_one(&p, &f, 0, KEY, "1", ALLDATA_COMMIT_ALL)->code, REPLI_OK);
+    fleet_await_rest(&f, 0);
+    ck_assert_uint_eq(fleet_events(&f, 2), 3);
+    ck_assert_uint_eq(fleet_events(&f, 1), 1);
+    ck_assert_uint_eq(atomic_load(&f.nodes[1].requests), 1);
+    ck_assert_uint_eq(fleet_count(&f, 0).hints_written, 0);
+}
+END_TEST
+
 START_TEST(zones_and_regions_have_their_own) {
     static const char *const zones[] = {"A", "B", "B", "C", "D", "E"};
     fleet_begin(&f, 6, 3);
@@ -314,6 +361,8 @@ int main(void) {
     tcase_add_loop_test(tcase, levels_are_what_they_say, 1, 6);
     tcase_add_loop_test(tcase, with_one_of_three_dead_no_put_fails, 0, 6);
     tcase_add_test(tcase, another_node_stands_in_for_one_that_fails);
+    tcase_add_test(tcase, a_late_event_is_in_as_many_nodes_as_others);
+    tcase_add_test(tcase, a_reference_node_is_not_asked_for_what_is_late);
     tcase_add_test(tcase, zones_and_regions_have_their_own);
     tcase_add_test(tcase, a_level_that_is_not_reached_says_so_and_can_be_tried_again);
     tcase_add_test(tcase, a_deadline_is_kept_whatever_peers_do);

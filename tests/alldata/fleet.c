@@ -455,6 +455,7 @@ static void take_results(void *user_data, const alldata_put_result *results, siz
 int32_t puts_put(puts_told *p, fleet *f, int number, const char *key, const char *event,
                  int32_t commit, uint64_t timeout_ms) {
     alldata_put one = ALLDATA_PUT_INIT;
+    one.flags = p->flags;
     one.key = key;
     one.event = event;
     one.event_size = strlen(event);

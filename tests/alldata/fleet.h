@@ -88,6 +88,7 @@ enum { PUTS_KEPT = 256 };
 typedef struct puts {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
+    uint32_t flags; /* of the puts */
     size_t told, good;
     alldata_put_result results[PUTS_KEPT];
     char messages[PUTS_KEPT][REPLI_ERROR_MESSAGE_SIZE];

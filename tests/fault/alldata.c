@@ -404,6 +404,8 @@ static int32_t use_node(world *w, repli_error *err) {
     uint64_t events = 0;
     put.event = "2";
     put.event_size = 1;
+    put.key = "20200101T000000000000000001";
+    put.flags = ALLDATA_PUT_LATE;
     int32_t code = open_node(w, &node, err);
     if (code != REPLI_OK)
         return code;

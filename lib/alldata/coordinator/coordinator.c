@@ -312,7 +312,7 @@ int32_t alldata_coordinator_put(alldata_coordinator *c, const alldata_put *puts,
         alldata__job_of_puts(&c->mem, puts, count, (size_t)c->options.replication_factor - 1);
     for (size_t i = 0; job != NULL && i < count; i++) {
         alldata_put put;
-        alldata__job_read_put(puts, i, &put);
+        repli__sized_copy(&put, sizeof(put), repli__sized_at(puts, i));
         alldata__put_prepare(c, &job->items[i], &put);
     }
     return begin(c, job, done, user_data, err);
@@ -333,9 +333,7 @@ int32_t alldata_coordinator_store(alldata_coordinator *c, const alldata_record *
                             "struct_size of a record is %u, not %zu: initialise it with "
                             "ALLDATA_RECORD_INIT",
                             (unsigned)repli__sized(records), sizeof(*records));
-    alldata__job *job = alldata__job_of_records(&c->mem, records, count);
-    if (job != NULL)
-        job->flags = flags;
+    alldata__job *job = alldata__job_of_records(&c->mem, records, count, flags);
     return begin(c, job, done, user_data, err);
 }
 

@@ -39,16 +39,12 @@ static char *take_event(alldata__item *item, const char *event, size_t size, cha
     return to + item->event_size;
 }
 
-void alldata__job_read_put(const alldata_put *puts, size_t i, alldata_put *ret_put) {
-    repli__sized_copy(ret_put, sizeof(*ret_put), (const char *)puts + i * repli__sized(puts));
-}
-
 alldata__job *alldata__job_of_puts(const repli__mem *mem, const alldata_put *puts, size_t count,
                                    size_t attempts) {
     alldata_put put;
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        alldata__job_read_put(puts, i, &put);
+        repli__sized_copy(&put, sizeof(put), repli__sized_at(puts, i));
         if (put.event == NULL)
             continue;
         if (put.event_size > SIZE_MAX - bytes)
@@ -58,14 +54,14 @@ alldata__job *alldata__job_of_puts(const repli__mem *mem, const alldata_put *put
     char *to = NULL;
     alldata__job *job = make(mem, count, attempts, bytes, &to);
     for (size_t i = 0; job != NULL && i < count; i++) {
-        alldata__job_read_put(puts, i, &put);
+        repli__sized_copy(&put, sizeof(put), repli__sized_at(puts, i));
         to = take_event(&job->items[i], put.event, put.event_size, to);
     }
     return job;
 }
 
 alldata__job *alldata__job_of_records(const repli__mem *mem, const alldata_record *records,
-                                      size_t count) {
+                                      size_t count, uint32_t flags) {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
         if (records[i].event_size > SIZE_MAX - bytes)
@@ -78,6 +74,7 @@ alldata__job *alldata__job_of_records(const repli__mem *mem, const alldata_recor
         to = take_event(&job->items[i], records[i].event, records[i].event_size, to);
         if (records[i].key != NULL && records[i].key_size == ALLDATA_KEY_LENGTH)
             memcpy(job->items[i].key, records[i].key, ALLDATA_KEY_LENGTH);
+        job->items[i].flags = (uint8_t)flags;
         job->items[i].needed = 1;
         job->is_handed = 1;
     }

@@ -45,6 +45,8 @@ struct alldata__item {
     char key[ALLDATA_KEY_SIZE];
     int32_t code;        /* REPLI_OK as long as nothing forbids it */
     repli_error *why;    /* NULL: nothing to be told of */
+    uint8_t flags;       /* ALLDATA_PUT_*, for the disk */
+    uint8_t is_late;     /* its interval is closed, which only nodes of our own make can open */
     uint8_t needed;      /* replicas */
     uint8_t replicas;    /* that there are */
     uint8_t trying;      /* attempts */
@@ -69,20 +71,17 @@ struct alldata__job {
     size_t undecided; /* items */
     size_t open;      /* items that something is still to become of */
     size_t bytes;     /* that it takes */
-    uint32_t flags;   /* ALLDATA_PUT_* */
     int is_handed;    /* by another node: to be stored here only */
     int is_told;
     alldata__item items[];
 };
 
-/* One of several, which are as large as the caller knows them. */
-void alldata__job_read_put(const alldata_put *puts, size_t i, alldata_put *ret_put);
 /* Copies the events, and has room for some attempts for each; NULL when out of memory. */
 alldata__job *alldata__job_of_puts(const repli__mem *mem, const alldata_put *puts, size_t count,
                                    size_t attempts);
 /* The keys as well; one that has none gets an empty one. */
 alldata__job *alldata__job_of_records(const repli__mem *mem, const alldata_record *records,
-                                      size_t count);
+                                      size_t count, uint32_t flags);
 void alldata__job_free(const repli__mem *mem, alldata__job *job);
 /* Another attempt for an item; NULL when out of memory. */
 alldata__attempt *alldata__job_attempt(const repli__mem *mem, alldata__item *item);

@@ -108,7 +108,8 @@ static void quote_reason(const alldata__item *item, char *to, size_t size) {
     else if (item->why != NULL)
         snprintf(to, size, "%.200s", item->why->message);
     else
-        snprintf(to, size, "no more nodes are known to live");
+        snprintf(to, size, "no more nodes%s are known to live",
+                 item->is_late ? " that take what is so old" : "");
 }
 
 /* Too few have it: why, and what to do. What the disk said is part of it. */
@@ -235,7 +236,11 @@ static int32_t needed_for(const alldata_coordinator *c, int32_t commit) {
                                              : factor;
 }
 
-static int32_t check(alldata_coordinator *c, const alldata_put *put, repli_error *err) {
+static int32_t check(alldata_coordinator *c, const alldata_put *put, int *ret_late,
+                     repli_error *err) {
+    if ((put->flags & ~ALLDATA_PUT_LATE) != 0)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
+                            "flags is %#x, with more than ALLDATA_PUT_LATE", (unsigned)put->flags);
     if (put->commit < ALLDATA_COMMIT_DEFAULT || put->commit > ALLDATA_COMMIT_ALL)
         return repli__error(err, REPLI_EINVALID, ALLDATA__COORDINATOR,
                             "commit is %d, which is none of ALLDATA_COMMIT_*", (int)put->commit);
@@ -246,14 +251,18 @@ static int32_t check(alldata_coordinator *c, const alldata_put *put, repli_error
     const int32_t code =
         alldata__event_check(put->event, put->event != NULL ? put->event_size : 0, err);
     return code == REPLI_OK && put->key != NULL
-               ? alldata__roll_accepts(c->options.storage, put->key, strlen(put->key), err)
+               ? alldata__roll_accepts(c->options.storage, put->key, strlen(put->key), put->flags,
+                                       ret_late, err)
                : code;
 }
 
 void alldata__put_prepare(alldata_coordinator *c, alldata__item *item, const alldata_put *put) {
     repli_error error = REPLI_ERROR_INIT;
     char key[ALLDATA_KEY_SIZE];
-    item->code = check(c, put, &error);
+    int is_late = 0;
+    item->code = check(c, put, &is_late, &error);
+    item->flags = (uint8_t)put->flags;
+    item->is_late = (uint8_t)is_late;
     if (item->code == REPLI_OK && put->key != NULL)
         memcpy(item->key, put->key, ALLDATA_KEY_LENGTH);
     else if (item->code == REPLI_OK)

@@ -88,6 +88,7 @@ static void load(alldata__errand *errand) {
         end = &attempt->behind;
         errand->count++;
         bytes += attempt->item->event_size;
+        errand->is_late |= (attempt->item->flags & ALLDATA_PUT_LATE) != 0;
     }
 }
 
@@ -213,8 +214,8 @@ static void take_reply(void *user_data, const alldata_reply *reply) {
 
 int32_t alldata__errand_begin(alldata__errand *errand) {
     const alldata_coordinator *c = errand->owner;
-    const int late = errand->first == NULL;
-    if (!late && write_body(errand) != REPLI_OK)
+    const int late = errand->first == NULL || errand->is_late;
+    if (errand->first != NULL && write_body(errand) != REPLI_OK)
         return errand->error.code;
     alldata_call call = ALLDATA_CALL_INIT;
     call.host = errand->host;

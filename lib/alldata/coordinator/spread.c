@@ -33,6 +33,12 @@ static int may_have_hint(const alldata_coordinator *c, const alldata__site *site
     return !site->is_dropped;
 }
 
+/* A reference node takes nothing for an interval that it has closed, now or later. Of one that is
+ * only known by its hints it is not known what it is. */
+static int takes(const alldata__site *site, const alldata__item *item) {
+    return !item->is_late || site->is_native || !site->is_known;
+}
+
 typedef int (*fits_fn)(const alldata_coordinator *c, const alldata__site *site);
 
 static int is_hint(const alldata__attempt *attempt) {
@@ -47,7 +53,8 @@ enum { NEVER_AGAIN, ONCE_AGAIN, ALWAYS_AGAIN };
 static alldata__site *pick(alldata_coordinator *c, const alldata__item *item, fits_fn fits,
                            int again) {
     for (size_t i = 0; i < c->site_count; i++)
-        c->roles[i] = fits(c, c->sites[i]) ? ALLDATA__PLACE_FREE : ALLDATA__PLACE_OUT;
+        c->roles[i] = fits(c, c->sites[i]) && takes(c->sites[i], item) ? ALLDATA__PLACE_FREE
+                                                                       : ALLDATA__PLACE_OUT;
     for (const alldata__attempt *it = item->attempts; it != NULL; it = it->next) {
         uint8_t *role = &c->roles[it->site->at];
         if (it->state == ALLDATA__TRIED || it->state == ALLDATA__HELD)

@@ -59,6 +59,7 @@ typedef struct alldata__errand {
     int32_t port;
     int is_native;
     int is_cancelled;
+    int is_late;             /* of the events some may be for closed intervals */
     alldata__attempt *first; /* NULL: hints are delivered */
     size_t count;            /* of attempts or hints */
     alldata__hint *hints;

@@ -11,9 +11,9 @@
 static size_t take(alldata_coordinator *c, uint32_t *ret_flags) {
     size_t count = 0;
     while (c->first != NULL && count < ALLDATA__WRITES &&
-           (count == 0 || c->first->job->flags == *ret_flags)) {
+           (count == 0 || c->first->flags == *ret_flags)) {
         alldata__item *item = c->first;
-        *ret_flags = item->job->flags;
+        *ret_flags = item->flags;
         c->items[count] = item;
         c->records[count] =
             (alldata_record){.struct_size = sizeof(alldata_record),
