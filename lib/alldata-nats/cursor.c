@@ -12,12 +12,32 @@
  * such as an event that was late, is asked for alone.
  */
 
-enum { NEAR = 1024 };
+enum { NEAR = 1024, KEYS_AT_ONCE = 1024, EVENTS_AT_ONCE = 64 };
+
+/* A reader may rest for long; then the servers forget what it has asked for. */
+#define FORGET_NS (INT64_C(300) * 1000000000)
 
 typedef struct entry {
     uint64_t sequence;
     char key[ALLDATA__NATS_KEY];
 } entry;
+
+/*
+ * What was asked for, some at a time. libnats' ordered consumers, which would do that, start anew
+ * in a thread of their own, and then messages come for one that was destroyed meanwhile.
+ */
+typedef struct flow {
+    natsSubscription *subscription; /* NULL: nothing was asked for so far */
+    natsMsgList list;
+    int at;
+    uint64_t consumed; /* the consumer's number of the last one */
+} flow;
+
+/* Where a message stands. */
+typedef struct place {
+    uint64_t sequence;
+    uint64_t behind; /* how many come after it */
+} place;
 
 typedef struct kept {
     uint64_t sequence;
@@ -28,8 +48,8 @@ typedef struct cursor {
     alldata__nats_interval *interval;
     entry *entries;
     size_t count, capacity, at;
-    natsSubscription *subscription; /* NULL: nothing was asked for in order so far */
-    uint64_t sequence;              /* of the message that was read last */
+    flow flow;
+    uint64_t sequence; /* of the message that was read last */
     kept *kept;
     size_t kept_count, kept_capacity;
     natsMsg *current; /* what was returned */
@@ -39,33 +59,64 @@ static int32_t failed(repli_error *err, natsStatus status) {
     return alldata__nats_error(err, status, "read from JetStream", NULL);
 }
 
-static natsStatus subscribe(const cursor *self, int headers_only, uint64_t from,
-                            natsSubscription **ret) {
+static natsStatus flow_open(flow *to, const cursor *self, int headers_only, uint64_t from) {
     const alldata__nats *owner = self->interval->owner;
     char subject[ALLDATA__SUBJECT_SIZE];
     jsSubOptions options;
     alldata__nats_subject(owner, "event", self->interval->name, "*", 1, subject);
     jsSubOptions_Init(&options);
     options.Stream = owner->stream;
-    options.Ordered = true;
+    options.Config.AckPolicy = js_AckNone;
+    options.Config.InactiveThreshold = FORGET_NS;
     options.Config.HeadersOnly = headers_only;
     if (from > 0) {
         options.Config.DeliverPolicy = js_DeliverByStartSequence;
         options.Config.OptStartSeq = from;
     }
-    return js_SubscribeSync(ret, owner->js, subject, NULL, &options, NULL);
+    *to = (flow){.subscription = NULL};
+    const natsStatus status =
+        js_PullSubscribe(&to->subscription, owner->js, subject, NULL, NULL, &options, NULL);
+    return status != NATS_OK ? status : natsSubscription_SetPendingLimits(to->subscription, -1, -1);
 }
 
-/* The number of the message, and how many are behind it. */
-static natsStatus place_of(natsMsg *message, uint64_t *ret_sequence, uint64_t *ret_behind) {
+static void flow_close(flow *self) {
+    natsMsgList_Destroy(&self->list);
+    natsSubscription_Destroy(self->subscription);
+    *self = (flow){.subscription = NULL};
+}
+
+/* None may be missing before the message. */
+static natsStatus take_place(flow *self, natsMsg *message, place *ret_place) {
     jsMsgMetaData *meta = NULL;
-    const natsStatus status = natsMsg_GetMetaData(&meta, message);
+    natsStatus status = natsMsg_GetMetaData(&meta, message);
     if (status != NATS_OK)
         return status;
-    *ret_sequence = meta->Sequence.Stream;
-    *ret_behind = meta->NumPending;
+    if (meta->Sequence.Consumer != ++self->consumed)
+        status = NATS_CONNECTION_DISCONNECTED;
+    *ret_place = (place){.sequence = meta->Sequence.Stream, .behind = meta->NumPending};
     jsMsgMetaData_Destroy(meta);
-    return NATS_OK;
+    return status;
+}
+
+/* Only if there is one more. */
+static natsStatus flow_next(flow *self, int at_once, int64_t timeout_ms, natsMsg **ret_message,
+                            place *ret_place) {
+    natsStatus status = NATS_OK;
+    if (self->at == self->list.Count) {
+        natsMsgList_Destroy(&self->list);
+        self->at = 0;
+        status = natsSubscription_Fetch(&self->list, self->subscription, at_once, timeout_ms, NULL);
+        if (status == NATS_OK && self->list.Count == 0)
+            status = NATS_TIMEOUT;
+    }
+    if (status != NATS_OK)
+        return status;
+    *ret_message = self->list.Msgs[self->at];
+    self->list.Msgs[self->at++] = NULL;
+    status = take_place(self, *ret_message, ret_place);
+    if (status != NATS_OK)
+        natsMsg_Destroy(*ret_message);
+    return status;
 }
 
 /* Keys. */
@@ -84,23 +135,21 @@ static int32_t add_key(cursor *self, natsMsg *message, uint64_t sequence, repli_
     return REPLI_OK;
 }
 
-static int32_t read_subscription(cursor *self, natsSubscription *subscription, repli_error *err) {
+static int32_t read_flow(cursor *self, flow *from, repli_error *err) {
     const int64_t timeout_ms = self->interval->owner->timeout_ms;
     jsConsumerInfo *info = NULL;
-    natsStatus status = natsSubscription_GetConsumerInfo(&info, subscription, NULL, NULL);
+    natsStatus status = natsSubscription_GetConsumerInfo(&info, from->subscription, NULL, NULL);
     if (status != NATS_OK)
         return failed(err, status);
-    /* What was delivered since is not pending any more. */
-    uint64_t behind = info->NumPending + info->Delivered.Consumer;
+    place at = {.behind = info->NumPending};
     jsConsumerInfo_Destroy(info);
     int32_t code = REPLI_OK;
-    while (behind > 0 && code == REPLI_OK) {
+    while (at.behind > 0 && code == REPLI_OK) {
         natsMsg *message = NULL;
-        uint64_t sequence = 0;
-        status = natsSubscription_NextMsg(&message, subscription, timeout_ms);
-        if (status == NATS_OK)
-            status = place_of(message, &sequence, &behind);
-        code = status == NATS_OK ? add_key(self, message, sequence, err) : failed(err, status);
+        status = flow_next(from, KEYS_AT_ONCE, timeout_ms, &message, &at);
+        if (status != NATS_OK)
+            return failed(err, status);
+        code = add_key(self, message, at.sequence, err);
         natsMsg_Destroy(message);
     }
     return code;
@@ -111,12 +160,10 @@ static int compare(const void *a, const void *b) {
 }
 
 static int32_t read_keys(cursor *self, repli_error *err) {
-    natsSubscription *subscription = NULL;
-    const natsStatus status = subscribe(self, 1, 0, &subscription);
-    if (status != NATS_OK)
-        return failed(err, status);
-    const int32_t code = read_subscription(self, subscription, err);
-    natsSubscription_Destroy(subscription);
+    flow keys;
+    const natsStatus status = flow_open(&keys, self, 1, 0);
+    const int32_t code = status == NATS_OK ? read_flow(self, &keys, err) : failed(err, status);
+    flow_close(&keys);
     if (code == REPLI_OK && self->count > 0)
         qsort(self->entries, self->count, sizeof(*self->entries), compare);
     return code;
@@ -149,7 +196,7 @@ int32_t alldata__nats_cursor_open(void *interval, const char *from, size_t from_
 void alldata__nats_cursor_close(void *argument) {
     cursor *self = argument;
     const repli__mem *mem = &self->interval->owner->mem;
-    natsSubscription_Destroy(self->subscription);
+    flow_close(&self->flow);
     natsMsg_Destroy(self->current);
     for (size_t i = 0; i < self->kept_count; i++)
         natsMsg_Destroy(self->kept[i].message);
@@ -189,44 +236,42 @@ static int32_t keep(cursor *self, natsMsg *message, uint64_t sequence, repli_err
     return REPLI_OK;
 }
 
-/* Read on until the message with that number. */
+/* Read on until the message with that number, or as far as it goes: then there is none. */
 static int32_t read_to(cursor *self, uint64_t wanted, natsMsg **ret_message, repli_error *err) {
-    natsStatus status = NATS_OK;
-    if (self->subscription == NULL)
-        status = subscribe(self, 0, wanted, &self->subscription);
-    while (status == NATS_OK) {
+    const int64_t timeout_ms = self->interval->owner->timeout_ms;
+    int32_t code = REPLI_OK;
+    *ret_message = NULL;
+    if (self->flow.subscription == NULL) {
+        self->sequence = 0;
+        if (flow_open(&self->flow, self, 0, wanted) != NATS_OK)
+            flow_close(&self->flow);
+    }
+    while (self->flow.subscription != NULL && self->sequence < wanted && code == REPLI_OK) {
         natsMsg *message = NULL;
-        uint64_t behind = 0;
-        status = natsSubscription_NextMsg(&message, self->subscription,
-                                          self->interval->owner->timeout_ms);
-        if (status == NATS_OK)
-            status = place_of(message, &self->sequence, &behind);
-        if (status == NATS_OK && self->sequence == wanted) {
-            *ret_message = message;
-            return REPLI_OK;
-        }
-        if (status != NATS_OK) {
-            natsMsg_Destroy(message);
+        place at;
+        if (flow_next(&self->flow, EVENTS_AT_ONCE, timeout_ms, &message, &at) != NATS_OK) {
+            flow_close(&self->flow);
             break;
         }
-        const int32_t code = keep(self, message, self->sequence, err);
-        if (code != REPLI_OK)
-            return code;
-        if (self->sequence > wanted)
-            status = NATS_NOT_FOUND;
+        self->sequence = at.sequence;
+        if (at.sequence == wanted)
+            *ret_message = message;
+        else
+            code = keep(self, message, at.sequence, err);
     }
-    return failed(err, status);
+    return code;
 }
 
 static int32_t take_message(cursor *self, uint64_t sequence, natsMsg **ret_message,
                             repli_error *err) {
     const alldata__nats *owner = self->interval->owner;
+    int32_t code = REPLI_OK;
     *ret_message = take_kept(self, sequence);
-    if (*ret_message != NULL)
-        return REPLI_OK;
-    if (self->subscription == NULL ||
-        (sequence > self->sequence && sequence - self->sequence <= NEAR))
-        return read_to(self, sequence, ret_message, err);
+    if (*ret_message == NULL && (self->flow.subscription == NULL ||
+                                 (sequence > self->sequence && sequence - self->sequence <= NEAR)))
+        code = read_to(self, sequence, ret_message, err);
+    if (code != REPLI_OK || *ret_message != NULL)
+        return code;
     const natsStatus status =
         js_GetMsg(ret_message, owner->js, owner->stream, sequence, NULL, NULL);
     return status == NATS_OK ? REPLI_OK : failed(err, status);
