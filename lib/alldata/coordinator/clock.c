@@ -56,6 +56,9 @@ uint64_t alldata__coordinator_tick(void *user_data) {
         due_ns = c->earliest->deadline_ns;
     c->is_used = 0;
     c->clock_ns = due_ns;
+    const uint64_t held_ns = alldata__send_held(c);
+    if (held_ns < due_ns)
+        due_ns = c->clock_ns = held_ns;
     alldata__coordinator_leave(c);
     return due_ns;
 }

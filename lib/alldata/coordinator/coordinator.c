@@ -28,16 +28,19 @@ void alldata__coordinator_release(alldata_coordinator *c, alldata__job *job) {
 }
 
 static void tell(alldata_coordinator *c) {
-    alldata__job *job = c->finished;
-    c->finished = job->next;
-    if (c->finished == NULL)
-        c->finished_end = &c->finished;
+    alldata__job *first = c->finished;
+    c->finished = NULL;
+    c->finished_end = &c->finished;
     pthread_mutex_unlock(&c->mutex);
-    job->done(job->user_data, job->results, job->count);
+    for (alldata__job *job = first; job != NULL; job = job->next)
+        job->done(job->user_data, job->results, job->count);
     pthread_mutex_lock(&c->mutex);
-    job->is_told = 1;
-    if (job->open == 0)
-        alldata__coordinator_release(c, job);
+    for (alldata__job *job = first, *next; job != NULL; job = next) {
+        next = job->next;
+        job->is_told = 1;
+        if (job->open == 0)
+            alldata__coordinator_release(c, job);
+    }
 }
 
 static void send(alldata_coordinator *c) {
@@ -280,6 +283,8 @@ static int32_t begin(alldata_coordinator *c, alldata__job *job, alldata_put_fn d
         return code;
     }
     c->corks++;
+    if (!job->is_handed)
+        alldata__hold_expected(c);
     for (size_t i = 0; i < job->count; i++)
         alldata__put_begin(c, &job->items[i]);
     pull_cork(c);

@@ -88,6 +88,8 @@ static void decide(alldata_coordinator *c, alldata__item *item, int32_t code) {
     unlink_deadline(c, item);
     count(c, item, code);
     if (--job->undecided == 0) {
+        if (!job->is_handed)
+            alldata__hold_expect(c);
         job->next = NULL;
         *c->finished_end = job;
         c->finished_end = &job->next;

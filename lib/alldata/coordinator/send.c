@@ -71,6 +71,7 @@ static alldata__attempt *pop(alldata__site *site) {
     site->first = attempt->behind;
     if (site->first == NULL)
         site->last = NULL;
+    site->queued--;
     site->queued_bytes -= attempt->item->event_size;
     attempt->behind = NULL;
     return attempt;
@@ -94,21 +95,30 @@ static void load(alldata__errand *errand) {
 
 static void pump(alldata_coordinator *c, alldata__site *site) {
     const size_t most = site->is_native ? 1 : REFERENCE_ERRANDS;
-    while (c->corks == 0 && site->first != NULL && site->errands < most) {
+    while (c->corks == 0 && site->first != NULL && site->errands < most &&
+           !alldata__hold(c, site)) {
         alldata__errand *errand = alldata__errand_new(c, site);
         if (errand == NULL) {
             alldata__put_answered(c, pop(site), REPLI_ENOMEM);
             continue;
         }
         load(errand);
+        site->held_ns = 0;
         site->errands++;
         alldata__errand_send(c, errand);
     }
 }
 
-void alldata__send_held(alldata_coordinator *c) {
-    for (size_t i = 0; i < c->site_count; i++)
-        pump(c, c->sites[i]);
+uint64_t alldata__send_held(alldata_coordinator *c) {
+    const uint64_t now_ns = repli__mono_ns();
+    uint64_t due_ns = UINT64_MAX;
+    for (size_t i = 0; i < c->site_count; i++) {
+        alldata__site *site = c->sites[i];
+        pump(c, site);
+        if (site->first != NULL && site->held_ns > now_ns && site->held_ns < due_ns)
+            due_ns = site->held_ns;
+    }
+    return due_ns;
 }
 
 void alldata__send(alldata_coordinator *c, alldata__attempt *attempt) {
@@ -117,6 +127,7 @@ void alldata__send(alldata_coordinator *c, alldata__attempt *attempt) {
     attempt->behind = NULL;
     *(site->last != NULL ? &site->last->behind : &site->first) = attempt;
     site->last = attempt;
+    site->queued++;
     site->queued_bytes += attempt->item->event_size;
     alldata__coordinator_watch(c, attempt->since_ns +
                                       c->options.peer_timeout_ms * (uint64_t)REPLI__NS_PER_MS);

@@ -98,6 +98,7 @@ void alldata__site_flush(alldata_coordinator *c, alldata__site *site, uint64_t s
         site->first = attempt->behind;
         if (site->first == NULL)
             site->last = NULL;
+        site->queued--;
         site->queued_bytes -= attempt->item->event_size;
         alldata__put_answered(c, attempt, REPLI_ETIMEOUT);
     }

@@ -32,8 +32,10 @@ struct alldata__site {
     size_t refs; /* attempts and errands that know it */
 
     alldata__attempt *first, *last; /* that wait to be sent */
-    size_t queued_bytes;
-    size_t tries; /* attempts that are not over */
+    size_t queued, queued_bytes;
+    uint64_t held_ns; /* until when they are held for others to join them; 0: they are not */
+    size_t awaited;   /* of returning, when that began */
+    size_t tries;     /* attempts that are not over */
     size_t errands;
     uint32_t failures; /* one after the other */
     uint64_t away_ns;  /* until when it is not to be asked */
@@ -101,6 +103,9 @@ struct alldata_coordinator {
     int is_used;                              /* since it looked last */
     int wakes_writer;                         /* before the mutex is given back */
     int corks;                                /* but not while there are some */
+    size_t returning;       /* clients that were answered lately and have not put again */
+    uint64_t returning_ns;  /* when that is no longer of interest */
+    uint64_t hold_again_ns; /* nothing is held for them before */
     int is_stopping;
     alldata__job *finished, **finished_end; /* to be told */
     alldata__errand *ready, **ready_end;    /* to be sent */
@@ -167,8 +172,8 @@ void alldata__site_flush(alldata_coordinator *c, alldata__site *site, uint64_t s
 
 /* Have an attempt sent. */
 void alldata__send(alldata_coordinator *c, alldata__attempt *attempt);
-/* The cork is out: send what waits. */
-void alldata__send_held(alldata_coordinator *c);
+/* Send what waits, unless it is to wait longer. Returns until when. */
+uint64_t alldata__send_held(alldata_coordinator *c);
 /* A request, in the list of those that are not over; NULL when out of memory. */
 alldata__errand *alldata__errand_new(alldata_coordinator *c, alldata__site *site);
 /* Without the mutex: add a record to its body. REPLI_OK or REPLI_ENOMEM. */
@@ -181,6 +186,14 @@ int32_t alldata__errand_begin(alldata__errand *errand);
 void alldata__errand_end(alldata_coordinator *c, alldata__errand *errand);
 /* Take it from the list, and free it. */
 void alldata__errand_free(alldata_coordinator *c, alldata__errand *errand);
+
+/* hold.c: for how long. */
+
+/* A client was answered and may put again, or has put. */
+void alldata__hold_expect(alldata_coordinator *c);
+void alldata__hold_expected(alldata_coordinator *c);
+/* Whether what waits for a peer is to wait for more. */
+int alldata__hold(alldata_coordinator *c, alldata__site *site);
 
 /* deliver.c: the writer hands over hints. Without the mutex. */
 

@@ -99,6 +99,11 @@ uint64_t alldata__coordinator_write(void *user_data) {
         write_some(c, count, flags | c->options.put_flags);
     if (hints != NULL)
         write_hints(c, hints);
-    const uint64_t due_ns = owes || hints != NULL ? alldata__deliver(c) : UINT64_MAX;
-    return count > 0 || hints != NULL ? 0 : due_ns;
+    uint64_t due_ns = owes || hints != NULL ? alldata__deliver(c) : UINT64_MAX;
+    if (count > 0 || hints != NULL)
+        return 0;
+    alldata__coordinator_enter(c);
+    const uint64_t held_ns = alldata__send_held(c);
+    alldata__coordinator_leave(c);
+    return held_ns < due_ns ? held_ns : due_ns;
 }
