@@ -39,6 +39,9 @@ without_comments() {
         }' "$@"
 }
 
+# a_day SECONDS: wait until the day, as UTC has it, still lasts so long.
+a_day() { while [ $((86400 - $(date +%s) % 86400)) -lt "$1" ]; do sleep 1; done; }
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # summary: the last command of a script.

@@ -14,6 +14,8 @@ same_rules() {
 }
 trap '"$nodes" down "$tmp/d" >/dev/null 2>&1; rm -rf "$tmp"' EXIT
 
+a_day 120 # with another one, a node has another interval
+
 check 'three nodes' env SECRET=hush "$nodes" up "$tmp/d" || exit
 . "$tmp/d/env"
 config=$tmp/remote.yaml
