@@ -32,7 +32,7 @@ typedef struct alldata__interval {
     /* Of whoever opens it, and then of the one who leads. */
     int broken; /* a put failed: to be opened anew */
     repli_error why;
-    alldata__recent *recent;
+    alldata__recent *recent; /* of what is open */
 } alldata__interval;
 
 /* One call of put or sync, while it waits. */
@@ -131,6 +131,9 @@ void alldata__interval_leave(alldata_storage *storage, alldata__interval *interv
 /* The one who leads: nothing is put into it any more. Takes over a pin. */
 void alldata__interval_close_later(alldata_storage *storage, alldata__interval *interval,
                                    uint64_t delay_ms);
+/* The one who leads: if so many are still open that are to be closed later, and that nobody uses,
+ * let go of the one that is due first until it is closed, or used again. */
+void alldata__interval_spare(alldata_storage *storage, size_t most);
 /* Close what is due. */
 void alldata__interval_close_due(alldata_storage *storage);
 /* When there is something to close, in monotonic nanoseconds. */

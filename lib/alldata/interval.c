@@ -17,13 +17,8 @@ static alldata__interval *find(alldata_storage *storage, int64_t start) {
 
 static alldata__interval *make(const alldata_storage *storage, int64_t start) {
     alldata__interval *interval = repli__calloc(&storage->mem, 1, sizeof(*interval));
-    alldata__recent *recent = alldata__recent_new(&storage->mem);
-    if (interval == NULL || recent == NULL) {
-        repli__free(&storage->mem, recent);
-        repli__free(&storage->mem, interval);
+    if (interval == NULL)
         return NULL;
-    }
-    interval->recent = recent;
     interval->start = start;
     interval->why = (repli_error)REPLI_ERROR_INIT;
     alldata__interval_name(start, interval->name);
@@ -68,6 +63,8 @@ static void close_handle(alldata_storage *storage, alldata__interval *interval) 
     void *handle = atomic_exchange(&interval->handle, NULL);
     if (handle != NULL)
         storage->module->interval_close(handle);
+    repli__free(&storage->mem, interval->recent);
+    interval->recent = NULL;
 }
 
 void alldata__interval_unpin(alldata_storage *storage, alldata__interval *interval) {
@@ -100,17 +97,25 @@ static int32_t take_newest(void *user_data, const char *text, size_t size) {
 static int32_t open_handle(alldata_storage *storage, alldata__interval *interval, uint32_t flags,
                            repli_error *err) {
     void *handle = NULL;
+    alldata__recent *recent = alldata__recent_new(&storage->mem);
+    if (recent == NULL)
+        return repli__error_nomem(err, ALLDATA__ORIGIN, "opening an interval");
     int32_t code =
         storage->module->interval_open(storage->self, interval->name, flags, &handle, err);
-    if (code != REPLI_OK)
-        return code;
-    alldata__recent_reset(interval->recent, NULL, 0);
     repli_error error = REPLI_ERROR_INIT; /* an empty one is none to tell of */
-    code = storage->module->newest(handle, take_newest, interval->recent, &error);
-    if (code != REPLI_OK && code != REPLI_ENOTFOUND) {
-        storage->module->interval_close(handle);
-        return repli__error_copy(err, &error);
+    if (code == REPLI_OK) {
+        code = storage->module->newest(handle, take_newest, recent, &error);
+        code = code == REPLI_ENOTFOUND ? REPLI_OK : code;
+        if (code != REPLI_OK) {
+            storage->module->interval_close(handle);
+            repli__error_copy(err, &error);
+        }
     }
+    if (code != REPLI_OK) {
+        repli__free(&storage->mem, recent);
+        return code;
+    }
+    interval->recent = recent;
     interval->broken = 0;
     atomic_store(&interval->handle, handle);
     return REPLI_OK;
@@ -219,6 +224,24 @@ static int32_t settle(alldata_storage *storage, alldata__interval *interval, rep
     if (code != REPLI_OK)
         atomic_store(&interval->dirty, 1);
     return code;
+}
+
+void alldata__interval_spare(alldata_storage *storage, size_t most) {
+    size_t count = 0;
+    alldata__interval *first = NULL;
+    pthread_mutex_lock(&storage->opening);
+    pthread_mutex_lock(&storage->mutex);
+    for (alldata__interval *i = storage->closing; i != NULL; i = i->closing) {
+        if (i->pins > 1 || atomic_load(&i->handle) == NULL)
+            continue;
+        count++;
+        if (first == NULL || i->closing_ns < first->closing_ns)
+            first = i;
+    }
+    pthread_mutex_unlock(&storage->mutex);
+    if (count >= most && settle(storage, first, NULL) == REPLI_OK)
+        close_handle(storage, first);
+    pthread_mutex_unlock(&storage->opening);
 }
 
 void alldata__interval_close_due(alldata_storage *storage) {

@@ -3,8 +3,9 @@
 #include "alldata/key.h"
 #include "base/error.h"
 
-/* How long an interval that got late events stays open for more of them. */
-enum { LATE_MS = 1000 };
+/* How long an interval that got late events stays open for more of them, and how many are at a
+ * time: each has files and memory, and late events may be of any number of intervals. */
+enum { LATE_MS = 1000, LATE_MOST = 16 };
 
 static void warn(alldata_storage *storage, const repli_error *error) {
     repli__log_printf(&storage->log, REPLI_LOG_ERROR, ALLDATA__ORIGIN, "%s (%s)", error->message,
@@ -72,6 +73,8 @@ static int32_t pin_late(alldata_storage *storage, int64_t second, alldata__inter
     int32_t code = alldata__interval_pin(storage, start, &interval, err);
     if (code != REPLI_OK)
         return code;
+    if (atomic_load(&interval->handle) == NULL)
+        alldata__interval_spare(storage, LATE_MOST);
     code = alldata__interval_open(storage, interval, ALLDATA_INTERVAL_CREATE, err);
     if (code == REPLI_OK)
         *ret = interval;

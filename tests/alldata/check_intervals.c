@@ -1,5 +1,6 @@
 /* Intervals: which keys they accept, and when they are closed. run.sh timeout: 300 */
 #include <check.h>
+#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,41 @@ START_TEST(late_events_open_a_closed_interval) {
 }
 END_TEST
 
+static size_t open_files(void) {
+    size_t count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory) != NULL)
+        count++;
+    closedir(directory);
+    return count;
+}
+
+/* Whoever puts them chooses how many intervals they are of. */
+START_TEST(late_events_keep_few_intervals_open) {
+    enum { FEW = 16, MANY = 50 };
+    char key[32], expected[MANY * 32] = "";
+    size_t files = 0, used = 0;
+    box_open(&b);
+    for (int i = 0; i < MANY; i++) {
+        files = i == FEW ? open_files() : files;
+        snprintf(key, sizeof(key), "202001%02dT%02d0000000000000000", 1 + i / 24, i % 24);
+        ck_assert_int_eq(box_put(&b, key, "1", ALLDATA_PUT_LATE, NULL), REPLI_OK);
+        used += (size_t)snprintf(expected + used, sizeof(expected) - used, "%s 1\n", key);
+    }
+    ck_assert_uint_lt(open_files(), files + files / FEW);
+    /* One that was let go of takes more, and knows what it has. */
+    ck_assert_int_eq(box_put(&b, "20200101T000000000000000000", "1", ALLDATA_PUT_LATE, NULL),
+                     REPLI_OK);
+    ck_assert_int_eq(box_put(&b, "20200101T000000000000000000", "2", ALLDATA_PUT_LATE, NULL),
+                     REPLI_ECONFLICT);
+    expect(expected);
+    while (atomic_load(&b.closed_count) < MANY)
+        box_dispatch(&b);
+    expect(expected);
+}
+END_TEST
+
 START_TEST(a_clock_that_is_set_back_a_little_opens_nothing) {
     box_open(&b);
     atomic_store(&b.now_ns, BOX_THEN + 180 * BOX_SECOND);
@@ -274,6 +310,7 @@ int main(void) {
     tcase_add_test(tcase, intervals_are_closed_when_their_time_is_over);
     tcase_add_test(tcase, the_window_does_not_wait_for_dispatch);
     tcase_add_test(tcase, late_events_open_a_closed_interval);
+    tcase_add_test(tcase, late_events_keep_few_intervals_open);
     tcase_add_test(tcase, a_clock_that_is_set_back_a_little_opens_nothing);
     tcase_add_test(tcase, a_clock_that_was_far_ahead_comes_back);
     tcase_add_test(tcase, a_thread_closes_them_as_well);
