@@ -72,7 +72,7 @@ static int32_t plan_to_json(const char *kind, const repli_plan_step *steps, size
     return repli__json_end(&out, err);
 }
 
-static void tell(repli__plan_question *question, int32_t code, const repli_sink *sink,
+static void tell(const repli__plan_question *question, int32_t code, const repli_sink *sink,
                  repli_error *error) {
     repli_buf json = {.allocator = &question->mem};
     repli_plan plan = {.struct_size = sizeof(plan), .kind = question->handler->kind.kind};
@@ -86,7 +86,6 @@ static void tell(repli__plan_question *question, int32_t code, const repli_sink 
     question->planned(question->user_data, code, code == REPLI_OK ? &plan : NULL,
                       code == REPLI_OK ? NULL : error);
     repli_buf_dispose(&json);
-    free_question(question);
 }
 
 void repli__plan_answer(repli__plan_question *question, const repli_host *host, repli_op *op) {
@@ -98,7 +97,8 @@ void repli__plan_answer(repli__plan_question *question, const repli_host *host, 
                                  question->args_size, &sink, &error);
     code = repli__sink_finish(&sink, code, &error);
     tell(question, code, &sink, &error);
-    repli__sink_dispose(&sink);
+    repli__sink_dispose(&sink); /* gives back to the memory of the question */
+    free_question(question);
 }
 
 void repli__plans_refuse(repli__plan_question *first) {
@@ -110,5 +110,6 @@ void repli__plans_refuse(repli__plan_question *first) {
                                           "the agent stopped before it could tell the steps of %s",
                                           question->handler->kind.kind);
         tell(question, code, NULL, &error);
+        free_question(question);
     }
 }

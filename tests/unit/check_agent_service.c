@@ -256,18 +256,20 @@ START_TEST(commands_start_stop_and_restart) {
 END_TEST
 
 START_TEST(commands_that_do_not_do_it_are_told_of) {
+    use_commands("exec sleep 1000");
     repli_config_set_int(fixture.config, "service.timeout_ms", 300, NULL);
+    start(_i);
+    act(_i, "start", "had not ended after");
+    stop(_i);
     use_commands("echo hm; exit 0");
+    repli_config_set_int(fixture.config, "service.timeout_ms", 1000, NULL);
     start(_i);
     act(_i, "start", "does not run after");
     stop(_i);
     use_commands("echo sorry; exit 9");
+    repli_config_set_int(fixture.config, "service.timeout_ms", 10000, NULL);
     start(_i);
     act(_i, "start", "ended with code 9\",\"error_cause\":\"sorry");
-    stop(_i);
-    use_commands("exec sleep 1000");
-    start(_i);
-    act(_i, "start", "had not ended after");
     write_file("pid", "what?");
     act(_i, "stop", "wrote no number");
     stop(_i);
