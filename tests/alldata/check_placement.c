@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alldata/coordinator/placement.h"
+#include "alldata/placement.h"
 
 enum { PEERS = 6, KINDS = 6, KEYS = 60000 };
 
@@ -172,6 +172,18 @@ START_TEST(a_zone_that_fails_is_made_up_for_by_another) {
 }
 END_TEST
 
+/* A place is what is known of it; the same of all are the same places for everybody. */
+START_TEST(a_place_is_made_of_texts) {
+    const alldata__place place = alldata__place_of("a", "b", NULL);
+    ck_assert_uint_eq(place.id, alldata__placement_hash("a", 1));
+    ck_assert_uint_eq(place.zone, alldata__placement_hash("b", 1));
+    ck_assert_uint_eq(place.region, 0);
+    const alldata__place other = alldata__place_of("b", NULL, NULL);
+    ck_assert_uint_ne(alldata__placement_score(&place, 1), alldata__placement_score(&other, 1));
+    ck_assert_uint_ne(alldata__placement_score(&place, 1), alldata__placement_score(&place, 2));
+}
+END_TEST
+
 START_TEST(texts_have_hashes_of_their_own) {
     ck_assert_uint_eq(alldata__placement_hash(NULL, 0), 0);
     ck_assert_uint_ne(alldata__placement_hash("", 0), 0);
@@ -189,6 +201,7 @@ int main(void) {
     tcase_add_test(tcase, load_is_spread_evenly);
     tcase_add_test(tcase, a_peer_that_goes_moves_only_what_it_had);
     tcase_add_test(tcase, a_zone_that_fails_is_made_up_for_by_another);
+    tcase_add_test(tcase, a_place_is_made_of_texts);
     tcase_add_test(tcase, texts_have_hashes_of_their_own);
     Suite *suite = suite_create("alldata: placement");
     suite_add_tcase(suite, tcase);

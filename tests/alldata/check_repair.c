@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "alldata/placement.h"
 #include "base/buf.h"
 #include "net.h"
 
@@ -448,6 +449,53 @@ START_TEST(copies_go_where_they_are_wanted) {
 }
 END_TEST
 
+/* Where a coordinator puts an event that comes to a node; a bit for each. */
+static unsigned placed(int node, const char *key) {
+    alldata__rule rule = {.other_zones = 1, .other_regions = 1};
+    alldata__place places[6];
+    uint8_t roles[6];
+    unsigned nodes = 1u << node;
+    for (int i = 0; i < 6; i++) {
+        places[i] = alldata__place_of(n.nodes[i].id, n.nodes[i].zone, n.nodes[i].region);
+        roles[i] = i == node ? ALLDATA__PLACE_TAKEN : ALLDATA__PLACE_FREE;
+    }
+    rule.self = places[node];
+    for (int copies = 1; copies < 3; copies++) {
+        const size_t at = alldata__placement_next(&rule, places, roles, 6,
+                                                  alldata__placement_hash(key, ALLDATA_KEY_LENGTH));
+        roles[at] = ALLDATA__PLACE_TAKEN;
+        nodes |= 1u << at;
+    }
+    return nodes;
+}
+
+static unsigned holders_of(const char *key) {
+    unsigned nodes = 0;
+    for (int i = 0; i < 6; i++) {
+        alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
+        alldata_record record = ALLDATA_RECORD_INIT;
+        alldata_scan *scan = NULL;
+        options.prefix = key;
+        ck_assert_int_eq(alldata_scan_new(n.nodes[i].box.storage, &options, &scan, NULL), REPLI_OK);
+        nodes |= (unsigned)(alldata_scan_next(scan, &record, NULL) == REPLI_OK) << i;
+        alldata_scan_free(scan);
+    }
+    return nodes;
+}
+
+START_TEST(copies_go_where_a_put_would_have_gone) {
+    char key[ALLDATA_KEY_SIZE];
+    for (int i = 0; i < EVENTS; i++)
+        store(i, 1u << i % 6);
+    net_repairs(&n, 3, six());
+    ck_assert_uint_eq(net_rounds(&n), 2 * EVENTS);
+    for (int i = 0; i < EVENTS; i++) {
+        key_of(i, key);
+        ck_assert_uint_eq(holders_of(key), placed(i % 6, key));
+    }
+}
+END_TEST
+
 START_TEST(too_many_replicas_are_left_alone) {
     for (int i = 0; i < EVENTS; i++)
         store(i, 63);
@@ -530,6 +578,7 @@ int main(void) {
     tcase_add_checked_fixture(of_six, setup_six, teardown);
     tcase_add_test(of_six, weakness_5_a_disk_that_was_lost_is_made_up_for);
     tcase_add_test(of_six, copies_go_where_they_are_wanted);
+    tcase_add_test(of_six, copies_go_where_a_put_would_have_gone);
     tcase_add_test(of_six, too_many_replicas_are_left_alone);
     tcase_add_test(of_six, what_a_dead_node_had_is_copied_among_those_who_live);
     tcase_add_test(of_six, a_silent_node_is_waited_for_at_first);

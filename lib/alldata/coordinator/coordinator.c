@@ -106,13 +106,6 @@ static int32_t open_hints(alldata_coordinator *c, repli_error *err) {
     return code;
 }
 
-static alldata__place place_of(const alldata_coordinator_options *o) {
-    return (alldata__place){
-        .id = alldata__placement_hash(o->id, o->id != NULL ? strlen(o->id) : 0),
-        .zone = alldata__placement_hash(o->zone, o->zone != NULL ? strlen(o->zone) : 0),
-        .region = alldata__placement_hash(o->region, o->region != NULL ? strlen(o->region) : 0)};
-}
-
 static int32_t init(alldata_coordinator *c, repli_error *err) {
     c->records = repli__calloc(&c->mem, ALLDATA__WRITES, sizeof(*c->records));
     c->items = repli__calloc(&c->mem, ALLDATA__WRITES, sizeof(alldata__item *));
@@ -151,8 +144,9 @@ int32_t alldata_coordinator_new(const alldata_coordinator_options *options,
     c->rouser.fd = -1;
     c->finished_end = &c->finished;
     c->ready_end = &c->ready;
-    c->rule = (alldata__rule){
-        .self = place_of(&own), .other_zones = own.other_zones, .other_regions = own.other_regions};
+    c->rule = (alldata__rule){.self = alldata__place_of(own.id, own.zone, own.region),
+                              .other_zones = own.other_zones,
+                              .other_regions = own.other_regions};
     c->clock_ns = UINT64_MAX;
     alldata__owner_init(&c->owner);
     repli__log_init(&c->log);

@@ -1,6 +1,6 @@
 #include "alldata/coordinator/options.h"
 
-#include "alldata/coordinator/placement.h"
+#include "alldata/placement.h"
 #include "base/error.h"
 #include "base/sized.h"
 

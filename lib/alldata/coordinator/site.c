@@ -55,7 +55,7 @@ alldata__site *alldata__site_make(alldata_coordinator *c, const char *id, size_t
     site->id = copy;
     site->at = c->site_count;
     site->window = 1;
-    c->places[site->at] = (alldata__place){.id = alldata__placement_hash(text, size)};
+    c->places[site->at] = alldata__place_of(text, NULL, NULL);
     c->sites[c->site_count++] = site;
     return site;
 }
@@ -155,10 +155,6 @@ static int32_t check_peer(const alldata_coordinator *c, const alldata_peer *peer
     return REPLI_OK;
 }
 
-static uint64_t hash_text(const char *text) {
-    return alldata__placement_hash(text, text != NULL ? strlen(text) : 0);
-}
-
 static void update(alldata_coordinator *c, alldata__site *site, const alldata_peer *peer,
                    char *host) {
     const int is_live = peer->state == ALLDATA_PEER_LIVE;
@@ -172,8 +168,7 @@ static void update(alldata_coordinator *c, alldata__site *site, const alldata_pe
     site->is_dropped = 0;
     site->is_live = is_live;
     site->started_ns = peer->started_ns;
-    c->places[site->at].zone = hash_text(peer->zone);
-    c->places[site->at].region = hash_text(peer->region);
+    c->places[site->at] = alldata__place_of(peer->id, peer->zone, peer->region);
     if (!is_live) {
         alldata__site_flush(c, site, UINT64_MAX);
     } else if (is_new) {

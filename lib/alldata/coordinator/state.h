@@ -7,7 +7,7 @@
 
 #include "alldata/coordinator/hints.h"
 #include "alldata/coordinator/job.h"
-#include "alldata/coordinator/placement.h"
+#include "alldata/placement.h"
 #include "alldata/internal.h"
 #include "alldata/rouser.h"
 #include "base/log.h"

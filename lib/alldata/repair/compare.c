@@ -149,9 +149,12 @@ static size_t find_holders(alldata__repair_round *round, const char *key, int *r
     *ret_differs = 0;
     for (size_t i = 0; i < round->count; i++) {
         const alldata__mate *mate = &round->mates[i];
-        round->has[i] =
+        const int has =
             !mate->silent && mate->key != NULL && memcmp(mate->key, key, ALLDATA_KEY_LENGTH) == 0;
-        if (!round->has[i])
+        round->roles[i] = has            ? ALLDATA__PLACE_TAKEN
+                          : mate->silent ? ALLDATA__PLACE_OUT
+                                         : ALLDATA__PLACE_FREE;
+        if (!has)
             continue;
         *ret_differs |= holders > 0 && mate->key_hash != hash;
         hash = mate->key_hash;
@@ -161,18 +164,36 @@ static size_t find_holders(alldata__repair_round *round, const char *key, int *r
 }
 
 static int is_first(const alldata__repair_round *round, uint64_t key_hash) {
-    const uint64_t own = alldata__choose_rank(&round->mates[0], key_hash);
+    const uint64_t own = alldata__placement_score(&round->places[0], key_hash);
     for (size_t i = 1; i < round->count; i++)
-        if (round->has[i] && alldata__choose_rank(&round->mates[i], key_hash) > own)
+        if (round->roles[i] == ALLDATA__PLACE_TAKEN &&
+            alldata__placement_score(&round->places[i], key_hash) > own)
             return 0;
     return 1;
 }
 
+/* As if it had been put here now. */
+static int32_t hand_to_others(alldata__repair_round *round, size_t holders, int64_t minute,
+                              uint64_t key_hash, repli_error *err) {
+    const alldata__rule rule = {.self = round->places[0],
+                                .other_zones = round->options->other_zones,
+                                .other_regions = round->options->other_regions};
+    const size_t needed = alldata__repair_round_needed(round);
+    int32_t code = REPLI_OK;
+    for (; holders < needed && code == REPLI_OK; holders++) {
+        const size_t at =
+            alldata__placement_next(&rule, round->places, round->roles, round->count, key_hash);
+        if (at == round->count)
+            break;
+        round->roles[at] = ALLDATA__PLACE_TAKEN;
+        code = alldata__hand_add(round, &round->mates[at], minute, err);
+    }
+    return code;
+}
+
 static int32_t judge(alldata__repair_round *round, repli_error *err) {
-    const alldata_record name = {.key = round->record.key, .key_size = ALLDATA_KEY_LENGTH};
     const int64_t minute = minute_of(round->record.key);
     int differs = 0;
-    const size_t needed = alldata__repair_round_needed(round);
     size_t holders = find_holders(round, round->record.key, &differs);
     round->compared++;
     if (differs) {
@@ -182,22 +203,14 @@ static int32_t judge(alldata__repair_round *round, repli_error *err) {
                           "are",
                           round->record.key);
     }
-    if (holders >= needed)
+    if (holders >= alldata__repair_round_needed(round))
         return REPLI_OK;
     find_doubt(round, minute)->is_bad = 1;
-    const uint64_t key_hash = alldata__record_hash(&name);
+    const uint64_t key_hash = alldata__placement_hash(round->record.key, ALLDATA_KEY_LENGTH);
     if (differs || !is_first(round, key_hash))
         return REPLI_OK;
     holders += alldata__repair_round_silent(round); /* who may have it */
-    int32_t code = REPLI_OK;
-    for (; holders < needed && code == REPLI_OK; holders++) {
-        alldata__mate *mate = alldata__choose(round, round->has, key_hash);
-        if (mate == NULL)
-            break;
-        round->has[mate - round->mates] = 1;
-        code = alldata__hand_add(round, mate, minute, err);
-    }
-    return code;
+    return hand_to_others(round, holders, minute, key_hash, err);
 }
 
 /* The least of all keys; NULL: there are none. */

@@ -183,8 +183,8 @@ static const char *least_bucket(const alldata__repair_round *round) {
 }
 
 /* Whatever differs in one of the nodes, or in who they are, makes another number of it. */
-static uint64_t add_state(uint64_t state, const alldata__mate *mate, const alldata__digest *it) {
-    const uint64_t parts[] = {mate->hash, it->count, it->hash};
+static uint64_t add_state(uint64_t state, const alldata__place *place, const alldata__digest *it) {
+    const uint64_t parts[] = {place->id, it->count, it->hash};
     const alldata_record record = {.key = (const char *)parts, .key_size = sizeof(parts)};
     return state + alldata__record_hash(&record);
 }
@@ -205,7 +205,7 @@ static int take_bucket(alldata__repair_round *round, const char *bucket, alldata
         if (i == 0)
             *ret_here = it;
         equal &= it.count == ret_here->count && it.hash == ret_here->hash;
-        *ret_state = add_state(*ret_state, mate, &it);
+        *ret_state = add_state(*ret_state, &round->places[i], &it);
     }
     return equal;
 }

@@ -143,19 +143,20 @@ void alldata__repair_drop_peer(alldata__repair *repair, const char *id) {
 
 static int fill_mate(alldata__repair *repair, alldata__mate *mate, const peer *from) {
     const repli__mem *mem = &repair->mem;
-    const alldata_record id = {.key = from->id, .key_size = strlen(from->id)};
     *mate = (alldata__mate){.id = repli__strdup(mem, from->id),
-                            .zone = repli__strdup(mem, from->zone),
-                            .region = repli__strdup(mem, from->region),
-                            .hash = alldata__record_hash(&id),
                             .was_silent = from->silent >= LONG_SILENCE,
                             .waiting = {.allocator = mem}};
-    if (mate->id == NULL || (mate->zone != NULL) != (from->zone != NULL) ||
-        (mate->region != NULL) != (from->region != NULL))
+    if (mate->id == NULL)
         return 0;
     return from->host == NULL ||
            (alldata__talk_init(&mate->asks, mem, mate->id, from->host, from->port) == REPLI_OK &&
             alldata__talk_init(&mate->hands, mem, mate->id, from->host, from->port) == REPLI_OK);
+}
+
+static int add_mate(alldata__repair *repair, const peer *from) {
+    alldata__repair_round *round = &repair->round;
+    round->places[round->count] = alldata__place_of(from->id, from->zone, from->region);
+    return fill_mate(repair, &round->mates[round->count++], from);
 }
 
 /* The mutex is held. */
@@ -163,14 +164,11 @@ static int32_t fill_mates(alldata__repair *repair, repli_error *err) {
     alldata__repair_round *round = &repair->round;
     const peer self = {.id = repair->id, .zone = repair->zone, .region = repair->region};
     round->mates = repli__calloc(&repair->mem, repair->count + 1, sizeof(*round->mates));
-    int whole = round->mates != NULL;
-    if (whole) {
-        round->count = 1;
-        whole = fill_mate(repair, &round->mates[0], &self);
-    }
+    round->places = repli__calloc(&repair->mem, repair->count + 1, sizeof(*round->places));
+    int whole = round->mates != NULL && round->places != NULL && add_mate(repair, &self);
     for (size_t i = 0; i < repair->count && whole; i++)
         if (repair->peers[i].answers && repair->options.transport != NULL)
-            whole = fill_mate(repair, &round->mates[round->count++], &repair->peers[i]);
+            whole = add_mate(repair, &repair->peers[i]);
     return whole ? REPLI_OK : repli__error_nomem(err, "repair", "beginning a round");
 }
 

@@ -66,8 +66,8 @@ static void set_stretch(alldata__repair_round *round, int64_t from, int64_t unti
 /* Phases. */
 
 int32_t alldata__repair_round_begin(alldata__repair_round *round, repli_error *err) {
-    round->has = repli__calloc(round->mem, round->count, 1);
-    if (round->has == NULL)
+    round->roles = repli__calloc(round->mem, round->count, sizeof(*round->roles));
+    if (round->roles == NULL)
         return repli__error_nomem(err, "repair", "comparing events");
     for (size_t i = 1; i < round->count; i++) {
         alldata__talk *talks[] = {&round->mates[i].asks, &round->mates[i].hands};
@@ -166,11 +166,10 @@ void alldata__repair_round_end(alldata__repair_round *round) {
         repli__free(round->mem, mate->sent_minutes);
         repli__free(round->mem, mate->digests);
         repli__free(round->mem, mate->id);
-        repli__free(round->mem, mate->zone);
-        repli__free(round->mem, mate->region);
     }
     repli__free(round->mem, round->mates);
     repli__free(round->mem, round->days.items);
     repli__free(round->mem, round->minutes.items);
-    repli__free(round->mem, round->has);
+    repli__free(round->mem, round->places);
+    repli__free(round->mem, round->roles);
 }

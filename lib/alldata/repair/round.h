@@ -1,6 +1,7 @@
 #ifndef ALLDATA_REPAIR_ROUND_H
 #define ALLDATA_REPAIR_ROUND_H
 
+#include "alldata/placement.h"
 #include "alldata/repair/known.h"
 #include "alldata/repair/repair.h"
 #include "alldata/repair/talk.h"
@@ -13,8 +14,7 @@
 
 /* A node that takes part; the first is this one. */
 typedef struct alldata__mate {
-    char *id, *zone, *region;
-    uint64_t hash;  /* of its id */
+    char *id;
     int silent;     /* it did not answer: nobody knows what it has */
     int gone;       /* it did not for long, so that it does not count any more */
     int was_silent; /* for long; if it is again, it is gone */
@@ -66,6 +66,8 @@ typedef struct alldata__repair_round {
     void *wake_data;
 
     alldata__mate *mates;
+    alldata__place *places; /* of the mates */
+    uint8_t *roles;         /* of each, for the key that is looked at: ALLDATA__PLACE_* */
     size_t count;
     int phase;
     char from[ALLDATA_KEY_SIZE], until[ALLDATA_KEY_SIZE]; /* of the round */
@@ -74,7 +76,6 @@ typedef struct alldata__repair_round {
     size_t run_start, run_end; /* of the minutes that are compared at once */
     alldata_scan *scan;
     alldata_record record; /* of this node: that of its mate's key */
-    unsigned char *has;    /* of each mate: it has the key that is looked at */
     uint64_t bytes;        /* read and sent so far */
     uint64_t looked_at, compared, repaired, missing, conflicts, failures;
 } alldata__repair_round;
@@ -123,12 +124,5 @@ int32_t alldata__hand_add(alldata__repair_round *round, alldata__mate *mate, int
 /* Send what waits, if that is enough or all of it, and take the answers. Not 0: something is on its
  * way. */
 int alldata__hand_step(alldata__repair_round *round, int all);
-
-/* choose.c: of the nodes that lack an event, which shall have it. */
-
-uint64_t alldata__choose_rank(const alldata__mate *mate, uint64_t key_hash);
-/* The best of those that could have it, given who has (has[i] != 0); NULL: there is none. */
-alldata__mate *alldata__choose(const alldata__repair_round *round, const unsigned char *has,
-                               uint64_t key_hash);
 
 #endif

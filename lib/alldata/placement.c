@@ -1,4 +1,4 @@
-#include "alldata/coordinator/placement.h"
+#include "alldata/placement.h"
 
 #include <string.h>
 
@@ -18,6 +18,19 @@ uint64_t alldata__placement_hash(const char *text, size_t size) {
         hash = mix(hash ^ part) + UINT64_C(0x9E3779B97F4A7C15);
     }
     return hash != 0 ? hash : 1;
+}
+
+static uint64_t hash_text(const char *text) {
+    return alldata__placement_hash(text, text != NULL ? strlen(text) : 0);
+}
+
+alldata__place alldata__place_of(const char *id, const char *zone, const char *region) {
+    return (alldata__place){
+        .id = hash_text(id), .zone = hash_text(zone), .region = hash_text(region)};
+}
+
+uint64_t alldata__placement_score(const alldata__place *place, uint64_t key) {
+    return mix(key ^ place->id);
 }
 
 static int is_in_other_region(const alldata__rule *rule, const alldata__place *place) {
@@ -75,7 +88,7 @@ size_t alldata__placement_next(const alldata__rule *rule, const alldata__place *
     for (size_t i = 0; i < count; i++) {
         if (roles[i] != ALLDATA__PLACE_FREE)
             continue;
-        const uint64_t score = mix(key ^ places[i].id);
+        const uint64_t score = alldata__placement_score(&places[i], key);
         improve(&of_all, count, i, score);
         if (wants_region && is_in_other_region(rule, &places[i]) &&
             !has_area(&regions, places[i].region))

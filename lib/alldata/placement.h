@@ -23,8 +23,11 @@ typedef struct alldata__place {
     uint64_t region;
 } alldata__place;
 
+/* Texts that are NULL are not known. */
+alldata__place alldata__place_of(const char *id, const char *zone, const char *region);
+
 typedef struct alldata__rule {
-    alldata__place self;
+    alldata__place self; /* which has it; it may be among the places as well */
     int32_t other_zones; /* of this region */
     int32_t other_regions;
 } alldata__rule;
@@ -36,6 +39,9 @@ enum {
     ALLDATA__PLACE_TAKEN    /* it has it, or is going to */
 };
 
+/* How good a place is for a key, among those that are as good otherwise: the greatest comes first.
+ */
+uint64_t alldata__placement_score(const alldata__place *place, uint64_t key);
 /* The place that is to have it next; count: there is none. */
 size_t alldata__placement_next(const alldata__rule *rule, const alldata__place *places,
                                const uint8_t *roles, size_t count, uint64_t key);
