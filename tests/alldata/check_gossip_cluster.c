@@ -72,6 +72,24 @@ START_TEST(islands_meet_by_their_seeds) {
 }
 END_TEST
 
+/* As when all processes of a machine are started at once, and those of the reference take seconds:
+ * whoever met somebody by then asks no seed of its own accord. */
+START_TEST(slow_starters_are_met_soon) {
+    for (int i = 0; i < 100; i++) {
+        sim_cluster cluster;
+        sim_init(&cluster, (uint64_t)i);
+        cluster.seeds = 4;
+        sim_start(&cluster, 0);
+        sim_start(&cluster, 1);
+        sim_run(&cluster, 4 * SIM_S);
+        sim_start_reference(&cluster, 2);
+        sim_start_reference(&cluster, 3);
+        ck_assert_msg(sim_until(&cluster, 20 * SIM_S, sim_all_live, NULL), "start %d", i);
+        sim_dispose(&cluster);
+    }
+}
+END_TEST
+
 /* Deaths. */
 
 static const int death_sizes[] = {2, 3, 6, 10, 50};
@@ -396,6 +414,7 @@ int main(void) {
     tcase_set_timeout(starting, 600);
     tcase_add_loop_test(starting, no_start_ends_in_islands, 0, 2 * COUNT(start_sizes));
     tcase_add_test(starting, islands_meet_by_their_seeds);
+    tcase_add_test(starting, slow_starters_are_met_soon);
     suite_add_tcase(suite, starting);
     TCase *dying = tcase_create("death");
     tcase_set_timeout(dying, 600);

@@ -10,6 +10,10 @@
 
 /* Reading. */
 
+int alldata__same_address(const alldata__address *a, const alldata__address *b) {
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
 static int read_address(repli__json_span transport, alldata__address *ret_address) {
     ret_address->port = alldata__port_read(alldata__member(transport, "port"));
     return ret_address->port != 0 && alldata__host_read(alldata__member(transport, "host"),

@@ -29,6 +29,8 @@ typedef struct alldata__address {
     int32_t port;
 } alldata__address;
 
+int alldata__same_address(const alldata__address *a, const alldata__address *b);
+
 /* Greatest version there can be: JavaScript's greatest exact integer. */
 #define ALLDATA__VERSION_MAX INT64_C(9007199254740991)
 

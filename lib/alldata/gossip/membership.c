@@ -155,7 +155,7 @@ int32_t alldata__membership_join(alldata__membership *m, alldata__now now,
         m->now = now;
     alldata__send_digest(m, address, NULL, 0, 1);
     for (size_t i = 0; i < m->seed_count; i++)
-        if (m->seeds[i].port == address->port && strcmp(m->seeds[i].host, address->host) == 0)
+        if (alldata__same_address(&m->seeds[i], address))
             return REPLI_EDONE;
     alldata__address *seeds =
         repli__realloc(&m->mem, m->seeds, (m->seed_count + 1) * sizeof(*seeds));

@@ -24,15 +24,11 @@ static void restarted(alldata__membership *m, alldata__peer *peer) {
     alldata__send_digest(m, &peer->address, peer, 1, 0);
 }
 
-static int same_address(const alldata__address *a, const alldata__address *b) {
-    return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
 static alldata__peer *meet_sender(alldata__membership *m, const alldata__frame *frame) {
     alldata__peer *peer = alldata__meet(m, frame->id, &frame->address, 1);
     if (peer == NULL)
         return NULL;
-    const int moved = !same_address(&peer->address, &frame->address);
+    const int moved = !alldata__same_address(&peer->address, &frame->address);
     const int other = frame->started_ms != peer->started_ms && peer->started_ms != 0;
     peer->address = frame->address;
     peer->ours = frame->ours;
@@ -185,6 +181,6 @@ void alldata__membership_receive(alldata__membership *m, alldata__now now, const
     m->counts.frames++;
     if (strcmp(frame.id, m->self->id) != 0)
         take_frame(m, &frame);
-    else if (!same_address(&frame.address, &m->self->address))
+    else if (!alldata__same_address(&frame.address, &m->self->address))
         m->counts.namesakes++;
 }

@@ -63,21 +63,42 @@ static void ask_dead(alldata__membership *m, size_t live) {
         alldata__send_digest(m, &peer->address, peer, 1, 1);
 }
 
-static void ask_seed(alldata__membership *m) {
-    const alldata__address *seed = &m->seeds[alldata__below(m, m->seed_count)];
-    alldata__send_digest(m, seed, NULL, 0, 1);
+/* Not 0 if it is ours, or that of a peer that lives. */
+static int is_met(const alldata__membership *m, const alldata__address *seed) {
+    if (alldata__same_address(seed, &m->self->address))
+        return 1;
+    for (size_t i = 0; i < m->peers.count; i++)
+        if (m->peers.items[i]->state == ALLDATA__LIVE &&
+            alldata__same_address(seed, &m->peers.items[i]->address))
+            return 1;
+    return 0;
 }
 
-/* Nodes that met each other first would never meet the others. */
+static const alldata__address *random_seed(alldata__membership *m, int *ret_is_met) {
+    const size_t first = alldata__below(m, m->seed_count);
+    for (size_t i = 0; i < m->seed_count; i++) {
+        const alldata__address *seed = &m->seeds[(first + i) % m->seed_count];
+        *ret_is_met = is_met(m, seed);
+        if (!*ret_is_met)
+            return seed;
+    }
+    return &m->seeds[first];
+}
+
+/* Nodes that met each other first would never meet the others. Those that start more slowly than we
+ * are asked more often at first. */
 static void ask_seeds(alldata__membership *m, size_t live) {
-    static const uint64_t rounds_between = 8;
+    static const uint64_t young_rounds = 60;
+    int met;
     if (m->seed_count == 0)
         return;
+    const alldata__address *seed = random_seed(m, &met);
+    const uint64_t rounds_between = !met && m->rounds < young_rounds ? 2 : 8;
     if (live > 0 && m->rounds > 3 && alldata__below(m, rounds_between) != 0)
         return;
-    ask_seed(m);
+    alldata__send_digest(m, seed, NULL, 0, 1);
     if (live == 0 && m->seed_count > 1)
-        ask_seed(m);
+        alldata__send_digest(m, random_seed(m, &met), NULL, 0, 1);
 }
 
 /* Those that come next among our own nodes. */
