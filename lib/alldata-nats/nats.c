@@ -49,20 +49,29 @@ void alldata__nats_subject(const alldata__nats *self, const char *kind, const ch
 
 /* Put. Answers come in libnats' thread, all of them before the one who waits goes on. */
 
+static alldata_record *find_record(alldata__nats *self, const char *subject) {
+    const size_t size = strlen(subject);
+    for (size_t i = 0; i < self->count && size > ALLDATA__NATS_KEY; i++) {
+        /* Answers come in the order of what they answer. */
+        const size_t place = (self->answered + i) % self->count;
+        if (memcmp(subject + size - ALLDATA__NATS_KEY, self->records[place]->key,
+                   ALLDATA__NATS_KEY) == 0) {
+            self->answered = place;
+            return self->records[place];
+        }
+    }
+    return NULL;
+}
+
+/* What comes too late, of a put before, is nobody's any more. */
 static void refused(jsCtx *js, jsPubAckErr *answer, void *closure) {
     alldata__nats *self = closure;
     (void)js;
-    const char *subject = natsMsg_GetSubject(answer->Msg);
-    const size_t size = strlen(subject);
     pthread_mutex_lock(&self->mutex);
-    int is_one = 0;
-    for (size_t i = 0; i < self->count && answer->ErrCode == JSStreamWrongLastSequenceErr; i++)
-        if (size > ALLDATA__NATS_KEY && memcmp(subject + size - ALLDATA__NATS_KEY,
-                                               self->records[i]->key, ALLDATA__NATS_KEY) == 0) {
-            self->records[i]->code = REPLI_ECONFLICT;
-            is_one = 1;
-        }
-    if (!is_one) {
+    alldata_record *record = find_record(self, natsMsg_GetSubject(answer->Msg));
+    if (record != NULL && answer->ErrCode == JSStreamWrongLastSequenceErr) {
+        record->code = REPLI_ECONFLICT;
+    } else if (record != NULL) {
         self->failure = answer->Err != NATS_OK ? answer->Err : NATS_ERR;
         snprintf(self->reason, sizeof(self->reason), "%s",
                  answer->ErrText != NULL ? answer->ErrText : "");
@@ -83,13 +92,6 @@ static int32_t get(void *argument, const char *key, size_t key_size, alldata_tak
     take(user_data, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
     natsMsg_Destroy(message);
     return REPLI_OK;
-}
-
-static int32_t compare(void *user_data, const char *event, size_t size) {
-    alldata_record *record = user_data;
-    if (size == record->event_size && memcmp(event, record->event, size) == 0)
-        record->code = REPLI_OK;
-    return 0;
 }
 
 static natsStatus publish(const alldata__nats_interval *interval, const alldata_record *record) {
@@ -133,6 +135,7 @@ static int32_t put(void *argument, alldata_record *const *records, size_t count,
     pthread_mutex_lock(&self->mutex);
     self->records = records;
     self->count = count;
+    self->answered = 0;
     self->failure = NATS_OK;
     self->reason[0] = '\0';
     pthread_mutex_unlock(&self->mutex);
@@ -147,12 +150,7 @@ static int32_t put(void *argument, alldata_record *const *records, size_t count,
     pthread_mutex_unlock(&self->mutex);
     if (status != NATS_OK)
         return alldata__nats_error(err, status, "store events in JetStream", reason);
-    /* Of those that were there before, some are the same. */
-    int32_t code = REPLI_OK;
-    for (size_t i = 0; i < count && code == REPLI_OK; i++)
-        if (records[i]->code == REPLI_ECONFLICT)
-            code = get(interval, records[i]->key, records[i]->key_size, compare, records[i], err);
-    return code;
+    return alldata__nats_settle(interval, records, count, err);
 }
 
 /* What was acknowledged is as durable as the servers make it. */

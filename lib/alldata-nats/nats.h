@@ -27,6 +27,7 @@ typedef struct alldata__nats {
     pthread_mutex_t mutex;          /* guards what follows: the put in progress */
     alldata_record *const *records; /* NULL: there is none */
     size_t count;
+    size_t answered;    /* the record of the last answer */
     natsStatus failure; /* of something that is no answer about one of them */
     char reason[128];
 } alldata__nats;
@@ -41,6 +42,10 @@ int32_t alldata__nats_error(repli_error *err, natsStatus status, const char *wha
                             const char *reason);
 void alldata__nats_subject(const alldata__nats *self, const char *kind, const char *interval,
                            const char *key, size_t key_size, char to[ALLDATA__SUBJECT_SIZE]);
+
+/* settle.c: of the records that were there before, those with the same event are good. */
+int32_t alldata__nats_settle(const alldata__nats_interval *interval, alldata_record *const *records,
+                             size_t count, repli_error *err);
 
 /* cursor.c */
 int32_t alldata__nats_cursor_open(void *interval, const char *from, size_t from_size,
