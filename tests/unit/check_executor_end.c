@@ -31,7 +31,7 @@ static int may_ask(const void *user_data, const char *kind) {
 }
 
 /* A deadline that a slow machine, too, has begun the first step before. */
-enum { SOON_MS = 2000 };
+enum { SOON_MS = 1000 };
 
 static void schedule(uint64_t number, int64_t deadline_ms) {
     char id[REPLI_UUID_SIZE];
