@@ -25,6 +25,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES JOBS FIRST
 
 # Leaks and races belong to the test that has them, not to a forked child of it.
 [ -z "${SANITIZE:-}${VALGRIND:-}" ] || export CK_FORK="${CK_FORK:-no}"
+# What sets no limit has libcheck's, four seconds, which are few beside everything else.
+export CK_DEFAULT_TIMEOUT="${CK_DEFAULT_TIMEOUT:-60}"
 # Tests ask for more memory than there is, to see that NULL is dealt with.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-allocator_may_return_null=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}"
