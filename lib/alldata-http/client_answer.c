@@ -69,14 +69,14 @@ int alldata__verdict_read(const char *json, size_t size, alldata__verdict *ret_v
 /* What a status means if nothing else is said. A reference node says nothing else. */
 static int32_t code_of(int32_t status) {
     switch (status) {
-    case 400: return REPLI_EINVALID;
+    case 400:
+    case 413: return REPLI_EINVALID;
     case 401:
     case 403: return REPLI_EAUTH;
     case 404: return REPLI_ENOTFOUND;
     case 405:
     case 501: return REPLI_ENOTSUP;
     case 409: return REPLI_ECONFLICT;
-    case 413:
     case 503: return REPLI_EFULL;
     case 500: return REPLI_ENOQUORUM;
     default: return REPLI_EPROTOCOL;
@@ -87,7 +87,8 @@ int alldata__verdict_refused(const alldata__answer *answer, alldata__verdict *re
     const int told = alldata__verdict_read(answer->body.data, answer->body.size, ret_verdict);
     if (!told)
         *ret_verdict = (alldata__verdict){.code = 1};
-    if (ret_verdict->code >= 0)
+    /* What is too large is so for good, though the node's word for it is that there is no room. */
+    if (ret_verdict->code >= 0 || answer->status == 413)
         ret_verdict->code = code_of(answer->status);
     if (ret_verdict->message[0] == '\0')
         snprintf(ret_verdict->message, sizeof(ret_verdict->message),

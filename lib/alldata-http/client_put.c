@@ -211,7 +211,7 @@ static size_t report_lines(batch *b, const alldata__answer *answer) {
     return reported;
 }
 
-/* A node that does not know how to take many takes them one after the other. */
+/* A node that does not know how to take many, or not as many, takes them one after the other. */
 static void put_each(batch *b) {
     for (size_t i = 0; i < b->count; i++) {
         alldata_put put;
@@ -236,7 +236,8 @@ static int judge_many(batch *b, const alldata__answer *answer, repli_error *why)
     }
     const int told = alldata__verdict_refused(answer, &verdict);
     alldata__verdict_error(&verdict, why);
-    if (!told && (answer->status == 400 || answer->status == 405)) {
+    if ((!told && (answer->status == 400 || answer->status == 405)) ||
+        (answer->status == 413 && b->count > 1)) {
         put_each(b);
         return 1;
     }

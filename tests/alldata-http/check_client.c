@@ -192,7 +192,8 @@ START_TEST(what_a_node_says_is_told) {
          0},
         {"400 Bad Request", "{\"error\":true,\"error_msg\":\"no JSON\",\"code\":\"invalid\"}",
          REPLI_EINVALID, 0},
-        {"413 Too Large", "{\"error\":true,\"error_msg\":\"too large\"}", REPLI_EFULL, 0},
+        {"413 Too Large", "{\"error\":true,\"error_msg\":\"too large\",\"code\":\"full\"}",
+         REPLI_EINVALID, 0},
         {"401 Unauthorized", "{\"error\":true,\"error_msg\":\"no secret\"}", REPLI_EAUTH, 0},
         {"418 I'm a teapot", "short and stout", REPLI_EPROTOCOL, 0},
         {"500 Oops", "{\"error\":true,\"code\":\"ok\"}", REPLI_ENOQUORUM, 0},
@@ -426,6 +427,32 @@ START_TEST(a_reference_node_gets_them_one_by_one) {
     ck_assert_int_eq(got.codes[1], REPLI_ENOQUORUM);
     ck_assert_int_eq(got.codes[2], REPLI_OK);
     ck_assert_str_eq(s.bodies[3], "3");
+    alldata_client_free(client);
+    peer_stop(p);
+}
+END_TEST
+
+START_TEST(a_node_that_takes_less_gets_them_one_by_one) {
+    static const char large[] = "{\"error\":true,\"error_msg\":\"too large\",\"code\":\"full\"}";
+    static script s = {.answers = {NULL, CREATED, NULL, CREATED}};
+    static char text[2048];
+    s.answers[0] = s.answers[2] = s.answers[4] = document(text, "413 Too Large", large);
+    peer *p = peer_start(NULL, play, &s);
+    alldata_client *client = make_for(p);
+    const alldata_put puts[3] = {event("1"), event("2"), event("3")};
+    results got = {.count = 0};
+    ck_assert_int_eq(alldata_client_put_many(client, puts, 3, take_results, &got, NULL),
+                     REPLI_EINVALID);
+    ck_assert_int_eq(peer_requests(p), 4);
+    ck_assert_int_eq(got.count, 3);
+    ck_assert_int_eq(got.codes[0], REPLI_OK);
+    ck_assert_int_eq(got.codes[1], REPLI_EINVALID);
+    ck_assert_str_eq(got.messages[1], "too large");
+    ck_assert_int_eq(got.codes[2], REPLI_OK);
+    /* One alone is not sent again. */
+    ck_assert_int_eq(alldata_client_put_many(client, puts, 1, take_results, &got, NULL),
+                     REPLI_EINVALID);
+    ck_assert_int_eq(peer_requests(p), 5);
     alldata_client_free(client);
     peer_stop(p);
 }
@@ -670,6 +697,7 @@ int main(void) {
     tcase_add_test(tcase, commit_levels_part_requests);
     tcase_add_test(tcase, an_answer_that_is_not_whole_leaves_nothing_untold);
     tcase_add_test(tcase, a_reference_node_gets_them_one_by_one);
+    tcase_add_test(tcase, a_node_that_takes_less_gets_them_one_by_one);
     tcase_add_test(tcase, documents_come_whatever_their_status);
     tcase_add_test(tcase, what_is_no_place_is_refused);
     tcase_add_test(tcase, a_scan_reads_all);

@@ -156,6 +156,34 @@ START_TEST(what_was_acknowledged_is_there_after_a_kill) {
 }
 END_TEST
 
+START_TEST(an_event_that_is_too_large_is_refused) {
+    enum { LARGE = 3 << 20 };
+    char *event = malloc(LARGE + 3);
+    char path[128];
+    ck_assert_ptr_nonnull(event);
+    memset(event, '1', LARGE);
+    event[0] = event[LARGE - 1] = '"';
+    event[LARGE] = '\0';
+    served_start(&node);
+    snprintf(path, sizeof(path), "%s/event", node.directory);
+    program_write_file(path, event);
+    const struct program_output *output = ASK(&node, "put", "--file", path);
+    ck_assert_msg(output->status == 4, "%d: %s", output->status, output->err);
+    expect_in(output->err, "larger than 1048576 bytes");
+    /* Among many, the others are put. */
+    ck_assert_int_eq(served_stop(&node, SIGTERM), 0);
+    served_configure(&node, "limits: {bulk_body: 2097152}\n");
+    served_start(&node);
+    memcpy(event + LARGE, "\n2", 3);
+    output = served_run(event, (const char *[]){"put", "-a", node.address, NULL});
+    ck_assert_msg(output->status == 4, "%d: %s", output->status, output->err);
+    expect_in(output->err, "line 1: ");
+    expect_in(output->err, "1 of 2 events were not acknowledged");
+    served_await_events(&node, 1);
+    free(event);
+}
+END_TEST
+
 START_TEST(what_cannot_be_had_is_explained) {
     char more[128];
     served_start(&node);
@@ -353,6 +381,7 @@ int main(void) {
     tcase_add_test(tc, a_missing_directory_is_a_mistake);
     tcase_add_test(tc, open_listeners_are_warned_of);
     tcase_add_test(tc, what_was_acknowledged_is_there_after_a_kill);
+    tcase_add_test(tc, an_event_that_is_too_large_is_refused);
     tcase_add_test(tc, what_cannot_be_had_is_explained);
     tcase_add_test(tc, files_are_private);
     tcase_add_test(tc, a_reload_changes_what_it_can);
