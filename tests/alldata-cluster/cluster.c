@@ -126,6 +126,7 @@ static void write_config(const cluster *c, size_t i) {
         fprintf(file, "zone: %s\nregion: %s\n", node->zone, node->region);
     if (c->more != NULL)
         fputs(c->more, file);
+    fputs(node->more, file);
     need(fclose(file) == 0, "cannot write %s: %s", node->config, strerror(errno));
 }
 

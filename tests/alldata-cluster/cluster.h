@@ -18,6 +18,7 @@ typedef struct cluster_node {
     char address[32];                      /* of the machine that it is on */
     const char *zone;                      /* NULL: none */
     const char *region;                    /* likewise */
+    char more[192];                        /* YAML that its configuration ends with */
     char data[160], config[160], log[160]; /* paths */
     char url[CLUSTER_ADDRESS];             /* for its clients, once it was started */
     int clients, peers, gossip;            /* ports */
@@ -29,7 +30,7 @@ typedef struct cluster {
     char directory[96];
     int factor;
     const char *commit; /* NULL: as the program has it */
-    const char *more;   /* YAML that every configuration ends with; NULL: nothing */
+    const char *more;   /* YAML that every configuration has; NULL: nothing */
     size_t count;
     cluster_node nodes[CLUSTER_NODES];
 } cluster;

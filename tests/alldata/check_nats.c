@@ -1,77 +1,32 @@
 /* The same storage on NATS JetStream, with a server of its own. run.sh timeout: 300 */
 #include <check.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <alldata/nats.h>
 
 #include "box.h"
+#include "nats.h"
 
 #define AT "20261121T0155"
 
 static box b;
-static char url[64];
-static pid_t server;
-
-/* A server on a free port, or on the one that it had before. */
-static void start_server(void) {
-    char store[160];
-    char port[16] = "-1";
-    char path[160];
-    if (url[0] != '\0')
-        snprintf(port, sizeof(port), "%s", strrchr(url, ':') + 1);
-    snprintf(store, sizeof(store), "%s/jetstream", b.directory);
-    server = fork();
-    ck_assert_int_ge(server, 0);
-    if (server == 0) {
-        const int nowhere = open("/dev/null", O_RDWR);
-        dup2(nowhere, 1);
-        dup2(nowhere, 2);
-        execlp("nats-server", "nats-server", "-a", "127.0.0.1", "-p", port, "-js", "-sd", store,
-               "--ports_file_dir", b.directory, (char *)NULL);
-        _exit(127);
-    }
-    snprintf(path, sizeof(path), "%s/nats-server_%d.ports", b.directory, (int)server);
-    for (int i = 0; i < 30000; i++) {
-        char text[256] = "";
-        FILE *file = fopen(path, "r");
-        if (file != NULL) {
-            text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-            fclose(file);
-        }
-        const char *begin = strstr(text, "nats://");
-        const char *end = begin != NULL ? strchr(begin, '"') : NULL;
-        if (end != NULL) {
-            snprintf(url, sizeof(url), "%.*s", (int)(end - begin), begin);
-            return;
-        }
-        usleep(1000);
-    }
-    ck_abort_msg("nats-server does not start");
-}
-
-static void stop_server(void) {
-    kill(server, SIGTERM);
-    waitpid(server, NULL, 0);
-}
+static nats_server server;
 
 static void setup(void) {
     box_begin(&b);
-    start_server();
+    server = (nats_server){.directory = b.directory};
+    nats_start(&server);
     b.options.module = alldata_nats_module();
-    b.options.location = url;
+    b.options.location = server.url;
 }
 
 static void teardown(void) {
     box_close(&b);
-    stop_server();
+    nats_stop(&server);
     box_end(&b);
-    url[0] = '\0';
 }
 
 static void expect(const char *interval, const char *expected) {
@@ -231,11 +186,11 @@ START_TEST(a_server_that_comes_back_has_everything) {
     b.options.setting_count = 1;
     box_open(&b);
     box_store(&b, AT "00000000000001", "1");
-    stop_server();
+    nats_stop(&server);
     const int32_t code = box_put(&b, AT "00000000000002", "2", 0, &err);
     ck_assert_msg(code == REPLI_ETIMEOUT || code == REPLI_ELOST || code == REPLI_EIO, "%s",
                   err.message);
-    start_server();
+    nats_start(&server);
     int stored = 0;
     for (int i = 0; i < 60 && !stored; i++)
         stored = box_put(&b, AT "00000000000002", "2", 0, &err) == REPLI_OK;
@@ -264,12 +219,8 @@ START_TEST(places_and_settings_that_cannot_be_are_refused) {
 }
 END_TEST
 
-static int has_server(void) {
-    return system("command -v nats-server >/dev/null 2>&1") == 0;
-}
-
 int main(void) {
-    if (!has_server()) {
+    if (!nats_is_there()) {
         puts("skipped: nats-server is not installed");
         return EXIT_SUCCESS;
     }
