@@ -4,47 +4,59 @@
 
 /*
  * Clients that were answered mostly put again at once. What is there for a peer already is held for
- * them, so that all of it goes in one request and not in two by turns, each with a half: a request
- * costs as much as a dozen events do. Where they do not come, nothing is held for a while. Who puts
- * alone is never held up, nor is anybody while others are under way to that peer.
+ * them as long as they keep coming, so that all of it goes in one request and not in two by turns,
+ * each with a half: a request costs as much as a dozen events do. Where they do not come, nothing
+ * is held for a while. Who puts alone is never held up.
  */
 
-#define HOLD_NS (500 * UINT64_C(1000))
-#define PAUSE_NS (20 * HOLD_NS)
+#define NS_PER_US UINT64_C(1000)
+#define GAP_NS (300 * NS_PER_US)
+#define MOST_NS (1000 * NS_PER_US)
+#define PAUSE_NS (10 * MOST_NS)
+/* Events that are worth a request. */
 enum { ENOUGH = 16 };
 
 void alldata__hold_expect(alldata_coordinator *c) {
     const uint64_t now_ns = repli__mono_ns();
-    if (now_ns >= c->returning_ns)
+    if (now_ns >= c->moved_ns + GAP_NS)
         c->returning = 0;
     c->returning++;
-    c->returning_ns = now_ns + HOLD_NS;
+    c->moved_ns = now_ns;
 }
 
 void alldata__hold_expected(alldata_coordinator *c) {
-    if (c->returning > 0)
-        c->returning--;
+    if (c->returning == 0)
+        return;
+    c->returning--;
+    c->moved_ns = repli__mono_ns();
+}
+
+static void begin(alldata_coordinator *c, alldata__site *site, uint64_t now_ns) {
+    site->held_most_ns = now_ns + MOST_NS;
+    site->awaited = c->returning;
+    /* Who looks when it is over: the writer, which what is held has mostly woken anyway, unless it
+     * waits for the disk. */
+    if ((c->options.put_flags & ALLDATA_PUT_SYNC) != 0)
+        alldata__coordinator_watch(c, c->moved_ns + GAP_NS);
+    else
+        c->wakes_writer = 1;
 }
 
 int alldata__hold(alldata_coordinator *c, alldata__site *site) {
     if (c->returning == 0 || site->queued >= ENOUGH || !site->is_native)
         return 0;
     const uint64_t now_ns = repli__mono_ns();
+    const uint64_t gap_ns = c->moved_ns + GAP_NS;
     if (site->held_ns == 0) {
-        if (now_ns >= c->returning_ns || now_ns < c->hold_again_ns)
+        if (now_ns >= gap_ns || now_ns < c->hold_again_ns)
             return 0;
-        site->held_ns = now_ns + HOLD_NS;
-        site->awaited = c->returning;
-        /* Who looks when that is over: the writer, which what is held has mostly woken anyway,
-         * unless it waits for the disk. */
-        if ((c->options.put_flags & ALLDATA_PUT_SYNC) != 0)
-            alldata__coordinator_watch(c, site->held_ns);
-        else
-            c->wakes_writer = 1;
+        begin(c, site, now_ns);
     }
+    site->held_ns = gap_ns < site->held_most_ns ? gap_ns : site->held_most_ns;
     if (now_ns < site->held_ns)
         return 1;
     if (c->returning > site->awaited / 2)
         c->hold_again_ns = now_ns + PAUSE_NS;
+    c->returning = 0;
     return 0;
 }

@@ -33,9 +33,10 @@ struct alldata__site {
 
     alldata__attempt *first, *last; /* that wait to be sent */
     size_t queued, queued_bytes;
-    uint64_t held_ns; /* until when they are held for others to join them; 0: they are not */
-    size_t awaited;   /* of returning, when that began */
-    size_t tries;     /* attempts that are not over */
+    uint64_t held_ns;      /* until when they are held for others to join them; 0: they are not */
+    uint64_t held_most_ns; /* and at the most */
+    size_t awaited;        /* of returning, when that began */
+    size_t tries;          /* attempts that are not over */
     size_t errands;
     uint32_t failures; /* one after the other */
     uint64_t away_ns;  /* until when it is not to be asked */
@@ -104,7 +105,7 @@ struct alldata_coordinator {
     int wakes_writer;                         /* before the mutex is given back */
     int corks;                                /* but not while there are some */
     size_t returning;       /* clients that were answered lately and have not put again */
-    uint64_t returning_ns;  /* when that is no longer of interest */
+    uint64_t moved_ns;      /* when one was answered last, or has put */
     uint64_t hold_again_ns; /* nothing is held for them before */
     int is_stopping;
     alldata__job *finished, **finished_end; /* to be told */
