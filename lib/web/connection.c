@@ -116,21 +116,31 @@ void repli__web_connection_cut(repli__web_connection *connection) {
     connection->daemon->ready = 1;
 }
 
+void repli__web_connection_detach(repli__web_connection *connection) {
+    repli__web_unhold(connection);
+    connection->exchange->connection = NULL;
+    repli__web_exchange_unref(connection->exchange);
+    connection->exchange = NULL;
+}
+
 void repli__web_connection_abort(repli__web_connection *connection) {
     const int suspended = connection->phase == REPLI__WEB_QUIET ||
                           (connection->phase == REPLI__WEB_WAITING && !connection->ready);
+    const int held = connection->held > 0;
     repli__web_connection_cut(connection);
-    if (suspended) {
-        /* Others may be at work on it. */
-        connection->exchange->connection = NULL;
-        repli__web_exchange_unref(connection->exchange);
-        connection->exchange = NULL;
+    if (!suspended)
+        return;
+    /* Others may be at work on it. */
+    repli__web_connection_detach(connection);
+    if (!held)
         MHD_resume_connection(connection->mhd);
-    }
 }
 
 void repli__web_connection_resume(repli__web_connection *connection) {
     connection->ready = 1;
     connection->daemon->ready = 1;
-    MHD_resume_connection(connection->mhd);
+    if (connection->held > 0)
+        repli__web_unhold(connection);
+    else
+        MHD_resume_connection(connection->mhd);
 }

@@ -83,12 +83,14 @@ static void push_daemon(repli__web *web, repli__web_daemon *daemon) {
     web->daemons = daemon;
 }
 
-static void run_daemon(repli__web_daemon *daemon) {
+/* Those that are held are to be asked again. */
+static void run_daemon(const repli__web *web, repli__web_daemon *daemon) {
     if (!daemon->ready)
         return;
     MHD_run(daemon->mhd);
     MHD_UNSIGNED_LONG_LONG ms;
-    daemon->ready = MHD_get_timeout(daemon->mhd, &ms) == MHD_YES && ms == 0;
+    daemon->ready =
+        web->held_count > 0 || (MHD_get_timeout(daemon->mhd, &ms) == MHD_YES && ms == 0);
 }
 
 static void tell_turn(const repli__web *web, int begins) {
@@ -100,10 +102,11 @@ static void tell_turn(const repli__web *web, int begins) {
 /* Run those that have something to do, and drop those that were replaced and are done. */
 static void run_daemons(repli__web *web) {
     tell_turn(web, 1);
+    web->held_until_ns = UINT64_MAX;
     repli__web_daemon **link = &web->daemons;
     while (*link != NULL) {
         repli__web_daemon *daemon = *link;
-        run_daemon(daemon);
+        run_daemon(web, daemon);
         if (daemon->replaced && daemon->connections == 0) {
             *link = daemon->next;
             epoll_ctl(web->epoll_fd, EPOLL_CTL_DEL, daemon->epoll_fd, NULL);
@@ -115,7 +118,7 @@ static void run_daemons(repli__web *web) {
     tell_turn(web, 0);
 }
 
-static void deliver_answers(repli__web *web) {
+void repli__web_deliver(repli__web *web) {
     repli__web_exchange *next = repli__web_mailbox_take(web->mailbox);
     while (next != NULL) {
         repli__web_exchange *exchange = next;
@@ -210,7 +213,7 @@ static void handle_event(repli__web *web, void *source) {
 /* What others have for the loop. */
 static void take_mail(repli__web *web) {
     web->rung = 0;
-    deliver_answers(web);
+    repli__web_deliver(web);
     if (atomic_exchange(&web->mailbox->wakes, 0))
         repli__web_streams_wake(web);
     obey(web);
@@ -230,6 +233,7 @@ static void turn(repli__web *web, int timeout_ms) {
         take_mail(web);
     expire(web);
     run_daemons(web);
+    repli__web_hold_wait(web);
     if (web->recheck)
         repli__web_watch_listeners(web);
 }

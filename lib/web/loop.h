@@ -51,7 +51,7 @@ enum {
     REPLI__WEB_OPENING = 1, /* accepted; nothing understood yet */
     REPLI__WEB_IDLE,        /* between two requests */
     REPLI__WEB_RECEIVING,
-    REPLI__WEB_WAITING, /* for an answer, suspended: no deadline */
+    REPLI__WEB_WAITING, /* for an answer, suspended unless it is held: no deadline */
     REPLI__WEB_SENDING,
     REPLI__WEB_QUIET, /* a stream without news, suspended; at its deadline it gives a sign of life
                        */
@@ -76,6 +76,7 @@ struct repli__web_connection {
     uint64_t max_body; /* bytes */
     size_t counted;    /* bytes of its body in web.body_bytes */
     int lingers; /* it ends with the answer, but is read on, or the client may not get to see it */
+    int held;    /* not suspended, as its answer may come within this turn */
     int answered;
     int failed;  /* for want of memory: to be closed */
     int ready;   /* what was asked of the exchange is there */
@@ -110,6 +111,8 @@ void repli__web_on_completed(void *cls, struct MHD_Connection *mhd, void **reque
 /* What a connection does from now on, until then; UINT64_MAX: for as long as it takes. */
 void repli__web_connection_enter(repli__web_connection *connection, int phase,
                                  uint64_t deadline_ns);
+/* Nobody is to answer to it any more. */
+void repli__web_connection_detach(repli__web_connection *connection);
 /* The exchange has what it was asked for: let libmicrohttpd ask for it. */
 void repli__web_connection_resume(repli__web_connection *connection);
 /* Shut the socket down; libmicrohttpd notices and closes. */
@@ -174,6 +177,8 @@ struct repli__web {
     uint64_t next_deadline_ns; /* no deadline is earlier */
     repli__web_lingerers lingerers;
     size_t stream_count;
+    size_t held_count;         /* connections */
+    uint64_t held_until_ns;    /* none of them is suspended before */
     uint64_t body_bytes;       /* of bodies that connections have received */
     int reserves;              /* there are privileged listeners */
     int recheck;               /* which listeners are to be watched */
@@ -205,6 +210,24 @@ void repli__web_loop_dispose(repli__web *web);
 /* A deadline was set. */
 void repli__web_loop_arm(repli__web *web, uint64_t deadline_ns);
 void repli__web_loop_count(repli__web *web, int which, int64_t more);
+
+/*
+ * hold.c: libmicrohttpd takes longer to suspend a connection and to resume it, with its calls of
+ * the kernel, than an answer of another thread often needs. So connections that wait for one are
+ * held at first: libmicrohttpd asks for their answers again in each of its next runs, and who has
+ * none after some of them, or too late, is suspended.
+ */
+
+/* One that waits for its answer: hold or suspend it. */
+void repli__web_hold(repli__web_connection *connection);
+/* It is held, and asked for its answer, which is not there. */
+void repli__web_hold_on(repli__web_connection *connection);
+/* It is held no longer. */
+void repli__web_unhold(repli__web_connection *connection);
+/* Wait until all that are held have answers, or there is something else to do. */
+void repli__web_hold_wait(repli__web *web);
+/* Give those their answers who have some. */
+void repli__web_deliver(repli__web *web);
 
 /* accept.c */
 int repli__web_watch(const repli__web *web, int fd, void *source);

@@ -198,12 +198,14 @@ static void begin(repli__web_connection *connection) {
     repli__web_loop_count(connection->web, REPLI__WEB_COUNT_REQUESTS, 1);
     repli__web_connection_enter(connection, REPLI__WEB_WAITING, UINT64_MAX);
     repli__web_exchange_ref(exchange);
-    if (handler->begin(handler->user_data, &exchange->request) == REPLI__WEB_WORKER)
+    if (handler->begin(handler->user_data, &exchange->request) == REPLI__WEB_WORKER) {
         repli__web_worker_add(&connection->web->worker, exchange);
-    else
-        repli__web_exchange_begin(exchange, 0, NULL);
-    if (!connection->answered)
         MHD_suspend_connection(connection->mhd);
+        return;
+    }
+    repli__web_exchange_begin(exchange, 0, NULL);
+    if (!connection->answered)
+        repli__web_hold(connection);
 }
 
 enum MHD_Result repli__web_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -226,6 +228,8 @@ enum MHD_Result repli__web_on_request(void *cls, struct MHD_Connection *mhd, con
     }
     if (connection->ready)
         repli__web_connection_answer(connection);
+    else if (connection->held > 0)
+        repli__web_hold_on(connection);
     else if (identify(connection))
         begin(connection);
     else
@@ -242,6 +246,9 @@ void repli__web_on_completed(void *cls, struct MHD_Connection *mhd, void **reque
     if (connection == NULL)
         return;
     repli__web_stream_end(connection);
+    /* The client went away, while others are at work on it. */
+    if (connection->held > 0)
+        repli__web_connection_detach(connection);
     if (connection->exchange == NULL)
         return;
     repli__web_exchange_reset(connection->exchange);

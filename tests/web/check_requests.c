@@ -292,6 +292,35 @@ START_TEST(a_client_that_leaves_takes_nothing_along) {
 }
 END_TEST
 
+enum { LEAVERS = 300 };
+
+/* Now sooner, now later than a connection is held for an answer. */
+static void *answer_late(void *argument) {
+    for (int i = 0; i < LEAVERS; i++) {
+        web_fixture_kept(1);
+        usleep((useconds_t)(i * 7 % 600));
+        web_fixture_answer("to nobody");
+    }
+    return argument;
+}
+
+START_TEST(clients_may_leave_at_any_time) {
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    pthread_t answerer;
+    pthread_create(&answerer, NULL, answer_late, NULL);
+    for (int i = 0; i < LEAVERS; i++) {
+        const int fd = raw_connect(fixture.port);
+        raw_text(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+        wait_for(&fixture.begun, i + 1);
+        usleep((useconds_t)(i * 11 % 600));
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        close(fd);
+    }
+    pthread_join(answerer, NULL);
+    http_expect(web_get("/now"), 200);
+}
+END_TEST
+
 /* With threads of its own only: otherwise there is just the one that is blocked. */
 START_TEST(a_worker_that_is_blocked_holds_up_nobody_else) {
     const int blocked = raw_connect(fixture.port);
@@ -379,6 +408,7 @@ static void add_tests(TCase *tcase) {
     tcase_add_test(tcase, an_owner_hears_when_its_body_was_sent);
     tcase_add_test(tcase, answers_from_many_threads_find_their_clients);
     tcase_add_test(tcase, a_client_that_leaves_takes_nothing_along);
+    tcase_add_test(tcase, clients_may_leave_at_any_time);
     tcase_add_test(tcase, what_was_done_is_counted);
     tcase_add_test(tcase, without_memory_the_server_lives_on);
 }
