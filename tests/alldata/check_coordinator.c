@@ -262,6 +262,32 @@ START_TEST(a_late_event_goes_where_its_key_belongs) {
 }
 END_TEST
 
+/* Nor do those of now wait for all of them. */
+START_TEST(late_events_let_those_of_now_pass) {
+    enum { MANY = 40 };
+    alldata_put puts[MANY];
+    char keys[MANY][32];
+    begin();
+    for (int i = 0; i < MANY; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "202001%02dT%02d0000000000000000", 1 + i / 24, i % 24);
+        puts[i] = (alldata_put)ALLDATA_PUT_INIT;
+        puts[i].key = keys[i];
+        puts[i].flags = ALLDATA_PUT_LATE;
+        puts[i].event = "1";
+        puts[i].event_size = 1;
+    }
+    ck_assert_int_eq(alldata_coordinator_put(coordinator, puts, MANY, take, NULL, NULL), REPLI_OK);
+    ck_assert_int_eq(put(KEY, "2", NULL), REPLI_OK);
+    await(1);
+    ck_assert_str_eq(told[0].key, KEY);
+    await(2);
+    for (int i = 0; i < MANY; i++) {
+        ck_assert_int_eq(told[1 + i].code, REPLI_OK);
+        ck_assert_str_eq(told[1 + i].key, keys[i]);
+    }
+}
+END_TEST
+
 /* Those of a host that was built before there were flags. */
 START_TEST(puts_of_an_older_size_are_taken) {
     enum { SIZE = offsetof(alldata_put, flags), PUTS = 3 };
@@ -441,6 +467,7 @@ int main(void) {
     tcase_add_test(tcase, results_of_many_come_in_their_order);
     tcase_add_test(tcase, records_of_others_are_stored_here);
     tcase_add_test(tcase, a_late_event_goes_where_its_key_belongs);
+    tcase_add_test(tcase, late_events_let_those_of_now_pass);
     tcase_add_test(tcase, puts_of_an_older_size_are_taken);
     tcase_add_test(tcase, what_waits_is_bounded);
     tcase_add_test(tcase, many_threads_share_commits_and_nothing_is_lost);

@@ -317,6 +317,14 @@ int32_t alldata_coordinator_put(alldata_coordinator *c, const alldata_put *puts,
     return begin(c, job, done, user_data, err);
 }
 
+/* What is no key is refused by the storage. */
+static void note_late(const alldata_coordinator *c, alldata__item *item) {
+    int is_late = 0;
+    alldata__roll_accepts(c->options.storage, item->key, strlen(item->key), item->flags, &is_late,
+                          NULL);
+    item->is_late = (uint8_t)is_late;
+}
+
 int32_t alldata_coordinator_store(alldata_coordinator *c, const alldata_record *records,
                                   size_t count, uint32_t flags, alldata_put_fn done,
                                   void *user_data, repli_error *err) {
@@ -333,6 +341,8 @@ int32_t alldata_coordinator_store(alldata_coordinator *c, const alldata_record *
                             "ALLDATA_RECORD_INIT",
                             (unsigned)repli__sized(records), sizeof(*records));
     alldata__job *job = alldata__job_of_records(&c->mem, records, count, flags);
+    for (size_t i = 0; job != NULL && i < count && (flags & ALLDATA_PUT_LATE) != 0; i++)
+        note_late(c, &job->items[i]);
     return begin(c, job, done, user_data, err);
 }
 

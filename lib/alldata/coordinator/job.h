@@ -46,7 +46,7 @@ struct alldata__item {
     int32_t code;        /* REPLI_OK as long as nothing forbids it */
     repli_error *why;    /* NULL: nothing to be told of */
     uint8_t flags;       /* ALLDATA_PUT_*, for the disk */
-    uint8_t is_late;     /* its interval is closed, which only nodes of our own make can open */
+    uint8_t is_late;     /* its interval is closed, and only nodes of our own make open it again */
     uint8_t needed;      /* replicas */
     uint8_t replicas;    /* that there are */
     uint8_t trying;      /* attempts */

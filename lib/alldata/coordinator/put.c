@@ -293,10 +293,11 @@ void alldata__put_begin(alldata_coordinator *c, alldata__item *item) {
         link_deadline(c, item);
         alldata__coordinator_watch(c, item->deadline_ns);
     }
+    alldata__queue *queue = item->is_late ? &c->late : &c->waiting;
     item->is_writing = 1;
     item->next = NULL;
-    c->wakes_writer |= c->first == NULL;
-    *(c->last != NULL ? &c->last->next : &c->first) = item;
-    c->last = item;
+    c->wakes_writer |= queue->first == NULL;
+    *(queue->last != NULL ? &queue->last->next : &queue->first) = item;
+    queue->last = item;
     alldata__put_spread(c, item);
 }

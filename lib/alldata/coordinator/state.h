@@ -52,6 +52,11 @@ struct alldata__site {
     char from[ALLDATA_KEY_SIZE + 1]; /* where to go on reading them; empty: at the first */
 };
 
+/* Events in their order. */
+typedef struct alldata__queue {
+    alldata__item *first, *last;
+} alldata__queue;
+
 /* A request to a peer: to take what was put, or what it missed. */
 typedef struct alldata__errand {
     struct alldata__errand *next;          /* in a queue */
@@ -97,7 +102,8 @@ struct alldata_coordinator {
     alldata__place *places; /* of the sites */
     uint8_t *roles;         /* scratch, for each site */
     size_t site_count, site_room;
-    alldata__item *first, *last;              /* that wait for the disk */
+    alldata__queue waiting;                   /* for the disk */
+    alldata__queue late;                      /* likewise, those that are late */
     alldata__attempt *hint_first, *hint_last; /* likewise */
     alldata__item *earliest, *latest;         /* by their deadlines, of those that have one */
     uint64_t clock_ns;                        /* when the clock looks next */

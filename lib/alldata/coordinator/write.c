@@ -2,17 +2,43 @@
 
 #include <string.h>
 
+#include "alldata/moment.h"
 #include "base/error.h"
 
 /* All that waits is written together, so that those who come while the disk is busy share its next
- * turn. */
+ * turn. Intervals of late events have to be opened, which takes as long as some hundred writes: so
+ * events of now never wait for more than a few of them. */
+
+enum { LATE_INTERVALS = 4 };
+
+typedef struct intervals {
+    int64_t starts[LATE_INTERVALS];
+    size_t count;
+} intervals;
+
+/* Not 0: there is room for that of the item. */
+static int add_interval(const alldata_coordinator *c, intervals *all, const alldata__item *item) {
+    int64_t second = 0;
+    if (!item->is_late || !alldata__moment_read(item->key, &second))
+        return 1;
+    const int64_t start = alldata__period_start(c->options.storage->period, second);
+    for (size_t i = 0; i < all->count; i++)
+        if (all->starts[i] == start)
+            return 1;
+    if (all->count == LATE_INTERVALS)
+        return 0;
+    all->starts[all->count++] = start;
+    return 1;
+}
 
 /* The first that wait, for which the same flags hold. The mutex is held. */
-static size_t take(alldata_coordinator *c, uint32_t *ret_flags) {
+static size_t take(alldata_coordinator *c, alldata__queue *from, uint32_t *ret_flags) {
     size_t count = 0;
-    while (c->first != NULL && count < ALLDATA__WRITES &&
-           (count == 0 || c->first->flags == *ret_flags)) {
-        alldata__item *item = c->first;
+    intervals late = {.count = 0};
+    while (from->first != NULL && count < ALLDATA__WRITES &&
+           (count == 0 || from->first->flags == *ret_flags) &&
+           add_interval(c, &late, from->first)) {
+        alldata__item *item = from->first;
         *ret_flags = item->flags;
         c->items[count] = item;
         c->records[count] =
@@ -21,11 +47,11 @@ static size_t take(alldata_coordinator *c, uint32_t *ret_flags) {
                              .key_size = item->key[0] != '\0' ? ALLDATA_KEY_LENGTH : 0,
                              .event = item->event,
                              .event_size = item->event_size};
-        c->first = item->next;
+        from->first = item->next;
         count++;
     }
-    if (c->first == NULL)
-        c->last = NULL;
+    if (from->first == NULL)
+        from->last = NULL;
     return count;
 }
 
@@ -86,17 +112,25 @@ static void write_hints(alldata_coordinator *c, alldata__attempt *list) {
     alldata__coordinator_leave(c);
 }
 
-uint64_t alldata__coordinator_write(void *user_data) {
-    alldata_coordinator *c = user_data;
+/* Returns how many there were. */
+static size_t write_next(alldata_coordinator *c, alldata__queue *from) {
     uint32_t flags = 0;
     pthread_mutex_lock(&c->mutex);
-    const size_t count = take(c, &flags);
+    const size_t count = take(c, from, &flags);
+    pthread_mutex_unlock(&c->mutex);
+    if (count > 0)
+        write_some(c, count, flags | c->options.put_flags);
+    return count;
+}
+
+uint64_t alldata__coordinator_write(void *user_data) {
+    alldata_coordinator *c = user_data;
+    const size_t count = write_next(c, &c->waiting) + write_next(c, &c->late);
+    pthread_mutex_lock(&c->mutex);
     alldata__attempt *hints = c->hint_first;
     c->hint_first = c->hint_last = NULL;
     const int owes = c->counters.hints_pending > 0 || c->delivered != NULL;
     pthread_mutex_unlock(&c->mutex);
-    if (count > 0)
-        write_some(c, count, flags | c->options.put_flags);
     if (hints != NULL)
         write_hints(c, hints);
     uint64_t due_ns = owes || hints != NULL ? alldata__deliver(c) : UINT64_MAX;
