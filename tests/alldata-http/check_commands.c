@@ -1,4 +1,5 @@
 #include <check.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ static struct program_output output;
 static peer *node;
 static char address[64];
 static atomic_int repairs_done;
-static char seen[4096];
+static char seen[4096]; /* the last request */
+static pthread_mutex_t seen_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 #define RUN(...) run(NULL, (const char *[]){__VA_ARGS__, "-a", address, NULL})
 #define FEED(input, ...) run(input, (const char *[]){__VA_ARGS__, "-a", address, NULL})
@@ -61,7 +63,9 @@ static int serve(void *user_data, const peer_request *request, char *answer, siz
     static char body[65536];
     char key[64];
     (void)user_data;
+    pthread_mutex_lock(&seen_mutex);
     snprintf(seen, sizeof(seen), "%s %s\n%s", request->method, request->path, request->headers);
+    pthread_mutex_unlock(&seen_mutex);
     const int posted = strcmp(request->method, "POST") == 0;
     if (strcmp(request->path, "/") == 0 || strcmp(request->path, "/?late=1") == 0) {
         peer_header(request, "AllData-Key", key, sizeof(key));
@@ -136,15 +140,21 @@ static void expect_in(const char *text, const char *what) {
     ck_assert_msg(strstr(text, what) != NULL, "\"%s\" is not in:\n%s", what, text);
 }
 
+static void expect_seen(const char *what) {
+    pthread_mutex_lock(&seen_mutex);
+    expect_in(seen, what);
+    pthread_mutex_unlock(&seen_mutex);
+}
+
 START_TEST(put_prints_the_key) {
     ck_assert_int_eq(RUN("put", "{\"a\": 1}", "--key", KEY, "--commit", "all", "--timeout", "2"),
                      0);
     ck_assert_str_eq(output.out, KEY "\n");
     ck_assert_str_eq(output.err, "");
-    expect_in(seen, "AllData-Commit: all\r\n");
-    expect_in(seen, "AllData-Timeout-Ms: 2000\r\n");
+    expect_seen("AllData-Commit: all\r\n");
+    expect_seen("AllData-Timeout-Ms: 2000\r\n");
     ck_assert_int_eq(RUN("put", "1", "--key", KEY, "--late"), 0);
-    expect_in(seen, "POST /?late=1\n");
+    expect_seen("POST /?late=1\n");
     ck_assert_int_eq(RUN("put", "1", "--late"), 2);
     expect_in(output.err, "--late needs --key");
     ck_assert_int_eq(RUN("put", "1", "--json"), 0);
@@ -161,7 +171,7 @@ START_TEST(put_takes_a_file_for_one_event) {
     snprintf(path, sizeof(path), "%s/event-%ld", directory, (long)getpid());
     program_write_file(path, "{\n\"a\": 1\n}\n");
     ck_assert_int_eq(RUN("put", "--file", path), 0);
-    expect_in(seen, "Content-Length: 11\r\n");
+    expect_seen("Content-Length: 11\r\n");
     unlink(path);
     ck_assert_int_eq(RUN("put", "--file", path), 1);
     expect_in(output.err, "No such file");
@@ -187,7 +197,7 @@ START_TEST(scan_prints_a_line_an_event) {
     ck_assert_int_eq(RUN("scan", "--prefix", "2026", "--limit", "5"), 0);
     ck_assert_str_eq(output.out, "{\"key\":\"20261121T005824640353920861\",\"event\":{\"a\": 1}}\n"
                                  "{\"key\":\"20261121T005824640353920862\",\"event\":[1]}\n");
-    expect_in(seen, "prefix=2026&limit=5");
+    expect_seen("prefix=2026&limit=5");
     ck_assert_int_eq(RUN("scan", "--local"), 5);
     expect_in(output.err, "two are away");
     expect_in(output.err, "--after 20261121T005824640353920862");
@@ -215,7 +225,7 @@ END_TEST
 
 START_TEST(repair_is_waited_for) {
     ck_assert_int_eq(RUN("repair"), 0);
-    expect_in(seen, "POST /_alldata/repair\n");
+    expect_seen("POST /_alldata/repair\n");
     ck_assert_int_eq(RUN("repair", "20261121T000000", "--wait", "--timeout", "30"), 0);
     ck_assert_int_ge(atomic_load(&repairs_done), 3);
     ck_assert_int_eq(RUN("repair", "none"), 4);
