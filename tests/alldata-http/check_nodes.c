@@ -176,6 +176,7 @@ typedef struct outcome {
     atomic_int done;
     int32_t code;
     int32_t replicas;
+    char key[ALLDATA_KEY_SIZE];
 } outcome;
 
 static void take_result(void *user_data, const alldata_put_result *results, size_t count) {
@@ -183,11 +184,12 @@ static void take_result(void *user_data, const alldata_put_result *results, size
     ck_assert_uint_eq(count, 1);
     of->code = results->code;
     of->replicas = results->replicas;
+    memcpy(of->key, results->key, sizeof(of->key));
     atomic_store(&of->done, 1);
 }
 
 /* key NULL: that of now. */
-static int32_t put_under(member *m, int32_t commit, const char *key, const char *event) {
+static outcome put_once(member *m, int32_t commit, const char *key, const char *event) {
     outcome of = {.code = 1};
     alldata_put it = ALLDATA_PUT_INIT;
     it.key = key;
@@ -198,7 +200,19 @@ static int32_t put_under(member *m, int32_t commit, const char *key, const char 
     it.timeout_ms = 20000;
     ck_assert_int_eq(alldata_node_put(m->node, &it, 1, take_result, &of, NULL), REPLI_OK);
     AWAIT(atomic_load(&of.done));
-    return of.code;
+    return of;
+}
+
+static int32_t put_under(member *m, int32_t commit, const char *key, const char *event) {
+    return put_once(m, commit, key, event).code;
+}
+
+/* Nodes that got no time from a busy machine are taken for dead until they are heard of again. */
+static void put_in_all(member *m, const char *event) {
+    outcome of = put_once(m, ALLDATA_COMMIT_ALL, NULL, event);
+    AWAIT(of.code != REPLI_ENOQUORUM ||
+          (of = put_once(m, ALLDATA_COMMIT_ALL, of.key, event)).code == REPLI_OK);
+    ck_assert_int_eq(of.code, REPLI_OK);
 }
 
 static int32_t put(member *m, int32_t commit, const char *event) {
@@ -242,7 +256,7 @@ START_TEST(events_are_in_all_nodes) {
     run_mode = run_modes[_i];
     begin_all();
     for (int i = 0; i < NODES; i++)
-        ck_assert_int_eq(put(&members[i], ALLDATA_COMMIT_ALL, "{\"a\": 1}"), REPLI_OK);
+        put_in_all(&members[i], "{\"a\": 1}");
     for (int i = 0; i < NODES; i++)
         ck_assert_uint_eq(status(&members[i]).events, NODES);
     for (int i = 0; i < NODES; i++)
