@@ -176,7 +176,7 @@ const char *cluster_log(const cluster *c, size_t i) {
         return "there is no log";
     fseek(file, 0, SEEK_END);
     const long end = ftell(file);
-    fseek(file, end > 8000 ? end - 8000 : 0, SEEK_SET);
+    fseek(file, end > 4000 ? end - 4000 : 0, SEEK_SET);
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
     fclose(file);
     return text;
