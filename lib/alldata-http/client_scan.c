@@ -259,8 +259,10 @@ static size_t record_size(const char *text, size_t size) {
 static int32_t take_record(alldata_client_scan *scan, alldata_record *ret_record,
                            repli_error *err) {
     const size_t left = scan->text.size - scan->at;
+    if (left == 0)
+        return REPLI_EDONE;
     const char *text = scan->text.data + scan->at;
-    if (left == 0 || text[0] < '0' || text[0] > '9')
+    if (text[0] < '0' || text[0] > '9')
         return REPLI_EDONE;
     const size_t size = record_size(text, left);
     if (size > MOST_RECORD || (size == 0 && left >= ALLDATA__FRAME_HEAD))
@@ -290,12 +292,12 @@ static int32_t remember(alldata_client_scan *scan, const alldata_record *record,
 
 /* What the last line of a whole answer says: REPLI_OK: there is more to be asked for. */
 static int32_t read_end(alldata_client_scan *scan, repli_error *err) {
-    char *line = scan->text.data + scan->at;
     const size_t size = scan->text.size - scan->at;
-    if (size < 2 || line[size - 1] != '\n')
+    if (size < 2 || scan->text.data[scan->text.size - 1] != '\n')
         return repli__error(err, REPLI_ELOST, ALLDATA__CLIENT,
                             "the answer of the node at %s ends too early",
                             scan->client->places[scan->place].shown);
+    char *line = scan->text.data + scan->at;
     line[size - 1] = '\0';
     if (strcmp(line, "end") == 0)
         return REPLI_EDONE;
