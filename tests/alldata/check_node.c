@@ -251,6 +251,17 @@ START_TEST(numbers_are_kept) {
 }
 END_TEST
 
+/* A key overwrites what is there, but not the end of the text. */
+START_TEST(an_interval_that_was_kept_as_empty_ends_its_last_key) {
+    knot_open(&k);
+    knot_count(&k);
+    knot_close(&k);
+    knot_open(&k);
+    knot_store(&k, KEY, 0);
+    ck_assert_str_eq(knot_intervals(&k), "20261121T015000 0 \n20261121T015500 1 " KEY "\n");
+}
+END_TEST
+
 /* Runs in a child, which ends without closing anything. */
 static void crash_after(void (*run)(void)) {
     const pid_t child = fork();
@@ -458,6 +469,7 @@ int main(void) {
     tcase_add_test(tc, a_directory_of_the_reference_becomes_a_nodes);
     tcase_add_test(tc, events_are_counted_as_they_come);
     tcase_add_test(tc, numbers_are_kept);
+    tcase_add_test(tc, an_interval_that_was_kept_as_empty_ends_its_last_key);
     tcase_add_test(tc, what_is_not_known_after_a_crash_is_counted);
     tcase_add_test(tc, late_events_are_counted_after_a_crash);
     tcase_add_test(tc, damaged_numbers_are_counted_anew);

@@ -25,7 +25,7 @@ static int read_line(const char *line, alldata__tally_entry *ret) {
         events < 0 || key[-1] != ' ' || line[LINE - 1] != '\n')
         return 0;
     ret->events = (uint64_t)events;
-    ret->last_key[0] = '\0';
+    memset(ret->last_key, 0, sizeof(ret->last_key)); /* also behind what a later key overwrites */
     if (memcmp(key, no_key, ALLDATA_KEY_LENGTH) == 0)
         return events == 0;
     memcpy(ret->last_key, key, ALLDATA_KEY_LENGTH);
