@@ -72,14 +72,16 @@ static int is_blank(const char *line, size_t size) {
 
 static int32_t read_lines(const alldata__http_call *call, items *all, repli_error *err) {
     const char *at = call->body;
-    const char *end = at + call->body_size;
-    while (at < end) {
-        const char *feed = memchr(at, '\n', (size_t)(end - at));
-        const size_t size = (size_t)((feed != NULL ? feed : end) - at);
+    size_t left = call->body_size;
+    while (left > 0) {
+        const char *feed = memchr(at, '\n', left);
+        const size_t size = feed != NULL ? (size_t)(feed - at) : left;
         const int32_t code = is_blank(at, size) ? REPLI_OK : add_item(all, NULL, 0, at, size, err);
         if (code != REPLI_OK)
             return code;
-        at += size + 1;
+        const size_t taken = feed != NULL ? size + 1 : size;
+        at += taken;
+        left -= taken;
     }
     return REPLI_OK;
 }
