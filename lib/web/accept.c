@@ -76,8 +76,11 @@ static void serve(repli__web *web, const repli__web_listener *listener, int fd,
     web->accepted_for = daemon;
     web->accepted_fd = fd;
     daemon->ready = 1;
-    /* Closes fd if it fails. */
-    MHD_add_connection(daemon->mhd, fd, (const struct sockaddr *)peer, size);
+    /* Closes fd if it fails. Since 1.0 libmicrohttpd does not tell of it before its next run. */
+    if (MHD_add_connection(daemon->mhd, fd, (const struct sockaddr *)peer, size) == MHD_YES &&
+        web->accepted_by != NULL)
+        MHD_run(daemon->mhd);
+    web->accepted_by = NULL;
 }
 
 void repli__web_accept_some(repli__web *web, const repli__web_listener *listener) {

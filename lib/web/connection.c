@@ -51,7 +51,17 @@ static void unlink_from(repli__web_connection *connection) {
     repli__web_loop_count(web, kind_count(connection), -1);
 }
 
+/* One that there is no memory for. */
+static void cut_unknown(struct MHD_Connection *mhd) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info != NULL)
+        shutdown(info->connect_fd, SHUT_RDWR);
+}
+
 static repli__web_connection *opened(repli__web *web, struct MHD_Connection *mhd) {
+    if (web->accepted_by == NULL)
+        return NULL;
     repli__web_connection *connection = repli__calloc(&web->mem, 1, sizeof(*connection));
     if (connection == NULL)
         return NULL;
@@ -63,6 +73,7 @@ static repli__web_connection *opened(repli__web *web, struct MHD_Connection *mhd
     connection->web = web;
     connection->daemon = web->accepted_for;
     connection->listener = web->accepted_by;
+    web->accepted_by = NULL;
     connection->mhd = mhd;
     connection->fd = web->accepted_fd;
     link_in(connection);
@@ -98,7 +109,7 @@ void repli__web_on_connection(void *cls, struct MHD_Connection *mhd, void **sock
     repli__web_connection *connection = opened(web, mhd);
     *socket_context = connection;
     if (connection == NULL) {
-        shutdown(web->accepted_fd, SHUT_RDWR);
+        cut_unknown(mhd);
     } else if (connection->daemon->mutual) {
         const gnutls_session_t session = repli__web_connection_session(connection);
         if (session != NULL)

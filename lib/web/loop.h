@@ -187,7 +187,7 @@ struct repli__web {
     int stopping;
     uint64_t stop_deadline_ns;
 
-    /* What MHD_add_connection() is just being called for. */
+    /* What MHD_add_connection() is just being called for; accepted_by is NULL once it was told. */
     const repli__web_listener *accepted_by;
     repli__web_daemon *accepted_for;
     int accepted_fd;
