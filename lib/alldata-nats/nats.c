@@ -106,6 +106,13 @@ static natsStatus publish(const alldata__nats_interval *interval, const alldata_
     return js_PublishAsync(self->js, subject, record->event, (int)record->event_size, &options);
 }
 
+/* What has had no answer would be waited for by every put to come. */
+static void forget_unanswered(const alldata__nats *self) {
+    natsMsgList list = {.Msgs = NULL};
+    if (js_PublishAsyncGetPendingList(&list, self->js) == NATS_OK)
+        natsMsgList_Destroy(&list);
+}
+
 static natsStatus publish_all(alldata__nats_interval *interval, alldata_record *const *records,
                               size_t count) {
     alldata__nats *self = interval->owner;
@@ -124,6 +131,8 @@ static natsStatus publish_all(alldata__nats_interval *interval, alldata_record *
     jsPubOptions_Init(&options);
     options.MaxWait = self->timeout_ms;
     const natsStatus all = js_PublishAsyncComplete(self->js, &options);
+    if (all != NATS_OK)
+        forget_unanswered(self);
     return status != NATS_OK ? status : all;
 }
 

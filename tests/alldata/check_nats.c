@@ -1,5 +1,6 @@
 /* The same storage on NATS JetStream, with a server of its own. run.sh timeout: 300 */
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,26 @@ START_TEST(a_server_that_comes_back_has_everything) {
 }
 END_TEST
 
+/* The server has it in its socket, and dies with it. */
+START_TEST(what_was_never_answered_holds_up_nothing) {
+    const alldata_setting timeout = {sizeof(timeout), 0, "timeout_ms", "1000"};
+    repli_error err = REPLI_ERROR_INIT;
+    b.options.settings = &timeout;
+    b.options.setting_count = 1;
+    box_open(&b);
+    box_store(&b, AT "00000000000001", "1");
+    kill(server.pid, SIGSTOP);
+    ck_assert_int_eq(box_put(&b, AT "00000000000002", "2", 0, &err), REPLI_ETIMEOUT);
+    kill(server.pid, SIGKILL);
+    nats_stop(&server);
+    nats_start(&server);
+    int stored = 0;
+    for (int i = 0; i < 60 && !stored; i++)
+        stored = box_put(&b, AT "00000000000003", "3", 0, &err) == REPLI_OK;
+    ck_assert_msg(stored, "%s: %s", err.message, err.cause);
+}
+END_TEST
+
 START_TEST(places_and_settings_that_cannot_be_are_refused) {
     repli_error err = REPLI_ERROR_INIT;
     static const alldata_setting bad[] = {{sizeof(alldata_setting), 0, "stream", "a.b"},
@@ -233,6 +254,7 @@ int main(void) {
     tcase_add_test(tcase, what_came_out_of_turn_is_read_in_turn);
     tcase_add_test(tcase, what_is_too_large_does_not_keep_others_out);
     tcase_add_test(tcase, a_server_that_comes_back_has_everything);
+    tcase_add_test(tcase, what_was_never_answered_holds_up_nothing);
     tcase_add_test(tcase, places_and_settings_that_cannot_be_are_refused);
     Suite *suite = suite_create("alldata: nats");
     suite_add_tcase(suite, tcase);
