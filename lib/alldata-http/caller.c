@@ -127,6 +127,9 @@ int32_t alldata__caller_code(CURLcode code) {
 
 int32_t alldata__caller_error(const alldata__caller *caller, repli_error *err, CURLcode code,
                               const char *who, const char *where, const char *why) {
+    /* Of a socket it tells the port of a URL that nobody has given. */
+    if (code == CURLE_COULDNT_CONNECT && strncmp(where, "unix:", 5) == 0)
+        why = "";
     return repli__error(err, alldata__caller_code(code), ORIGIN, "cannot reach %s at %s: %s", who,
                         where, why[0] != '\0' ? why : caller->curl.easy_strerror(code));
 }

@@ -128,8 +128,11 @@ static void set_message(struct client *client, char *message) {
 
 static int unreachable(struct client *client, CURLcode code) {
     client->maybe_done = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST;
+    /* Of a socket libcurl tells the port of a URL that nobody has given. */
+    const int is_socket =
+        code == CURLE_COULDNT_CONNECT && strncmp(client->address.shown, "unix:", 5) == 0;
     const char *reason =
-        client->error[0] != '\0' ? client->error : client->curl.easy_strerror(code);
+        client->error[0] != '\0' && !is_socket ? client->error : client->curl.easy_strerror(code);
     const char *hint = code == CURLE_COULDNT_CONNECT ? "; does it run there?" : "";
     set_message(client, text_printf("cannot reach the agent at %s: %s%s", client->address.shown,
                                     reason, hint));

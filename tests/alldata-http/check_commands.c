@@ -290,6 +290,10 @@ START_TEST(mistakes_have_their_status) {
     snprintf(address, sizeof(address), "127.0.0.1:%d", peer_free_port());
     ck_assert_int_eq(RUN("status"), 3);
     expect_in(output.err, "cannot reach the node at http://127.0.0.1:");
+    snprintf(address, sizeof(address), "unix:/nowhere/socket");
+    ck_assert_int_eq(RUN("status"), 3);
+    expect_in(output.err, "cannot reach the node at unix:/nowhere/socket: ");
+    ck_assert_ptr_null(strstr(output.err, "localhost"));
     snprintf(address, sizeof(address), "ftp://127.0.0.1");
     ck_assert_int_eq(RUN("status"), 2);
 }
