@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ int nats_is_there(void) {
 
 static void run(const nats_server *server, const char *port) {
     char store[160];
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     const int nowhere = open("/dev/null", O_RDWR);
     snprintf(store, sizeof(store), "%s/jetstream", server->directory);
     dup2(nowhere, 1);
