@@ -43,10 +43,14 @@ static int32_t note_http(alldata_node *node, int32_t port, repli_error *err) {
     alldata__address own;
     alldata__gossip_address(node->gossip, &own);
     char *text = write_address(node, node->http_host != NULL ? node->http_host : own.host, port);
-    if (text == NULL)
+    if (text == NULL || repli__grow(&node->mem, (void **)&node->places, &node->place_capacity,
+                                    node->place_count, sizeof(*node->places)) != REPLI_OK) {
+        repli__free(&node->mem, text);
         return repli__error_nomem(err, ALLDATA__NODE, "taking a port");
-    repli__free(&node->mem, node->peers_text);
-    node->peers_text = text;
+    }
+    /* Whoever was told of the one before may still read it. */
+    node->places[node->place_count++] = text;
+    atomic_store(&node->peers_text, text);
     return REPLI_OK;
 }
 

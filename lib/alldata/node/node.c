@@ -372,7 +372,9 @@ void alldata_node_free(alldata_node *node) {
     free_parts(node);
     repli__free(&mem, node->location);
     repli__free(&mem, node->gossip_text);
-    repli__free(&mem, node->peers_text);
+    for (size_t i = 0; i < node->place_count; i++)
+        repli__free(&mem, node->places[i]);
+    repli__free(&mem, node->places);
     repli__free(&mem, node->zone);
     repli__free(&mem, node->region);
     repli__free(&mem, node->http_host);

@@ -26,8 +26,11 @@ struct alldata_node {
     int32_t replication_factor;
     int64_t started_ns;
     char *location;
-    char *zone, *region;            /* NULL: none */
-    char *gossip_text, *peers_text; /* "host:port"; NULL: none */
+    char *zone, *region;        /* NULL: none */
+    char *gossip_text;          /* "host:port"; NULL: none */
+    _Atomic(char *) peers_text; /* likewise, the last of places: requests come before it is known */
+    char **places;              /* all that it was */
+    size_t place_count, place_capacity;
     char *identity_path, *tally_path;
     int lock; /* descriptor of the file that says that the directory is in use */
     alldata_storage *storage;

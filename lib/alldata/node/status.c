@@ -41,7 +41,7 @@ int32_t alldata_node_status_get(alldata_node *node, alldata_node_status *status,
     own.region = node->region;
     own.location = node->location;
     own.gossip = node->gossip_text;
-    own.peers = node->peers_text;
+    own.peers = atomic_load(&node->peers_text);
     own.started_ns = node->started_ns;
     own.number = alldata_keygen_node(node->keygen);
     take_peers(node, &own);
