@@ -245,7 +245,8 @@ static int32_t send_command(const repli__redis *redis, const repli_op *op,
         sizes[count] = strlen(command[count]);
     }
     char *text = NULL;
-    const int length = redisFormatCommandArgv(&text, count, words, sizes);
+    /* An int until hiredis 1.1. */
+    const long long length = redisFormatCommandArgv(&text, count, words, sizes);
     if (length < 0)
         return REPLI_ENOMEM;
     const int32_t code = send_all(redis, op, link, text, (size_t)length);

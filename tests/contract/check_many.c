@@ -61,7 +61,7 @@ static void *change(void *ptr, size_t size, void *user_data) {
 typedef struct guest {
     purse memory;
     party agent;
-    char node_id[16];
+    char node_id[32];
     char driver[64];
     pthread_mutex_t mutex; /* guards what the log noted */
     size_t lines;

@@ -134,7 +134,7 @@ END_TEST
 /* What lies behind the end that a driver names is not looked at. */
 START_TEST(reads_no_further_than_the_driver_goes) {
     const size_t size = REPLI_DRIVER_V1_SIZE;
-    repli_driver *small = malloc(size); /* a sanitizer sees what goes too far */
+    void *small = malloc(size); /* a sanitizer sees what goes too far */
     ck_assert_ptr_nonnull(small);
     driver.struct_size = (uint32_t)size;
     memcpy(small, &driver, size);
