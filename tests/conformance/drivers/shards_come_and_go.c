@@ -1,4 +1,5 @@
 /* Names a shard by the number of the call: shards.stable. */
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/sound.h"
@@ -11,8 +12,10 @@ static int32_t shards(void *opened, repli_op *op, repli_sink *sink, repli_error 
         return code;
     repli_shard primary = sound_primary(offset);
     repli_shard copy = sound_copy(offset, copied);
-    snprintf(self->text, sizeof(self->text), "copy-%lld", (long long)++self->number);
-    copy.id = self->text;
+    char id[32];
+    const int64_t number = atomic_fetch_add((_Atomic int64_t *)&self->number, 1);
+    snprintf(id, sizeof(id), "copy-%lld", (long long)number);
+    copy.id = id;
     code = self->host->emit_shard(sink, &primary);
     return code == REPLI_OK ? self->host->emit_shard(sink, &copy) : code;
 }

@@ -16,7 +16,6 @@ typedef struct sound {
     char password[SOUND_LINE_SIZE];
     /* What a broken driver remembers between calls, 0 at first. The sound one remembers nothing,
      * so that its calls may run at once. */
-    char text[SOUND_LINE_SIZE];
     int64_t number;
     void *pointer;
 } sound;
