@@ -1,94 +1,13 @@
 #include <check.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <alldata/alldata.h>
-#include <alldata/http.h>
+#include "client_script.h"
 
-#include "peer.h"
-
-/* The client, against servers that answer as nodes of our own, as those of the reference, or as
- * none should. */
-
-enum { PLACES = 3, SEEN = 64, TEXT = 512 };
-
-/* What servers were asked, in order, and what they are to answer. */
-typedef struct script {
-    const char *answers[SEEN]; /* in turn; the last is given ever after; NULL: hang */
-    int closes[SEEN];
-    atomic_int asked;
-    char keys[SEEN][64];
-    char bodies[SEEN][TEXT];
-    char paths[SEEN][TEXT];
-    char headers[SEEN][TEXT];
-} script;
-
-static const char *answer_of(const script *s, int at) {
-    while (at > 0 && s->answers[at] == NULL)
-        at--;
-    return s->answers[at];
-}
-
-static int play(void *user_data, const peer_request *request, char *answer, size_t size) {
-    script *s = user_data;
-    const int at = atomic_fetch_add(&s->asked, 1);
-    ck_assert_int_lt(at, SEEN);
-    peer_header(request, "AllData-Key", s->keys[at], sizeof(s->keys[at]));
-    snprintf(s->bodies[at], TEXT, "%.*s", (int)request->body_size, request->body);
-    snprintf(s->paths[at], TEXT, "%s %s", request->method, request->path);
-    snprintf(s->headers[at], TEXT, "%s", request->headers);
-    const char *told = answer_of(s, at);
-    if (strcmp(told, "hang") == 0)
-        return PEER_HANG;
-    if (strstr(told, "KEY") != NULL) {
-        const char *key = strstr(told, "KEY");
-        snprintf(answer, size, "%.*s%s%s", (int)(key - told), told, s->keys[at], key + 3);
-    } else {
-        snprintf(answer, size, "%s", told);
-    }
-    return s->closes[at] ? PEER_CLOSE : PEER_KEEP;
-}
-
-#define CREATED "HTTP/1.1 201 Created\r\nAllData-Key: KEY\r\nContent-Length: 0\r\n\r\n"
-/* As the reference's nodes answer. */
-#define REFERENCE_CREATED                                                                          \
-    "HTTP/1.1 201 Created\r\nDate: Sat, 21 Nov 2026 00:58:24 GMT\r\nConnection: keep-alive\r\n"    \
-    "Keep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n"
-#define REFERENCE_500                                                                              \
-    "HTTP/1.1 500 Internal Server Error\r\nDate: Sat, 21 Nov 2026 00:58:24 GMT\r\n"                \
-    "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\nTransfer-Encoding: chunked\r\n\r\n"        \
-    "0\r\n\r\n"
-#define REFERENCE_400                                                                              \
-    "HTTP/1.1 400 Bad Request\r\nDate: Sat, 21 Nov 2026 00:58:24 GMT\r\n"                          \
-    "Connection: keep-alive\r\nContent-Length: 0\r\n\r\n"
-
-/* With a body of its size. */
-static const char *document(char *to, const char *status, const char *body) {
-    snprintf(to, 2048, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", status, strlen(body), body);
-    return to;
-}
-
-static alldata_client *make(const char *const *urls, size_t count, uint64_t timeout_ms) {
-    alldata_client_options options = ALLDATA_CLIENT_OPTIONS_INIT;
-    repli_error err = REPLI_ERROR_INIT;
-    alldata_client *client = NULL;
-    options.urls = urls;
-    options.url_count = count;
-    options.timeout_ms = timeout_ms;
-    ck_assert_msg(alldata_client_new(&options, NULL, &client, &err) == REPLI_OK, "%s", err.message);
-    return client;
-}
-
-static alldata_client *make_for(const peer *p) {
-    char url[64];
-    const char *const urls[] = {url};
-    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", peer_port(p));
-    return make(urls, 1, 20000);
-}
+/* The client's puts. */
 
 static alldata_put event(const char *text) {
     alldata_put put = ALLDATA_PUT_INIT;
@@ -101,8 +20,8 @@ static alldata_put event(const char *text) {
 
 START_TEST(a_put_is_acknowledged_under_its_key) {
     static script s = {.answers = {CREATED}};
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     alldata_put put = event("{\"a\": 1}");
     alldata_put_result result = {.struct_size = sizeof(result)};
     ck_assert_int_eq(alldata_client_put(client, &put, &result, NULL), REPLI_OK);
@@ -127,11 +46,11 @@ END_TEST
 
 START_TEST(a_reference_node_says_little) {
     static script s = {.answers = {REFERENCE_CREATED, REFERENCE_500, REFERENCE_400}};
-    peer *p = peer_start(NULL, play, &s);
+    peer *p = peer_start(NULL, script_play, &s);
     char url[64];
     snprintf(url, sizeof(url), "http://127.0.0.1:%d", peer_port(p));
     const char *const urls[] = {url, url, url};
-    alldata_client *client = make(urls, 3, 20000);
+    alldata_client *client = client_make(urls, 3, 20000);
     const alldata_put put = event("1");
     alldata_put_result result = {.struct_size = sizeof(result)};
     repli_error err = REPLI_ERROR_INIT;
@@ -156,17 +75,18 @@ START_TEST(another_node_is_asked_with_the_same_key) {
     static script s;
     static char busy[2048];
     static char few[2048];
-    s.answers[0] = document(busy, "503 Service Unavailable",
-                            "{\"error\":true,\"error_msg\":\"too much waits\",\"code\":\"full\"}");
-    s.answers[1] = document(few, "500 Internal Server Error", UNDER_REPLICATED);
+    s.answers[0] =
+        script_document(busy, "503 Service Unavailable",
+                        "{\"error\":true,\"error_msg\":\"too much waits\",\"code\":\"full\"}");
+    s.answers[1] = script_document(few, "500 Internal Server Error", UNDER_REPLICATED);
     s.answers[2] = CREATED;
-    peer *p = peer_start(NULL, play, &s);
+    peer *p = peer_start(NULL, script_play, &s);
     char url[64];
     char nobody[64];
     snprintf(url, sizeof(url), "http://127.0.0.1:%d", peer_port(p));
     snprintf(nobody, sizeof(nobody), "http://127.0.0.1:%d", peer_free_port());
     const char *const urls[] = {url, nobody, url, url};
-    alldata_client *client = make(urls, 4, 20000);
+    alldata_client *client = client_make(urls, 4, 20000);
     const alldata_put put = event("1");
     alldata_put_result result = {.struct_size = sizeof(result)};
     repli_error err = REPLI_ERROR_INIT;
@@ -200,9 +120,9 @@ START_TEST(what_a_node_says_is_told) {
     };
     static script s;
     static char text[2048];
-    s.answers[0] = document(text, cases[_i].status, cases[_i].body);
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    s.answers[0] = script_document(text, cases[_i].status, cases[_i].body);
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     const alldata_put put = event("1");
     alldata_put_result result = {.struct_size = sizeof(result)};
     repli_error err = REPLI_ERROR_INIT;
@@ -225,13 +145,13 @@ END_TEST
 START_TEST(a_node_that_hangs_leaves_time_for_others) {
     static script hang = {.answers = {"hang"}};
     static script good = {.answers = {CREATED}};
-    peer *one = peer_start(NULL, play, &hang);
-    peer *two = peer_start(NULL, play, &good);
+    peer *one = peer_start(NULL, script_play, &hang);
+    peer *two = peer_start(NULL, script_play, &good);
     char urls_text[2][64];
     const char *const urls[] = {urls_text[0], urls_text[1]};
     snprintf(urls_text[0], 64, "http://127.0.0.1:%d", peer_port(one));
     snprintf(urls_text[1], 64, "http://127.0.0.1:%d", peer_port(two));
-    alldata_client *client = make(urls, 2, 1000);
+    alldata_client *client = client_make(urls, 2, 1000);
     const alldata_put put = event("1");
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(alldata_client_put(client, &put, NULL, NULL), REPLI_OK);
@@ -246,8 +166,8 @@ END_TEST
 
 START_TEST(what_is_no_put_is_not_sent) {
     static script s = {.answers = {CREATED}};
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     alldata_put put = ALLDATA_PUT_INIT;
     repli_error err = REPLI_ERROR_INIT;
     ck_assert_int_eq(alldata_client_put(client, &put, NULL, &err), REPLI_EINVALID);
@@ -292,13 +212,13 @@ static void take_results(void *user_data, const alldata_put_result *from, size_t
 START_TEST(many_puts_go_in_one_request) {
     static script s;
     static char text[2048];
-    s.answers[0] =
-        document(text, "200 OK",
-                 "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\",\"replicas\":3}\n"
-                 "{\"key\":\"20261121T005824640353920861\",\"code\":\"conflict\",\"replicas\":0,"
-                 "\"error_msg\":\"it has another event\"}\n");
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    s.answers[0] = script_document(
+        text, "200 OK",
+        "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\",\"replicas\":3}\n"
+        "{\"key\":\"20261121T005824640353920861\",\"code\":\"conflict\",\"replicas\":0,"
+        "\"error_msg\":\"it has another event\"}\n");
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     alldata_put puts[2] = {event("{}"), event("[1]")};
     results got = {.count = 0};
     repli_error err = REPLI_ERROR_INIT;
@@ -324,11 +244,11 @@ END_TEST
 START_TEST(what_is_late_is_said_to_be) {
     static script s = {.answers = {CREATED}};
     static char text[2048];
-    s.answers[1] = document(text, "201 Created",
-                            "{\"key\":\"20200121T005824640353920860\",\"code\":\"ok\"}\n");
+    s.answers[1] = script_document(text, "201 Created",
+                                   "{\"key\":\"20200121T005824640353920860\",\"code\":\"ok\"}\n");
     s.answers[2] = text;
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     alldata_put puts[2] = {event("{}"), event("[1]")};
     results got = {.count = 0};
     puts[1].key = "20200121T005824640353920860";
@@ -351,11 +271,11 @@ START_TEST(puts_of_an_older_size_are_sent) {
     static script s;
     static char text[2048];
     _Alignas(alldata_put) char puts[2 * SIZE];
-    s.answers[0] = document(text, "201 Created",
-                            "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\"}\n"
-                            "{\"key\":\"20261121T005824640353920861\",\"code\":\"ok\"}\n");
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    s.answers[0] = script_document(text, "201 Created",
+                                   "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\"}\n"
+                                   "{\"key\":\"20261121T005824640353920861\",\"code\":\"ok\"}\n");
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     results got = {.count = 0};
     for (size_t i = 0; i < 2; i++) {
         alldata_put one = event(i == 0 ? "{}" : "[1]");
@@ -376,10 +296,10 @@ END_TEST
 START_TEST(commit_levels_part_requests) {
     static script s;
     static char text[2048];
-    s.answers[0] = document(text, "201 Created",
-                            "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\"}\n");
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    s.answers[0] = script_document(text, "201 Created",
+                                   "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\"}\n");
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     alldata_put puts[2] = {event("{}"), event("[1]")};
     results got = {.count = 0};
     puts[1].commit = ALLDATA_COMMIT_ONE;
@@ -395,11 +315,11 @@ END_TEST
 START_TEST(an_answer_that_is_not_whole_leaves_nothing_untold) {
     static script s;
     static char text[2048];
-    s.answers[0] =
-        document(text, "200 OK",
-                 "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\",\"replicas\":1}\n{\"ke");
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    s.answers[0] = script_document(
+        text, "200 OK",
+        "{\"key\":\"20261121T005824640353920860\",\"code\":\"ok\",\"replicas\":1}\n{\"ke");
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     const alldata_put puts[3] = {event("1"), event("2"), event("3")};
     results got = {.count = 0};
     ck_assert_int_eq(alldata_client_put_many(client, puts, 3, take_results, &got, NULL),
@@ -416,8 +336,8 @@ END_TEST
 START_TEST(a_reference_node_gets_them_one_by_one) {
     static script s = {
         .answers = {REFERENCE_400, REFERENCE_CREATED, REFERENCE_500, REFERENCE_CREATED}};
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     const alldata_put puts[3] = {event("1"), event("2"), event("3")};
     results got = {.count = 0};
     ck_assert_int_eq(alldata_client_put_many(client, puts, 3, take_results, &got, NULL),
@@ -436,9 +356,9 @@ START_TEST(a_node_that_takes_less_gets_them_one_by_one) {
     static const char large[] = "{\"error\":true,\"error_msg\":\"too large\",\"code\":\"full\"}";
     static script s = {.answers = {NULL, CREATED, NULL, CREATED}};
     static char text[2048];
-    s.answers[0] = s.answers[2] = s.answers[4] = document(text, "413 Too Large", large);
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
+    s.answers[0] = s.answers[2] = s.answers[4] = script_document(text, "413 Too Large", large);
+    peer *p = peer_start(NULL, script_play, &s);
+    alldata_client *client = client_make_for(p);
     const alldata_put puts[3] = {event("1"), event("2"), event("3")};
     results got = {.count = 0};
     ck_assert_int_eq(alldata_client_put_many(client, puts, 3, take_results, &got, NULL),
@@ -453,184 +373,6 @@ START_TEST(a_node_that_takes_less_gets_them_one_by_one) {
     ck_assert_int_eq(alldata_client_put_many(client, puts, 1, take_results, &got, NULL),
                      REPLI_EINVALID);
     ck_assert_int_eq(peer_requests(p), 5);
-    alldata_client_free(client);
-    peer_stop(p);
-}
-END_TEST
-
-/* Documents. */
-
-START_TEST(documents_come_whatever_their_status) {
-    static script s;
-    static char text[2048];
-    s.answers[0] = document(text, "404 Not Found", "{\"error\":true}");
-    char path[128];
-    const char *directory = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
-    snprintf(path, sizeof(path), "%s/client-%ld.sock", directory, (long)getpid());
-    char url[160];
-    const char *const urls[] = {url};
-    snprintf(url, sizeof(url), "unix:%s", path);
-    peer *p = peer_start(path, play, &s);
-    alldata_client *client = make(urls, 1, 20000);
-    repli_buf body = REPLI_BUF_INIT;
-    int32_t status = 0;
-    ck_assert_int_eq(alldata_client_get(client, "/_alldata/status", 0, &status, &body, NULL),
-                     REPLI_OK);
-    ck_assert_int_eq(status, 404);
-    ck_assert_str_eq(body.data, "{\"error\":true}");
-    ck_assert_int_eq(
-        alldata_client_post(client, "/_alldata/repair", NULL, NULL, 0, 5000, &status, &body, NULL),
-        REPLI_OK);
-    ck_assert_str_eq(s.paths[1], "POST /_alldata/repair");
-    ck_assert_uint_eq(body.size, 2 * strlen("{\"error\":true}"));
-    ck_assert_int_eq(alldata_client_get(client, "status", 0, &status, &body, NULL), REPLI_EINVALID);
-    repli_buf_dispose(&body);
-    alldata_client_free(client);
-    peer_stop(p);
-    unlink(path);
-}
-END_TEST
-
-START_TEST(what_is_no_place_is_refused) {
-    static const char *const wrong[] = {"ftp://host", "http://",          "unix:",        "",
-                                        "host:1",     "http://host/path", "http://u@host"};
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        alldata_client_options options = ALLDATA_CLIENT_OPTIONS_INIT;
-        repli_error err = REPLI_ERROR_INIT;
-        alldata_client *client = NULL;
-        options.urls = &wrong[i];
-        options.url_count = 1;
-        ck_assert_msg(alldata_client_new(&options, NULL, &client, &err) == REPLI_EINVALID, "%s",
-                      wrong[i]);
-        ck_assert_str_ne(err.message, "");
-    }
-}
-END_TEST
-
-/* Reading. */
-
-#define RECORDS(body, length)                                                                      \
-    "HTTP/1.1 200 OK\r\nContent-Type: application/x-alldata-records\r\nContent-Length: " length    \
-    "\r\n\r\n" body
-#define ONE "27 2 20261121T005824640353920861 {}\n"
-#define TWO "27 3 20261121T005824640353920862 [1]\n"
-#define THREE "27 1 20261121T005824640353920863 3\n"
-
-static void expect_event(alldata_client_scan *scan, const char *key, const char *text) {
-    alldata_record record = ALLDATA_RECORD_INIT;
-    repli_error err = REPLI_ERROR_INIT;
-    ck_assert_msg(alldata_client_scan_next(scan, &record, &err) == REPLI_OK, "%s", err.message);
-    ck_assert_uint_eq(record.key_size, strlen(key));
-    ck_assert_mem_eq(record.key, key, record.key_size);
-    ck_assert_uint_eq(record.event_size, strlen(text));
-    ck_assert_mem_eq(record.event, text, record.event_size);
-}
-
-static void expect_three(alldata_client_scan *scan) {
-    expect_event(scan, "20261121T005824640353920861", "{}");
-    expect_event(scan, "20261121T005824640353920862", "[1]");
-    expect_event(scan, "20261121T005824640353920863", "3");
-    alldata_record record = ALLDATA_RECORD_INIT;
-    ck_assert_int_eq(alldata_client_scan_next(scan, &record, NULL), REPLI_EDONE);
-    ck_assert_int_eq(alldata_client_scan_next(scan, &record, NULL), REPLI_EDONE);
-}
-
-static alldata_client_scan *begin(alldata_client *client,
-                                  const alldata_client_scan_options *options) {
-    alldata_client_scan *scan = NULL;
-    ck_assert_int_eq(alldata_client_scan_new(client, options, &scan, NULL), REPLI_OK);
-    return scan;
-}
-
-START_TEST(a_scan_reads_all) {
-    static script s;
-    static char text[2048];
-    s.answers[0] = document(text, "200 OK", ONE TWO THREE "end\n");
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
-    alldata_client_scan_options options = ALLDATA_CLIENT_SCAN_OPTIONS_INIT;
-    options.prefix = "2026";
-    options.interval = "a b&c";
-    options.from = "20261121T";
-    options.after = "20261121T005824640353920860";
-    options.until = "20261122";
-    options.local = 1;
-    options.limit = 7;
-    alldata_client_scan *scan = begin(client, &options);
-    ck_assert_int_eq(peer_requests(p), 0);
-    expect_three(scan);
-    ck_assert_str_eq(s.paths[0],
-                     "GET /_alldata/events?form=records&from=20261121T&until=20261122&prefix=2026"
-                     "&interval=a%20b%26c&local=1&after=20261121T005824640353920860&limit=7");
-    ck_assert_int_eq(peer_requests(p), 1);
-    alldata_client_scan_free(scan);
-    alldata_client_free(client);
-    peer_stop(p);
-}
-END_TEST
-
-/* Whatever breaks off, it goes on after the last whole record. */
-START_TEST(a_scan_goes_on_where_it_broke) {
-    static script s;
-    static char more[2048];
-    static char end[2048];
-    s.answers[0] = RECORDS(ONE "27 3 20261121T0058246", "1000");
-    s.closes[0] = 1;
-    s.answers[1] = document(more, "200 OK", TWO "more 20261121T005824640353920862\n");
-    s.answers[2] = RECORDS("", "1000");
-    s.closes[2] = 1;
-    s.answers[3] = document(end, "200 OK", THREE "end\n");
-    peer *p = peer_start(NULL, play, &s);
-    char url[64];
-    char nobody[64];
-    snprintf(url, sizeof(url), "http://127.0.0.1:%d", peer_port(p));
-    snprintf(nobody, sizeof(nobody), "http://127.0.0.1:%d", peer_free_port());
-    const char *const urls[] = {url, nobody};
-    alldata_client *client = make(urls, 2, 20000);
-    alldata_client_scan *scan = begin(client, NULL);
-    expect_three(scan);
-    ck_assert_str_eq(s.paths[0], "GET /_alldata/events?form=records");
-    ck_assert_str_eq(s.paths[1],
-                     "GET /_alldata/events?form=records&after=20261121T005824640353920861");
-    ck_assert_str_eq(s.paths[2],
-                     "GET /_alldata/events?form=records&after=20261121T005824640353920862");
-    ck_assert_str_eq(s.paths[3], s.paths[2]);
-    alldata_client_scan_free(scan);
-    alldata_client_free(client);
-    peer_stop(p);
-}
-END_TEST
-
-START_TEST(a_scan_that_fails_says_why) {
-    static const struct {
-        const char *status;
-        const char *body;
-        int32_t code;
-        const char *said;
-    } cases[] = {
-        {"200 OK", "fail no_quorum two nodes do not answer\n", REPLI_ENOQUORUM,
-         "two nodes do not answer"},
-        {"405 Method Not Allowed", "", REPLI_ENOTSUP, "405"},
-        {"401 Unauthorized", "{\"error\":true,\"error_msg\":\"no secret\"}", REPLI_EAUTH,
-         "no secret"},
-        {"200 OK", "no records\n", REPLI_EPROTOCOL, "no records"},
-        {"200 OK", "12345678901234567890123456789012345678901234567890\n", REPLI_EPROTOCOL,
-         "no records"},
-        {"200 OK", "", REPLI_ELOST, "too early"},
-    };
-    static script s;
-    static char text[2048];
-    s.answers[0] = document(text, cases[_i].status, cases[_i].body);
-    peer *p = peer_start(NULL, play, &s);
-    alldata_client *client = make_for(p);
-    alldata_client_scan *scan = begin(client, NULL);
-    alldata_record record = ALLDATA_RECORD_INIT;
-    repli_error err = REPLI_ERROR_INIT;
-    ck_assert_int_eq(alldata_client_scan_next(scan, &record, &err), cases[_i].code);
-    ck_assert_int_eq(err.code, cases[_i].code);
-    ck_assert_msg(strstr(err.message, cases[_i].said) != NULL, "%s", err.message);
-    ck_assert_int_eq(alldata_client_scan_next(scan, &record, NULL), cases[_i].code);
-    alldata_client_scan_free(scan);
     alldata_client_free(client);
     peer_stop(p);
 }
@@ -698,11 +440,6 @@ int main(void) {
     tcase_add_test(tcase, an_answer_that_is_not_whole_leaves_nothing_untold);
     tcase_add_test(tcase, a_reference_node_gets_them_one_by_one);
     tcase_add_test(tcase, a_node_that_takes_less_gets_them_one_by_one);
-    tcase_add_test(tcase, documents_come_whatever_their_status);
-    tcase_add_test(tcase, what_is_no_place_is_refused);
-    tcase_add_test(tcase, a_scan_reads_all);
-    tcase_add_test(tcase, a_scan_goes_on_where_it_broke);
-    tcase_add_loop_test(tcase, a_scan_that_fails_says_why, 0, 6);
     tcase_add_test(tcase, threads_share_a_client);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <alldata/nats.h>
@@ -180,43 +181,48 @@ START_TEST(what_is_too_large_does_not_keep_others_out) {
 }
 END_TEST
 
-START_TEST(a_server_that_comes_back_has_everything) {
-    const alldata_setting timeout = {sizeof(timeout), 0, "timeout_ms", "1000"};
-    repli_error err = REPLI_ERROR_INIT;
+/* With an event, and a second's patience. */
+static void open_impatient(void) {
+    static const alldata_setting timeout = {sizeof(timeout), 0, "timeout_ms", "1000"};
     b.options.settings = &timeout;
     b.options.setting_count = 1;
     box_open(&b);
     box_store(&b, AT "00000000000001", "1");
+}
+
+/* Once the server is back. */
+static void store_in_the_end(const char *key, const char *event) {
+    repli_error err = REPLI_ERROR_INIT;
+    int stored = 0;
+    for (int i = 0; i < 60 && !stored; i++)
+        stored = box_put(&b, key, event, 0, &err) == REPLI_OK;
+    ck_assert_msg(stored, "%s: %s", err.message, err.cause);
+}
+
+START_TEST(a_server_that_comes_back_has_everything) {
+    repli_error err = REPLI_ERROR_INIT;
+    open_impatient();
     nats_stop(&server);
     const int32_t code = box_put(&b, AT "00000000000002", "2", 0, &err);
     ck_assert_msg(code == REPLI_ETIMEOUT || code == REPLI_ELOST || code == REPLI_EIO, "%s",
                   err.message);
     nats_start(&server);
-    int stored = 0;
-    for (int i = 0; i < 60 && !stored; i++)
-        stored = box_put(&b, AT "00000000000002", "2", 0, &err) == REPLI_OK;
-    ck_assert_msg(stored, "%s: %s", err.message, err.cause);
+    store_in_the_end(AT "00000000000002", "2");
     expect("20261121T015500", AT "00000000000001 1\n" AT "00000000000002 2\n");
 }
 END_TEST
 
 /* The server has it in its socket, and dies with it. */
 START_TEST(what_was_never_answered_holds_up_nothing) {
-    const alldata_setting timeout = {sizeof(timeout), 0, "timeout_ms", "1000"};
     repli_error err = REPLI_ERROR_INIT;
-    b.options.settings = &timeout;
-    b.options.setting_count = 1;
-    box_open(&b);
-    box_store(&b, AT "00000000000001", "1");
+    open_impatient();
     kill(server.pid, SIGSTOP);
+    ck_assert_int_eq(waitpid(server.pid, NULL, WUNTRACED), server.pid);
     ck_assert_int_eq(box_put(&b, AT "00000000000002", "2", 0, &err), REPLI_ETIMEOUT);
     kill(server.pid, SIGKILL);
     nats_stop(&server);
     nats_start(&server);
-    int stored = 0;
-    for (int i = 0; i < 60 && !stored; i++)
-        stored = box_put(&b, AT "00000000000003", "3", 0, &err) == REPLI_OK;
-    ck_assert_msg(stored, "%s: %s", err.message, err.cause);
+    store_in_the_end(AT "00000000000003", "3");
 }
 END_TEST
 
