@@ -221,7 +221,8 @@ static void answer_resource(alldata__http_call *call) {
 }
 
 void alldata__http_call_answer(alldata__http_call *call) {
-    repli_error error = REPLI_ERROR_INIT;
+    repli_error error;
+    repli__error_init(&error);
     if (call->handler == NULL) {
         refuse(call);
     } else if (call->bad_header != NULL) {

@@ -14,6 +14,7 @@ alldata__batch *alldata__batch_new(const repli__mem *mem) {
 void alldata__batch_clear(alldata__batch *batch) {
     batch->interval = NULL;
     batch->count = 0;
+    batch->placed = 0;
     batch->bytes = 0;
     batch->syncs = 0;
     batch->rests = 0;
@@ -39,7 +40,10 @@ static size_t place_of(const alldata__batch *batch, const char *key) {
     return at;
 }
 
-const alldata_record *alldata__batch_find(const alldata__batch *batch, const char *key) {
+const alldata_record *alldata__batch_find(alldata__batch *batch, const char *key) {
+    for (; batch->placed < batch->count; batch->placed++)
+        batch->places[place_of(batch, batch->records[batch->placed]->key)] =
+            batch->number << PLACE_BITS | batch->placed;
     const uint64_t place = batch->places[place_of(batch, key)];
     return place >> PLACE_BITS == batch->number ? batch->records[place & ((1u << PLACE_BITS) - 1)]
                                                 : NULL;
@@ -47,7 +51,6 @@ const alldata_record *alldata__batch_find(const alldata__batch *batch, const cha
 
 int alldata__batch_add(alldata__batch *batch, alldata_record *record,
                        struct alldata__request *owner) {
-    batch->places[place_of(batch, record->key)] = batch->number << PLACE_BITS | batch->count;
     batch->records[batch->count] = record;
     batch->owners[batch->count] = owner;
     batch->count++;

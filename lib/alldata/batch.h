@@ -26,7 +26,9 @@ typedef struct alldata__batch {
     size_t bytes;
     int syncs; /* somebody waits for the disk */
     int rests; /* somebody's record is stored already, and may not be synced */
-    /* The keys by their hash: the number of the batch above, the place in it below. */
+    /* The keys by their hash: the number of the batch above, the place in it below. Hardly ever
+     * asked for, so only up to date when they are. */
+    size_t placed;
     uint64_t places[2 * ALLDATA__BATCH];
     uint64_t number;
     char last_text[16]; /* second of the last key that was read */
@@ -37,7 +39,7 @@ alldata__batch *alldata__batch_new(const repli__mem *mem);
 /* Nothing is in it. */
 void alldata__batch_clear(alldata__batch *batch);
 /* The record with that key; NULL: there is none. */
-const alldata_record *alldata__batch_find(const alldata__batch *batch, const char *key);
+const alldata_record *alldata__batch_find(alldata__batch *batch, const char *key);
 /* Not 0: it is as large as it should be. */
 int alldata__batch_add(alldata__batch *batch, alldata_record *record,
                        struct alldata__request *owner);

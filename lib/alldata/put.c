@@ -145,7 +145,7 @@ static int32_t compare(void *user_data, const char *event, size_t size) {
     return 0;
 }
 
-static int32_t look_for(alldata_storage *storage, const alldata__batch *batch, comparison *ret,
+static int32_t look_for(alldata_storage *storage, alldata__batch *batch, comparison *ret,
                         repli_error *err) {
     const alldata_record *record = ret->record;
     const alldata_record *other = alldata__batch_find(batch, record->key);

@@ -64,6 +64,11 @@ int32_t repli__error_copy(repli_error *err, const repli_error *from) {
     return from->code;
 }
 
+void repli__error_init(repli_error *err) {
+    err->struct_size = sizeof(*err);
+    repli_error_clear(err);
+}
+
 void repli_error_clear(repli_error *err) {
     if (!usable(err))
         return;

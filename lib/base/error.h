@@ -21,6 +21,10 @@ int32_t repli__error_within(repli_error *err, int32_t code, const char *format, 
 /* Out of memory while doing what (a few words). Needs no memory. */
 int32_t repli__error_nomem(repli_error *err, const char *origin, const char *what);
 
+/* What REPLI_ERROR_INIT does, but for the texts' hundreds of bytes behind their first: for one that
+ * is made for each of very many calls and mostly not needed. */
+void repli__error_init(repli_error *err);
+
 /* Copy from to err (may be NULL), minding both sizes; returns the code. */
 int32_t repli__error_copy(repli_error *err, const repli_error *from);
 

@@ -85,9 +85,38 @@ static int check_escape(scanner *s) {
     return c >= 0xDC00 && c <= 0xDFFF ? 1 : fail(s, pair);
 }
 
+static int is_plain(char c) {
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+/* The same of eight bytes. A subtraction may borrow from the byte above, but only where the one
+ * below is not plain. */
+static int are_plain(uint64_t bytes) {
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    const uint64_t quotes = bytes ^ each * '"';
+    const uint64_t escapes = bytes ^ each * '\\';
+    const uint64_t controls = (bytes - each * 0x20) & ~bytes;
+    return ((((quotes - each) & ~quotes) | ((escapes - each) & ~escapes) | controls | bytes) &
+            each * 0x80) == 0;
+}
+
+static void skip_plain(scanner *s) {
+    uint64_t bytes;
+    for (; s->size - s->at >= sizeof(bytes); s->at += sizeof(bytes)) {
+        memcpy(&bytes, s->text + s->at, sizeof(bytes));
+        if (!are_plain(bytes))
+            break;
+    }
+    while (s->at < s->size && is_plain(s->text[s->at]))
+        s->at++;
+}
+
 static int check_string(scanner *s) {
     s->at++;
-    while (s->at < s->size) {
+    for (;;) {
+        skip_plain(s);
+        if (s->at == s->size)
+            return fail(s, NULL);
         const unsigned char c = (unsigned char)s->text[s->at];
         if (c == '"') {
             s->at++;
@@ -99,8 +128,6 @@ static int check_string(scanner *s) {
                 return 0;
         } else if (c < 0x20) {
             return fail(s, "a control character in a string must be escaped");
-        } else if (c < 0x80) {
-            s->at++;
         } else {
             const size_t length = repli__utf8_next(s->text + s->at, s->size - s->at, NULL);
             if (length == 0)
@@ -108,7 +135,6 @@ static int check_string(scanner *s) {
             s->at += length;
         }
     }
-    return fail(s, NULL);
 }
 
 /* Numbers and words. */

@@ -245,6 +245,22 @@ START_TEST(bytes_of_zero) {
 }
 END_TEST
 
+/* Strings are looked at several bytes at a time; jansson takes a NUL for the end. */
+START_TEST(every_byte_at_every_place_of_a_string) {
+    static const size_t lengths[] = {7, 8, 9, 17};
+    const size_t length = lengths[_i];
+    for (size_t at = 0; at < length; at++)
+        for (int byte = 1; byte < 256; byte++) {
+            char text[24];
+            memset(text, 'x', sizeof(text));
+            text[0] = text[length + 1] = '"';
+            text[1 + at] = (char)byte;
+            const int plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+            ck_assert_int_eq(same(text, length + 2), plain);
+        }
+}
+END_TEST
+
 static const char *const files[] = {"node-unknown.json", "store.json", "shards.json",
                                     "action-done.json", "request-full.json"};
 
@@ -355,6 +371,7 @@ int main(void) {
     tcase_add_loop_test(tcase, valid_texts, 0, COUNT(valid));
     tcase_add_loop_test(tcase, invalid_texts, 0, COUNT(invalid));
     tcase_add_test(tcase, bytes_of_zero);
+    tcase_add_loop_test(tcase, every_byte_at_every_place_of_a_string, 0, 4);
     tcase_add_loop_test(tcase, damaged_texts, 0, COUNT(files));
     tcase_add_loop_test(tcase, messages_name_the_place, 0, COUNT(places));
     tcase_add_test(tcase, depth);

@@ -259,9 +259,10 @@ static int32_t check(alldata_coordinator *c, const alldata_put *put, int *ret_la
 }
 
 void alldata__put_prepare(alldata_coordinator *c, alldata__item *item, const alldata_put *put) {
-    repli_error error = REPLI_ERROR_INIT;
+    repli_error error;
     char key[ALLDATA_KEY_SIZE];
     int is_late = 0;
+    repli__error_init(&error);
     item->code = check(c, put, &is_late, &error);
     item->flags = (uint8_t)put->flags;
     item->is_late = (uint8_t)is_late;
