@@ -199,8 +199,10 @@ void sim_start(sim_cluster *sim, int index) {
 }
 
 void sim_start_reference(sim_cluster *sim, int index) {
-    static const int32_t seeds[] = {9001, 9002, 9003};
+    static int32_t seeds[SIM_NODES];
     sim_node *node = &sim->nodes[index];
+    for (int i = 0; i < sim->seeds; i++)
+        seeds[i] = 9001 + i;
     next_port(sim, index);
     const reference_options options = {.id = sim_id(index),
                                        .port = node->port,
