@@ -230,6 +230,24 @@ REPLI_API int32_t alldata_cluster_scan_new(alldata_node *node, const alldata_sca
  */
 REPLI_API int32_t alldata_cluster_scan_next(alldata_cluster_scan *scan, alldata_record *ret_record,
                                             repli_error *err);
+/**
+ * The same, but waits for nothing but the disk, so that the thread that dispatches may call it.
+ * REPLI_ENOTREADY: a peer has not answered yet. Nothing was taken: try again once told. A peer that
+ * never answers is given up at its deadline, and counts as one that does not.
+ */
+REPLI_API int32_t alldata_cluster_scan_try(alldata_cluster_scan *scan, alldata_record *ret_record,
+                                           repli_error *err);
+/** A peer has answered, so that there may be more to read, unless it waits for another. */
+typedef void (*alldata_ready_fn)(void *user_data);
+/**
+ * Have ready called whenever a peer has answered, on a thread of the transport's or within its
+ * dispatch: it must not block, use the scan, or wait for who does. NULL: nobody is told. Waits for
+ * a call in progress, and the former ready is not called any more; nor is any once the scan was
+ * freed. Nothing is told of what came before, so it is set before the first try. One thread at a
+ * time, as for the rest.
+ */
+REPLI_API int32_t alldata_cluster_scan_set_ready(alldata_cluster_scan *scan, alldata_ready_fn ready,
+                                                 void *user_data, repli_error *err);
 /** Before the node. NULL is fine. */
 REPLI_API void alldata_cluster_scan_free(alldata_cluster_scan *scan);
 

@@ -153,8 +153,7 @@ static int begin(void *user_data, const repli__web_request *request) {
 static void answer(void *user_data, const repli__web_request *request) {
     alldata_http_server *server = user_data;
     alldata__http_call *call = request->call;
-    if ((call->flags & ALLDATA__HTTP_STREAMS) != 0 && strcmp(request->method, "GET") == 0 &&
-        call->bad_header == NULL)
+    if ((call->flags & ALLDATA__HTTP_STREAMS) != 0 && call->bad_header == NULL)
         alldata__http_flow_begin(server->driven ? NULL : &server->scanner, call, request);
     else
         alldata__http_call_answer(call);

@@ -83,6 +83,14 @@ int32_t alldata__http_reader_new(alldata_node *node, const repli__web_target *qu
     return REPLI_OK;
 }
 
+int32_t alldata__http_reader_tell(alldata__http_reader *reader, alldata_ready_fn ready,
+                                  void *user_data, repli_error *err) {
+    if (reader->all == NULL)
+        return REPLI_OK;
+    reader->patient = 1;
+    return alldata_cluster_scan_set_ready(reader->all, ready, user_data, err);
+}
+
 void alldata__http_reader_free(alldata__http_reader *reader) {
     if (reader == NULL)
         return;
@@ -157,8 +165,9 @@ int alldata__http_reader_cut(const alldata__http_reader *reader, repli_buf *page
 static int32_t next(alldata__http_reader *reader, alldata_record *ret_record, repli_error *err) {
     int32_t code;
     do {
-        code = reader->all != NULL ? alldata_cluster_scan_next(reader->all, ret_record, err)
-                                   : alldata_scan_next(reader->local, ret_record, err);
+        code = reader->patient       ? alldata_cluster_scan_try(reader->all, ret_record, err)
+               : reader->all != NULL ? alldata_cluster_scan_next(reader->all, ret_record, err)
+                                     : alldata_scan_next(reader->local, ret_record, err);
     } while (code == REPLI_OK && ret_record->key_size == strlen(reader->after) &&
              memcmp(ret_record->key, reader->after, ret_record->key_size) == 0);
     return code;
@@ -176,6 +185,8 @@ int alldata__http_reader_page(alldata__http_reader *reader, size_t bytes, repli_
         if (reader->count == reader->limit)
             return ended(alldata__http_reader_cut(reader, page));
         const int32_t code = next(reader, &record, &error);
+        if (code == REPLI_ENOTREADY && reader->patient)
+            return page->size > before ? ALLDATA__HTTP_PAGE_MORE : ALLDATA__HTTP_PAGE_NOT_YET;
         if (code == REPLI_EDONE)
             return ended(write_end(reader, page));
         if (code != REPLI_OK)

@@ -8,7 +8,7 @@
 enum { PAGE = 64 * 1024 };
 
 /* What the scanner is to do for a flow, or does. */
-enum { RESTS = 0, WAITS, READS, READY };
+enum { RESTS = 0, WAITS, READS, READY, STALLS };
 
 struct alldata__http_flow {
     const repli__web_request *request;
@@ -18,6 +18,7 @@ struct alldata__http_flow {
     alldata__http_flow *next;
     int state;      /* the scanner's mutex guards it */
     int ended;      /* so does it: whoever reads frees */
+    int told;       /* and this: a peer has answered since the reading began */
     int outcome;    /* of the page that is ready: ALLDATA__HTTP_PAGE_* */
     repli_buf page; /* of whoever reads, or of the worker if it is ready */
 };
@@ -31,6 +32,7 @@ static void flow_free(alldata__http_flow *flow) {
 static int next_of(int outcome) {
     switch (outcome) {
     case ALLDATA__HTTP_PAGE_MORE: return REPLI__WEB_MORE;
+    case ALLDATA__HTTP_PAGE_NOT_YET: return REPLI__WEB_NOT_YET;
     case ALLDATA__HTTP_PAGE_LAST: return REPLI__WEB_END;
     default: return REPLI__WEB_BREAK;
     }
@@ -62,7 +64,27 @@ static void dequeue(alldata__http_scanner *scanner, alldata__http_flow *flow) {
         scanner->last = before;
 }
 
-static int next_local(void *user_data, repli_buf *page) {
+/* A peer has answered. */
+static void go_on(void *user_data) {
+    alldata__http_flow *flow = user_data;
+    alldata__http_scanner *scanner = flow->scanner;
+    if (scanner == NULL) {
+        repli__web_wake(flow->request);
+        return;
+    }
+    pthread_mutex_lock(&scanner->mutex);
+    const int stalls = flow->state == STALLS && !flow->ended;
+    flow->told = 1;
+    if (stalls)
+        enqueue(scanner, flow);
+    pthread_mutex_unlock(&scanner->mutex);
+    if (stalls)
+        repli__worker_tell(&scanner->worker);
+}
+
+/* Pages. */
+
+static int next_here(void *user_data, repli_buf *page) {
     alldata__http_flow *flow = user_data;
     return next_of(alldata__http_reader_page(flow->reader, PAGE, page));
 }
@@ -90,7 +112,7 @@ static int next_ready(void *user_data, repli_buf *page) {
     return result;
 }
 
-static void end_local(void *user_data) {
+static void end_here(void *user_data) {
     flow_free(user_data);
 }
 
@@ -109,8 +131,8 @@ static void end_flow(void *user_data) {
 
 static void answer(alldata__http_flow *flow) {
     const repli__web_stream stream = {.user_data = flow,
-                                      .next = flow->scanner != NULL ? next_ready : next_local,
-                                      .end = flow->scanner != NULL ? end_flow : end_local};
+                                      .next = flow->scanner != NULL ? next_ready : next_here,
+                                      .end = flow->scanner != NULL ? end_flow : end_here};
     const repli__web_response response = {.status = 200,
                                           .content_type = alldata__http_reader_type(flow->reader)};
     repli__web_answer_stream(flow->request, &response, &stream);
@@ -136,10 +158,24 @@ static int open_flow(alldata__http_flow *flow) {
     if (code == REPLI_OK)
         code = alldata__http_reader_new(call->node, &query, &flow->reader, &error);
     if (code == REPLI_OK)
+        code = alldata__http_reader_tell(flow->reader, go_on, flow, &error);
+    if (code == REPLI_OK)
         return 1;
     flow_free(flow);
     alldata__http_answer_failure(call, &error);
     return 0;
+}
+
+/* It was read. The mutex is held, for which the end of the stream waits. */
+static void settle(alldata__http_scanner *scanner, alldata__http_flow *flow) {
+    if (flow->outcome != ALLDATA__HTTP_PAGE_NOT_YET) {
+        flow->state = READY;
+        repli__web_wake(flow->request);
+    } else if (flow->told) {
+        enqueue(scanner, flow);
+    } else {
+        flow->state = STALLS;
+    }
 }
 
 static void read_page(alldata__http_scanner *scanner, alldata__http_flow *flow) {
@@ -155,10 +191,8 @@ static void read_page(alldata__http_scanner *scanner, alldata__http_flow *flow) 
     flow->outcome = alldata__http_reader_page(flow->reader, PAGE, &flow->page);
     pthread_mutex_lock(&scanner->mutex);
     const int ended = flow->ended;
-    flow->state = READY;
-    /* Under the mutex: the end of the stream waits for it. */
     if (!ended)
-        repli__web_wake(flow->request);
+        settle(scanner, flow);
     pthread_mutex_unlock(&scanner->mutex);
     if (ended)
         flow_free(flow);
@@ -171,6 +205,7 @@ static uint64_t work(void *user_data) {
     if (flow != NULL) {
         dequeue(scanner, flow);
         flow->state = READS;
+        flow->told = 0;
     }
     pthread_mutex_unlock(&scanner->mutex);
     if (flow == NULL)
@@ -205,10 +240,6 @@ void alldata__http_scanner_dispose(alldata__http_scanner *scanner) {
 /* Beginning. */
 
 static int32_t submit(alldata__http_scanner *scanner, alldata__http_flow *flow, repli_error *err) {
-    if (scanner == NULL)
-        return repli__error(err, REPLI_ENOTSUP, ALLDATA__HTTP_ORIGIN,
-                            "this node has no thread in which it could wait for its peers: ask "
-                            "each for its own events, with local=1");
     pthread_mutex_lock(&scanner->mutex);
     const int32_t code =
         scanner->worker.started ? REPLI_OK : repli__worker_start(&scanner->worker, err);
@@ -236,7 +267,7 @@ void alldata__http_flow_begin(alldata__http_scanner *scanner, alldata__http_call
     }
     flow->request = request;
     flow->call = call;
-    if (!alldata__http_reader_waits(call->node, &query)) {
+    if (scanner == NULL || !alldata__http_reader_waits(call->node, &query)) {
         if (open_flow(flow))
             answer(flow);
         return;

@@ -9,9 +9,10 @@
 
 /*
  * Streams of events to clients, each as fast as its client reads. What this node has is read by the
- * server's worker. What has to be asked of peers is read here, in a thread of its own, since the
- * peers' requests are answered by the worker, and two nodes that read from each other would wait
- * for ever.
+ * server's worker. What has to be asked of peers is read here, in a thread of its own, so that
+ * putting it together takes no time from the worker, who answers the peers' requests; in a server
+ * without threads, it is read in its turns. Either way a peer that does not answer is not waited
+ * for: its answer brings the stream back.
  */
 typedef struct alldata__http_flow alldata__http_flow;
 
@@ -25,11 +26,12 @@ typedef struct alldata__http_scanner {
 
 /* The thread is begun with the first stream that needs it. */
 int32_t alldata__http_scanner_init(alldata__http_scanner *scanner, repli_error *err);
-/* After the last stream ended. Waits for the page in progress. Fine on a zeroed one. */
+/* After the last stream ended. Waits for the page in progress, but for no peer. Fine on a zeroed
+ * one. */
 void alldata__http_scanner_dispose(alldata__http_scanner *scanner);
 
 /* Answer a call for events, which came as request, with a stream, or with an error. scanner NULL:
- * nothing of ours may run in a thread, so that only this node's events can be read. The worker. */
+ * nothing of ours may run in a thread. The worker. */
 void alldata__http_flow_begin(alldata__http_scanner *scanner, alldata__http_call *call,
                               const repli__web_request *request);
 

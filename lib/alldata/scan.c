@@ -159,8 +159,10 @@ int32_t alldata_scan_next(alldata_scan *scan, alldata_record *ret_record, repli_
     if (code != REPLI_OK)
         return code;
     scan->current = least;
-    alldata__pace_step(&scan->pace,
-                       atomic_load_explicit(&scan->storage->writes, memory_order_relaxed));
+    /* Where there are no threads of ours, writers may wait for this very one. */
+    if (scan->storage->run_mode == ALLDATA_RUN_THREADS)
+        alldata__pace_step(&scan->pace,
+                           atomic_load_explicit(&scan->storage->writes, memory_order_relaxed));
     ret_record->code = REPLI_OK;
     ret_record->key = least->record.key;
     ret_record->key_size = least->record.key_size;

@@ -31,7 +31,9 @@ static int has_tls(const alldata_http_security *security) {
 }
 
 void world_join(world *w, int replicas) {
-    MUST(alldata_http_transport_new(NULL, NULL, &w->transport, err));
+    alldata_http_transport_options options = ALLDATA_HTTP_TRANSPORT_OPTIONS_INIT;
+    options.run_mode = w->node_options.run_mode;
+    MUST(alldata_http_transport_new(&options, NULL, &w->transport, err));
     w->node_options.transport = w->transport;
     w->node_options.gossip_listen = "127.0.0.1:0";
     w->node_options.round_ms = 100;

@@ -37,7 +37,7 @@ typedef struct world {
 
 /* The directory, and options for a node without peers with both ports and the UNIX socket. */
 void world_begin(world *w);
-/* The node is to be one of a cluster, with so many replicas. */
+/* The node is to be one of a cluster, with so many replicas; run_mode is set already. */
 void world_join(world *w, int replicas);
 void world_open(world *w);
 void world_close(world *w);

@@ -1,5 +1,6 @@
 /* Reading from a whole cluster. */
 #include <check.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,6 @@ static void event_of(int number, char to[64]) {
 
 static void setup(void) {
     net_begin(&n, 6);
-    net_start(&n);
     for (int i = 0; i < EVENTS; i++) {
         char key[ALLDATA_KEY_SIZE];
         char event[64];
@@ -37,8 +37,24 @@ static void setup(void) {
     }
 }
 
+static void setup_carried(void) {
+    setup();
+    net_start(&n);
+}
+
 static void teardown(void) {
     net_end(&n);
+}
+
+static void expect_record(const alldata_record *record, int number) {
+    char key[ALLDATA_KEY_SIZE];
+    char event[64];
+    key_of(number, key);
+    event_of(number, event);
+    ck_assert_uint_eq(record->key_size, ALLDATA_KEY_LENGTH);
+    ck_assert_mem_eq(record->key, key, ALLDATA_KEY_LENGTH);
+    ck_assert_uint_eq(record->event_size, strlen(event));
+    ck_assert_mem_eq(record->event, event, record->event_size);
 }
 
 /* Read all that there is; the code at the end. */
@@ -50,17 +66,8 @@ static int32_t read_all(int node, int rf, const alldata_scan_options *options, i
     const alldata__cluster cluster = net_cluster(&n, node, rf, members);
     int32_t code = alldata__merge_new(&cluster, options, &repli__mem_default, &merge, err);
     ck_assert_int_eq(code, REPLI_OK);
-    while ((code = alldata__merge_next(merge, &record, err)) == REPLI_OK) {
-        char key[ALLDATA_KEY_SIZE];
-        char event[64];
-        key_of(from, key);
-        event_of(from, event);
-        ck_assert_uint_eq(record.key_size, ALLDATA_KEY_LENGTH);
-        ck_assert_mem_eq(record.key, key, ALLDATA_KEY_LENGTH);
-        ck_assert_uint_eq(record.event_size, strlen(event));
-        ck_assert_mem_eq(record.event, event, record.event_size);
-        from++;
-    }
+    while ((code = alldata__merge_next(merge, &record, err)) == REPLI_OK)
+        expect_record(&record, from++);
     if (code == REPLI_EDONE)
         ck_assert_int_eq(from, until);
     ck_assert_uint_eq(alldata__merge_conflicts(merge), 0);
@@ -249,6 +256,165 @@ START_TEST(different_events_under_a_key_are_counted) {
 }
 END_TEST
 
+/* Without waiting. */
+
+static void count_answer(void *user_data) {
+    (*(int *)user_data)++;
+}
+
+static alldata__merge *begin_trying(int rf, int *told) {
+    alldata__member members[NET_NODES];
+    alldata__merge *merge = NULL;
+    const alldata__cluster cluster = net_cluster(&n, 0, rf, members);
+    ck_assert_int_eq(alldata__merge_new(&cluster, NULL, &repli__mem_default, &merge, NULL),
+                     REPLI_OK);
+    alldata__merge_tell(merge, count_answer, told);
+    return merge;
+}
+
+/* All that can be read without waiting; the code at the end. */
+static int32_t try_all(alldata__merge *merge, repli_error *err) {
+    alldata_record record = ALLDATA_RECORD_INIT;
+    int32_t code;
+    for (int i = 0; (code = alldata__merge_try(merge, &record, err)) == REPLI_OK; i++)
+        expect_record(&record, i);
+    return code;
+}
+
+START_TEST(nothing_is_taken_until_all_have_answered) {
+    int told = 0;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    repli_error err = REPLI_ERROR_INIT;
+    alldata__merge *merge = begin_trying(3, &told);
+    atomic_store(&n.nodes[4].manner, NET_HANGS);
+    ck_assert_int_eq(alldata__merge_try(merge, &record, &err), REPLI_ENOTREADY);
+    ck_assert_str_eq(err.message, "5 of 5 other nodes have not answered yet");
+    ck_assert_int_eq(told, 0);
+    net_settle(&n);
+    ck_assert_int_eq(told, 4);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(alldata__merge_try(merge, &record, &err), REPLI_ENOTREADY);
+        ck_assert_str_eq(err.message, "1 of 5 other nodes have not answered yet");
+    }
+    ck_assert_ptr_null(record.key);
+    atomic_store(&n.nodes[4].manner, NET_WELL);
+    net_settle(&n);
+    ck_assert_int_eq(told, 5);
+    ck_assert_int_eq(try_all(merge, &err), REPLI_EDONE);
+    ck_assert_int_eq(alldata__merge_try(merge, &record, &err), REPLI_EDONE);
+    alldata__merge_free(merge);
+}
+END_TEST
+
+/* It is asked twice, and then missed. */
+START_TEST(who_never_answers_is_given_up_at_its_deadline) {
+    for (int rf = 1; rf <= 2; rf++) {
+        int told = 0;
+        alldata_record record = ALLDATA_RECORD_INIT;
+        repli_error err = REPLI_ERROR_INIT;
+        alldata__merge *merge = begin_trying(rf, &told);
+        atomic_store(&n.nodes[2].manner, NET_HANGS);
+        net_settle(&n);
+        for (int i = 1; i <= 2; i++) {
+            ck_assert_int_eq(alldata__merge_try(merge, &record, &err), REPLI_ENOTREADY);
+            ck_assert_int_eq(net_expire(&n, 2), 1);
+            ck_assert_int_eq(told, 4 + i);
+        }
+        ck_assert_int_eq(try_all(merge, &err), rf == 1 ? REPLI_ENOQUORUM : REPLI_EDONE);
+        if (rf == 1)
+            ck_assert_ptr_nonnull(strstr(err.message, "ad2: it does not answer"));
+        alldata__merge_free(merge);
+    }
+}
+END_TEST
+
+START_TEST(who_goes_away_is_told_nothing_more) {
+    int told = 0;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    alldata__merge *merge = begin_trying(3, &told);
+    atomic_store(&n.nodes[4].manner, NET_HANGS);
+    net_settle(&n);
+    ck_assert_int_eq(alldata__merge_try(merge, &record, NULL), REPLI_ENOTREADY);
+    ck_assert_int_eq(told, 4);
+    alldata__merge_free(merge);
+    ck_assert_int_eq(told, 4);
+    merge = begin_trying(3, &told);
+    alldata__merge_tell(merge, NULL, NULL);
+    atomic_store(&n.nodes[4].manner, NET_WELL);
+    net_settle(&n);
+    ck_assert_int_eq(told, 4);
+    ck_assert_int_eq(try_all(merge, NULL), REPLI_EDONE);
+    alldata__merge_free(merge);
+}
+END_TEST
+
+START_TEST(pages_come_while_others_are_read) {
+    static char large[400 * 1024];
+    char key[ALLDATA_KEY_SIZE];
+    int told = 0;
+    int busy = 0;
+    alldata_record record = ALLDATA_RECORD_INIT;
+    memset(large, '1', sizeof(large) - 1);
+    for (int i = 0; i < 20; i++) {
+        snprintf(key, sizeof(key), "20261121T0155%02d%012d", i, i);
+        net_store(&n, 1u << (1 + i % 5), key, large);
+    }
+    alldata__merge *merge = begin_trying(3, &told);
+    for (int i = 0; i < EVENTS + 20;) {
+        const int32_t code = alldata__merge_try(merge, &record, NULL);
+        if (code == REPLI_ENOTREADY) {
+            const int before = told;
+            net_settle(&n);
+            ck_assert_int_gt(told, before);
+            busy++;
+            continue;
+        }
+        ck_assert_int_eq(code, REPLI_OK);
+        if (i < EVENTS)
+            expect_record(&record, i);
+        else
+            ck_assert_uint_eq(record.event_size, sizeof(large) - 1);
+        i++;
+    }
+    ck_assert_int_gt(busy, 1);
+    ck_assert_int_eq(alldata__merge_try(merge, &record, NULL), REPLI_EDONE);
+    alldata__merge_free(merge);
+}
+END_TEST
+
+static void post(void *user_data) {
+    sem_post(user_data);
+}
+
+/* Answers come on another thread, and in the middle of the end. */
+START_TEST(who_is_told_by_another_thread_may_go_at_any_time) {
+    for (int most = 0; most <= EVENTS; most += 30) {
+        alldata__member members[NET_NODES];
+        alldata__merge *merge = NULL;
+        alldata_record record = ALLDATA_RECORD_INIT;
+        sem_t answers;
+        const alldata__cluster cluster = net_cluster(&n, most % 6, 3, members);
+        ck_assert_int_eq(sem_init(&answers, 0, 0), 0);
+        ck_assert_int_eq(alldata__merge_new(&cluster, NULL, &repli__mem_default, &merge, NULL),
+                         REPLI_OK);
+        alldata__merge_tell(merge, post, &answers);
+        for (int i = 0; i < most;) {
+            const int32_t code = alldata__merge_try(merge, &record, NULL);
+            if (code == REPLI_OK)
+                expect_record(&record, i++);
+            else
+                ck_assert_int_eq(code, REPLI_ENOTREADY);
+            if (code != REPLI_OK)
+                sem_wait(&answers);
+        }
+        if (most == EVENTS)
+            ck_assert_int_eq(alldata__merge_next(merge, &record, NULL), REPLI_EDONE);
+        alldata__merge_free(merge);
+        sem_destroy(&answers);
+    }
+}
+END_TEST
+
 START_TEST(an_interval_of_all_nodes_becomes_one_file) {
     alldata__member members[NET_NODES];
     repli_error err = REPLI_ERROR_INIT;
@@ -293,7 +459,7 @@ END_TEST
 int main(void) {
     TCase *tcase = tcase_create("merge");
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup_carried, teardown);
     tcase_add_test(tcase, weakness_6_all_events_are_read_once_and_in_order);
     tcase_add_test(tcase, reading_is_bounded_as_asked);
     tcase_add_test(tcase, bounds_that_are_none_are_refused);
@@ -304,8 +470,17 @@ int main(void) {
     tcase_add_test(tcase, who_stops_early_leaves_nothing_behind);
     tcase_add_test(tcase, different_events_under_a_key_are_counted);
     tcase_add_test(tcase, an_interval_of_all_nodes_becomes_one_file);
+    tcase_add_test(tcase, who_is_told_by_another_thread_may_go_at_any_time);
+    TCase *trying = tcase_create("trying");
+    tcase_set_timeout(trying, 60);
+    tcase_add_checked_fixture(trying, setup, teardown);
+    tcase_add_test(trying, nothing_is_taken_until_all_have_answered);
+    tcase_add_test(trying, who_never_answers_is_given_up_at_its_deadline);
+    tcase_add_test(trying, who_goes_away_is_told_nothing_more);
+    tcase_add_test(trying, pages_come_while_others_are_read);
     Suite *suite = suite_create("alldata: merge");
     suite_add_tcase(suite, tcase);
+    suite_add_tcase(suite, trying);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     const int failed = srunner_ntests_failed(runner);

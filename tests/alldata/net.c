@@ -225,6 +225,19 @@ void net_start(net *n) {
     n->carries = 1;
 }
 
+int net_expire(net *n, int node) {
+    alldata_call over[NET_CALLS];
+    int count = 0;
+    pthread_mutex_lock(&n->mutex);
+    for (size_t i = n->call_count; i-- > 0;)
+        if (n->calls[i].call.port == PORT + node)
+            take_call(n, i, &over[count++]);
+    pthread_mutex_unlock(&n->mutex);
+    for (int i = 0; i < count; i++)
+        reply_error(&over[i], REPLI_ETIMEOUT, "it does not answer");
+    return count;
+}
+
 /* Events. */
 
 void net_store(net *n, unsigned nodes, const char *key, const char *event) {

@@ -83,6 +83,8 @@ void net_introduce(net *n, int node);
 int32_t net_round(net *n, int node);
 /* All that is to be done now: steps of repairs, and calls. */
 void net_settle(net *n);
+/* The time for all calls of that node that wait is over. How many there were. */
+int net_expire(net *n, int node);
 /* A round of each node; how many copies were handed over. */
 uint64_t net_rounds(net *n);
 

@@ -576,28 +576,55 @@ int32_t fail_alldata_cluster_scan_new_REPLI_EINVALID(world *w, repli_error *err)
     return code;
 }
 
-int32_t call_alldata_cluster_scan_next(world *w, repli_error *err) {
+/* alldata_cluster_scan_next() or _try() */
+typedef int32_t scan_read(alldata_cluster_scan *scan, alldata_record *ret_record, repli_error *err);
+
+static int32_t read_one(world *w, scan_read *read, repli_error *err) {
     alldata_cluster_scan *scan = w->cluster_scan;
     alldata_record record = ALLDATA_RECORD_INIT;
     if (w->forked)
-        return alldata_cluster_scan_next(scan, &record, err);
+        return read(scan, &record, err);
     REQUIRE(call_alldata_node_put_wait(w, NULL) == REPLI_OK);
     REQUIRE(alldata_cluster_scan_new(w->node, NULL, &scan, NULL) == REPLI_OK);
-    const int32_t code = alldata_cluster_scan_next(scan, &record, err);
+    const int32_t code = read(scan, &record, err);
     REQUIRE((record.key_size == ALLDATA_KEY_LENGTH) == (code == REPLI_OK));
     alldata_cluster_scan_free(scan);
     return code;
 }
 
-int32_t fail_alldata_cluster_scan_next_REPLI_EDONE(world *w, repli_error *err) {
+static int32_t read_nothing(world *w, scan_read *read, repli_error *err) {
     alldata_cluster_scan *scan = NULL;
     alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
     alldata_record record = ALLDATA_RECORD_INIT;
     options.until = "0001";
     REQUIRE(alldata_cluster_scan_new(w->node, &options, &scan, NULL) == REPLI_OK);
-    const int32_t code = alldata_cluster_scan_next(scan, &record, err);
+    const int32_t code = read(scan, &record, err);
     alldata_cluster_scan_free(scan);
     return code;
+}
+
+int32_t call_alldata_cluster_scan_next(world *w, repli_error *err) {
+    return read_one(w, alldata_cluster_scan_next, err);
+}
+
+int32_t fail_alldata_cluster_scan_next_REPLI_EDONE(world *w, repli_error *err) {
+    return read_nothing(w, alldata_cluster_scan_next, err);
+}
+
+int32_t call_alldata_cluster_scan_try(world *w, repli_error *err) {
+    return read_one(w, alldata_cluster_scan_try, err);
+}
+
+int32_t fail_alldata_cluster_scan_try_REPLI_EDONE(world *w, repli_error *err) {
+    return read_nothing(w, alldata_cluster_scan_try, err);
+}
+
+static void be_told(void *user_data) {
+    (void)user_data;
+}
+
+int32_t call_alldata_cluster_scan_set_ready(world *w, repli_error *err) {
+    return alldata_cluster_scan_set_ready(w->cluster_scan, be_told, w, err);
 }
 
 int32_t call_alldata_cluster_scan_free(world *w, repli_error *err) {

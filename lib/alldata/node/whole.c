@@ -158,6 +158,20 @@ int32_t alldata_cluster_scan_next(alldata_cluster_scan *scan, alldata_record *re
     return code == REPLI_OK ? alldata__merge_next(scan->merge, ret_record, err) : code;
 }
 
+int32_t alldata_cluster_scan_try(alldata_cluster_scan *scan, alldata_record *ret_record,
+                                 repli_error *err) {
+    const int32_t code = alldata__node_check(scan->node, err);
+    return code == REPLI_OK ? alldata__merge_try(scan->merge, ret_record, err) : code;
+}
+
+int32_t alldata_cluster_scan_set_ready(alldata_cluster_scan *scan, alldata_ready_fn ready,
+                                       void *user_data, repli_error *err) {
+    const int32_t code = alldata__node_check(scan->node, err);
+    if (code == REPLI_OK)
+        alldata__merge_tell(scan->merge, ready, user_data);
+    return code;
+}
+
 void alldata_cluster_scan_free(alldata_cluster_scan *scan) {
     if (scan == NULL)
         return;

@@ -51,6 +51,8 @@ struct alldata__merge {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t cond;
     int woken;
+    void (*ready)(void *user_data);
+    void *ready_data;
 };
 
 static int compare(const alldata_record *a, const alldata_record *b) {
@@ -63,6 +65,9 @@ static void wake(void *user_data) {
     pthread_mutex_lock(&merge->mutex);
     merge->woken = 1;
     pthread_cond_signal(&merge->cond);
+    /* Under the mutex: who takes it back waits for it. */
+    if (merge->ready != NULL)
+        merge->ready(merge->ready_data);
     pthread_mutex_unlock(&merge->mutex);
 }
 
@@ -183,15 +188,21 @@ static int take_page(alldata__merge *merge, stream *it) {
     return 1;
 }
 
-static void fill_from_peer(alldata__merge *merge, stream *it) {
+/* 0: it has not answered yet, and is not to be waited for. */
+static int fill_from_peer(alldata__merge *merge, stream *it, int waits) {
     while (!it->has && !it->ended) {
         if (alldata__frame_next(&it->page, &it->record, NULL) == REPLI_OK)
             it->has = 1;
         else if (it->next != ASKED_FOR)
             it->ended = 1;
-        else if (!take_page(merge, it))
+        else if (take_page(merge, it))
+            continue;
+        else if (waits)
             wait_for_peers(merge);
+        else
+            return 0;
     }
+    return 1;
 }
 
 static int32_t fill_from_here(alldata__merge *merge, stream *it, repli_error *err) {
@@ -205,10 +216,14 @@ static int32_t fill_from_here(alldata__merge *merge, stream *it, repli_error *er
 }
 
 /* See that each that goes on has its next record. */
-static int32_t fill(alldata__merge *merge, repli_error *err) {
+static int32_t fill(alldata__merge *merge, int waits, repli_error *err) {
     const int32_t code = fill_from_here(merge, &merge->streams[0], err);
+    size_t missing = 0;
     for (size_t i = 1; i < merge->count && code == REPLI_OK; i++)
-        fill_from_peer(merge, &merge->streams[i]);
+        missing += !fill_from_peer(merge, &merge->streams[i], waits);
+    if (missing > 0)
+        return repli__error(err, REPLI_ENOTREADY, "repair",
+                            "%zu of %zu other nodes have not answered yet", missing, merge->others);
     return code;
 }
 
@@ -223,9 +238,10 @@ static int32_t conclude(alldata__merge *merge, repli_error *err) {
                         merge->why.message);
 }
 
-int32_t alldata__merge_next(alldata__merge *merge, alldata_record *ret_record, repli_error *err) {
+static int32_t take_least(alldata__merge *merge, int waits, alldata_record *ret_record,
+                          repli_error *err) {
     const stream *least = NULL;
-    int32_t code = fill(merge, err);
+    const int32_t code = fill(merge, waits, err);
     if (code != REPLI_OK)
         return code;
     for (size_t i = 0; i < merge->count; i++)
@@ -251,6 +267,21 @@ int32_t alldata__merge_next(alldata__merge *merge, alldata_record *ret_record, r
     ret_record->event = record.event;
     ret_record->event_size = record.event_size;
     return REPLI_OK;
+}
+
+int32_t alldata__merge_next(alldata__merge *merge, alldata_record *ret_record, repli_error *err) {
+    return take_least(merge, 1, ret_record, err);
+}
+
+int32_t alldata__merge_try(alldata__merge *merge, alldata_record *ret_record, repli_error *err) {
+    return take_least(merge, 0, ret_record, err);
+}
+
+void alldata__merge_tell(alldata__merge *merge, void (*ready)(void *user_data), void *user_data) {
+    pthread_mutex_lock(&merge->mutex);
+    merge->ready = ready;
+    merge->ready_data = user_data;
+    pthread_mutex_unlock(&merge->mutex);
 }
 
 uint64_t alldata__merge_conflicts(const alldata__merge *merge) {
@@ -374,6 +405,8 @@ int32_t alldata__merge_new(const alldata__cluster *cluster, const alldata_scan_o
 void alldata__merge_free(alldata__merge *merge) {
     if (merge == NULL)
         return;
+    /* Calling off what is still asked for is no news. */
+    alldata__merge_tell(merge, NULL, NULL);
     for (size_t i = 1; i < merge->count; i++) {
         alldata__talk_dispose(&merge->streams[i].talk);
         repli__free(merge->mem, merge->streams[i].id);

@@ -37,6 +37,12 @@ int32_t alldata__merge_new(const alldata__cluster *cluster, const alldata_scan_o
  * dispatched. REPLI_EDONE: there are no more. REPLI_ENOQUORUM: neither, but as many nodes do not
  * answer as an event has replicas, so that events may be missing. One thread at a time. */
 int32_t alldata__merge_next(alldata__merge *merge, alldata_record *ret_record, repli_error *err);
+/* The same, without waiting for peers. REPLI_ENOTREADY: one has not answered yet, and nothing was
+ * taken. */
+int32_t alldata__merge_try(alldata__merge *merge, alldata_record *ret_record, repli_error *err);
+/* Have ready called when a peer has answered, wherever its answer comes; it must not use the merge.
+ * NULL: nobody is told any more, once this returned. */
+void alldata__merge_tell(alldata__merge *merge, void (*ready)(void *user_data), void *user_data);
 void alldata__merge_free(alldata__merge *merge);
 /* Write an interval of all nodes into a file, as alldata_storage_export(). REPLI_ENOQUORUM: events
  * may be missing, so there is none. */
