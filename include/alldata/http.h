@@ -29,10 +29,12 @@ typedef struct alldata_http_security {
                                for none, a client takes those that the system trusts */
     const char *secret;   /**< "Authorization: Bearer SECRET" is sent, or asked for; NULL: it is
                                not */
+    const char *other_secret; /**< one that a server takes instead, while those who ask change from
+                                   one to the other; needs secret; NULL: none. Nobody sends it */
 } alldata_http_security;
 
 #define ALLDATA_HTTP_SECURITY_INIT                                                                 \
-    { (uint32_t)sizeof(alldata_http_security), 0, NULL, NULL, NULL, NULL }
+    { (uint32_t)sizeof(alldata_http_security), 0, NULL, NULL, NULL, NULL, NULL }
 
 /* From node to node. */
 
@@ -59,6 +61,16 @@ typedef struct alldata_http_transport_options {
 REPLI_API int32_t alldata_http_transport_new(const alldata_http_transport_options *options,
                                              const repli_allocator *allocator,
                                              alldata_transport **ret_transport, repli_error *err);
+/**
+ * New certificates and another secret, NULL for none: calls that begin afterwards have them, on
+ * connections of their own. Calls under way end as they began, and then the old key and secret are
+ * forgotten. On failure everything stays as it was. REPLI_EINVALID: the certificates or the secret
+ * are no good, or the transport is none of alldata_http_transport_new(). REPLI_EFULL: there are no
+ * more descriptors. Thread-safe.
+ */
+REPLI_API int32_t alldata_http_transport_reload(alldata_transport *transport,
+                                                const alldata_http_security *security,
+                                                repli_error *err);
 /** End all calls with REPLI_ECANCELLED, and free. Not from within a reply. NULL is fine. */
 REPLI_API void alldata_http_transport_free(alldata_transport *transport);
 

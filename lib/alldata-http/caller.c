@@ -98,10 +98,17 @@ struct curl_slist *alldata__caller_headers(const alldata__caller *caller,
     struct curl_slist *headers = NULL;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i] != NULL && !alldata__caller_header(caller, &headers, texts[i])) {
-            caller->curl.slist_free_all(headers);
+            alldata__caller_free_headers(caller, headers);
             return NULL;
         }
     return headers;
+}
+
+void alldata__caller_free_headers(const alldata__caller *caller, struct curl_slist *headers) {
+    /* The secret must not be found in memory that was given back. */
+    for (const struct curl_slist *header = headers; header != NULL; header = header->next)
+        explicit_bzero(header->data, strlen(header->data));
+    caller->curl.slist_free_all(headers);
 }
 
 int32_t alldata__caller_code(CURLcode code) {

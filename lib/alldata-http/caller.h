@@ -27,6 +27,8 @@ int alldata__caller_header(const alldata__caller *caller, struct curl_slist **he
  * NULL: none. NULL if there is no memory. */
 struct curl_slist *alldata__caller_headers(const alldata__caller *caller,
                                            const alldata__identity *identity, const char *type);
+/* NULL is fine. */
+void alldata__caller_free_headers(const alldata__caller *caller, struct curl_slist *headers);
 
 /* What a failure is called here. */
 int32_t alldata__caller_code(CURLcode code);

@@ -98,7 +98,7 @@ static struct curl_slist *make_headers(const alldata_client *client, const allda
     struct curl_slist *headers = alldata__caller_headers(caller, &client->identity, ask->type);
     for (size_t i = 0; i < ALLDATA__ASK_HEADERS && headers != NULL; i++)
         if (ask->headers[i] != NULL && !alldata__caller_header(caller, &headers, ask->headers[i])) {
-            caller->curl.slist_free_all(headers);
+            alldata__caller_free_headers(caller, headers);
             headers = NULL;
         }
     return headers;
@@ -129,7 +129,7 @@ static int32_t carry(alldata_client *client, alldata__channel *channel, size_t p
     const repli__libcurl *curl = &client->caller.curl;
     struct curl_slist *headers = make_headers(client, ask);
     if (headers == NULL || !alldata__client_direct(client, channel->handle, place, ask->path)) {
-        curl->slist_free_all(headers);
+        alldata__caller_free_headers(&client->caller, headers);
         return repli__error_nomem(err, ALLDATA__CLIENT, "calling a node");
     }
     configure(client, channel, ask, left_ms, answer);
@@ -137,7 +137,7 @@ static int32_t carry(alldata_client *client, alldata__channel *channel, size_t p
     channel->why[0] = '\0';
     const CURLcode code = curl->easy_perform(channel->handle);
     curl->easy_setopt(channel->handle, CURLOPT_HTTPHEADER, NULL);
-    curl->slist_free_all(headers);
+    alldata__caller_free_headers(&client->caller, headers);
     if (code == CURLE_WRITE_ERROR)
         return repli__error(err, REPLI_EPROTOCOL, ALLDATA__CLIENT,
                             "the answer of %s is larger than there is room for",

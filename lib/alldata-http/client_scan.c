@@ -128,7 +128,7 @@ void alldata_client_scan_free(alldata_client_scan *scan) {
         curl->multi_cleanup(scan->multi);
     }
     if (scan->headers != NULL)
-        curl->slist_free_all(scan->headers);
+        alldata__caller_free_headers(&scan->client->caller, scan->headers);
     repli_buf_dispose(&scan->text);
     repli__free(mem, scan->query);
     repli__free(mem, scan->last);

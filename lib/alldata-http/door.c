@@ -38,7 +38,11 @@ static int knows_secret(alldata_http_server *server, const repli__web_request *r
     const int bears = given != NULL && strncasecmp(given, scheme, sizeof(scheme) - 1) == 0;
     pthread_mutex_lock(&server->mutex);
     const char *secret = server->secrets[request->kind];
-    const int knows = secret == NULL || (bears && is_equal(given + sizeof(scheme) - 1, secret));
+    const char *other = server->secrets[ALLDATA__HTTP_KINDS + request->kind];
+    int knows = secret == NULL;
+    if (!knows && bears)
+        knows = is_equal(given + sizeof(scheme) - 1, secret) |
+                (other != NULL && is_equal(given + sizeof(scheme) - 1, other));
     pthread_mutex_unlock(&server->mutex);
     return knows;
 }

@@ -21,25 +21,16 @@ static size_t take_body(char *data, size_t one, size_t size, void *user_data) {
     return size;
 }
 
-static int add(alldata__transport *t, alldata__exchange *exchange) {
-    void *exchanges = t->exchanges;
-    if (repli__grow(&t->mem, &exchanges, &t->exchange_capacity, t->exchange_count,
-                    sizeof(*t->exchanges)) != REPLI_OK)
-        return 0;
-    t->exchanges = exchanges;
-    t->exchanges[t->exchange_count++] = exchange;
-    return 1;
-}
-
-alldata__exchange *alldata__exchange_new(alldata__transport *t) {
+alldata__exchange *alldata__exchange_new(alldata__pool *pool) {
+    const alldata__transport *t = pool->transport;
     const repli__libcurl *curl = &t->caller.curl;
     alldata__exchange *exchange = repli__calloc(&t->mem, 1, sizeof(*exchange));
     if (exchange == NULL)
         return NULL;
-    exchange->transport = t;
+    exchange->pool = pool;
     exchange->body.allocator = &t->mem;
-    exchange->handle = alldata__caller_handle(&t->caller, &t->identity, exchange->why);
-    if (exchange->handle == NULL || !add(t, exchange)) {
+    exchange->handle = alldata__caller_handle(&t->caller, &pool->identity, exchange->why);
+    if (exchange->handle == NULL) {
         alldata__exchange_free(exchange);
         return NULL;
     }
@@ -47,16 +38,16 @@ alldata__exchange *alldata__exchange_new(alldata__transport *t) {
     curl->easy_setopt(exchange->handle, CURLOPT_WRITEFUNCTION, take_body);
     curl->easy_setopt(exchange->handle, CURLOPT_WRITEDATA, exchange);
     curl->easy_setopt(exchange->handle, CURLOPT_CONNECTTIMEOUT_MS, (long)t->connect_timeout_ms);
-    alldata__sockets_configure(t, exchange->handle);
+    alldata__sockets_configure(pool, exchange->handle);
     return exchange;
 }
 
 void alldata__exchange_free(alldata__exchange *exchange) {
-    const alldata__transport *t = exchange->transport;
+    const alldata__transport *t = exchange->pool->transport;
     const repli__libcurl *curl = &t->caller.curl;
     if (exchange->handle != NULL && getpid() == t->pid)
         curl->easy_cleanup(exchange->handle);
-    curl->slist_free_all(exchange->headers);
+    alldata__caller_free_headers(&t->caller, exchange->headers);
     repli_buf_dispose(&exchange->body);
     repli__free(&t->mem, exchange->type);
     repli__free(&t->mem, exchange);
@@ -64,19 +55,20 @@ void alldata__exchange_free(alldata__exchange *exchange) {
 
 /* Headers that are the same as before stay. */
 static int set_headers(alldata__exchange *exchange, const char *type) {
-    const alldata__transport *t = exchange->transport;
+    const alldata__transport *t = exchange->pool->transport;
     const repli__libcurl *curl = &t->caller.curl;
     if (exchange->headers != NULL && (type == NULL) == (exchange->type == NULL) &&
         (type == NULL || strcmp(type, exchange->type) == 0))
         return 1;
     char *own_type = repli__strdup(&t->mem, type);
-    struct curl_slist *headers = alldata__caller_headers(&t->caller, &t->identity, type);
+    struct curl_slist *headers =
+        alldata__caller_headers(&t->caller, &exchange->pool->identity, type);
     if (headers == NULL || (type != NULL && own_type == NULL)) {
-        curl->slist_free_all(headers);
+        alldata__caller_free_headers(&t->caller, headers);
         repli__free(&t->mem, own_type);
         return 0;
     }
-    curl->slist_free_all(exchange->headers);
+    alldata__caller_free_headers(&t->caller, exchange->headers);
     repli__free(&t->mem, exchange->type);
     exchange->headers = headers;
     exchange->type = own_type;
@@ -84,20 +76,21 @@ static int set_headers(alldata__exchange *exchange, const char *type) {
 }
 
 static int set_url(alldata__exchange *exchange, const alldata_call *call) {
-    const alldata__transport *t = exchange->transport;
+    const alldata__transport *t = exchange->pool->transport;
     repli_buf url = {NULL, 0, 0, &t->mem};
     const int six = strchr(call->host, ':') != NULL;
-    int done = repli__buf_printf(&url, "%s://%s%s%s:%d%s",
-                                 alldata__identity_has_tls(&t->identity) ? "https" : "http",
-                                 six ? "[" : "", call->host, six ? "]" : "", (int)call->port,
-                                 call->path) == REPLI_OK;
+    int done =
+        repli__buf_printf(&url, "%s://%s%s%s:%d%s",
+                          alldata__identity_has_tls(&exchange->pool->identity) ? "https" : "http",
+                          six ? "[" : "", call->host, six ? "]" : "", (int)call->port,
+                          call->path) == REPLI_OK;
     done = done && t->caller.curl.easy_setopt(exchange->handle, CURLOPT_URL, url.data) == CURLE_OK;
     repli_buf_dispose(&url);
     return done;
 }
 
 static void set_body(alldata__exchange *exchange, const alldata_call *call) {
-    const repli__libcurl *curl = &exchange->transport->caller.curl;
+    const repli__libcurl *curl = &exchange->pool->transport->caller.curl;
     if (strcmp(call->method, "GET") == 0) {
         curl->easy_setopt(exchange->handle, CURLOPT_HTTPGET, 1L);
         return;
@@ -111,7 +104,7 @@ static int32_t no_memory(repli_error *err) {
 }
 
 int32_t alldata__exchange_start(alldata__exchange *exchange, repli_error *err) {
-    alldata__transport *t = exchange->transport;
+    alldata__transport *t = exchange->pool->transport;
     const repli__libcurl *curl = &t->caller.curl;
     const alldata_call *call = &exchange->item->call;
     const uint64_t now_ns = repli__mono_ns();
@@ -121,32 +114,30 @@ int32_t alldata__exchange_start(alldata__exchange *exchange, repli_error *err) {
                             call->host, (int)call->port);
     const uint64_t left_ms = (exchange->item->deadline_ns - now_ns) / REPLI__NS_PER_MS + 1;
     exchange->max_body = call->max_reply;
-    exchange->too_large = exchange->given_up = 0;
+    exchange->too_large = 0;
     exchange->body.size = 0;
     exchange->why[0] = '\0';
     if (!set_headers(exchange, call->type) || !set_url(exchange, call))
         return no_memory(err);
     set_body(exchange, call);
     curl->easy_setopt(exchange->handle, CURLOPT_TIMEOUT_MS, (long)left_ms);
-    if (curl->multi_add_handle(t->multi, exchange->handle) != CURLM_OK)
+    if (curl->multi_add_handle(exchange->pool->multi, exchange->handle) != CURLM_OK)
         return no_memory(err);
     return REPLI_OK;
 }
 
 /* Be idle, and return what was carried. */
 static alldata__item *let_go(alldata__exchange *exchange) {
-    alldata__transport *t = exchange->transport;
     alldata__item *item = exchange->item;
     exchange->item = NULL;
     exchange->line->busy--;
     exchange->line = NULL;
-    exchange->next_idle = t->idle;
-    t->idle = exchange;
+    alldata__pool_give(exchange);
     return item;
 }
 
 static void explain(const alldata__exchange *exchange, CURLcode code, repli_error *ret_why) {
-    const alldata__transport *t = exchange->transport;
+    const alldata__transport *t = exchange->pool->transport;
     const alldata_call *call = &exchange->item->call;
     char where[128];
     snprintf(where, sizeof(where), "%s:%d", call->host, (int)call->port);
@@ -161,7 +152,7 @@ static void explain(const alldata__exchange *exchange, CURLcode code, repli_erro
 }
 
 void alldata__exchange_end(alldata__exchange *exchange, CURLcode code) {
-    alldata__transport *t = exchange->transport;
+    alldata__transport *t = exchange->pool->transport;
     const repli__libcurl *curl = &t->caller.curl;
     alldata_reply reply = ALLDATA_REPLY_INIT;
     repli_error why = REPLI_ERROR_INIT;
@@ -175,14 +166,14 @@ void alldata__exchange_end(alldata__exchange *exchange, CURLcode code) {
         explain(exchange, code, &why);
         reply.error = &why;
     }
-    curl->multi_remove_handle(t->multi, exchange->handle);
+    curl->multi_remove_handle(exchange->pool->multi, exchange->handle);
     alldata__transport_reply(t, let_go(exchange), &reply);
     if (exchange->body.capacity > KEPT_BODY)
         repli_buf_dispose(&exchange->body);
 }
 
 void alldata__exchange_break(alldata__exchange *exchange, const repli_error *why) {
-    const alldata__transport *t = exchange->transport;
-    t->caller.curl.multi_remove_handle(t->multi, exchange->handle);
-    alldata__transport_fail(exchange->transport, let_go(exchange), why);
+    const alldata__transport *t = exchange->pool->transport;
+    t->caller.curl.multi_remove_handle(exchange->pool->multi, exchange->handle);
+    alldata__transport_fail(exchange->pool->transport, let_go(exchange), why);
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/sized.h"
+#include "web/web.h"
 
 #define ORIGIN "alldata.http"
 #define BEARER "Authorization: Bearer "
@@ -51,6 +52,15 @@ static int32_t keep_secret(alldata__identity *identity, const char *secret, repl
     return REPLI_OK;
 }
 
+static int32_t check(const alldata_http_security *security, repli_error *err) {
+    const repli__web_tls tls = {security->cert_pem, security->key_pem, security->ca_pem};
+    if ((security->cert_pem != NULL) != (security->key_pem != NULL))
+        return repli__error(err, REPLI_EINVALID, ORIGIN,
+                            "a certificate and its private key come together: %s is missing",
+                            security->cert_pem == NULL ? "the certificate" : "the key");
+    return repli__web_check_pem(&tls, err);
+}
+
 int32_t alldata__identity_init(alldata__identity *identity, const repli__mem *mem,
                                const alldata_http_security *security, repli_error *err) {
     *identity = (alldata__identity){.mem = mem, .cert_fd = -1, .key_fd = -1, .ca_fd = -1};
@@ -58,11 +68,9 @@ int32_t alldata__identity_init(alldata__identity *identity, const repli__mem *me
         return REPLI_OK;
     alldata_http_security own;
     repli__sized_copy(&own, sizeof(own), security);
-    if ((own.cert_pem != NULL) != (own.key_pem != NULL))
-        return repli__error(err, REPLI_EINVALID, ORIGIN,
-                            "a certificate and its private key come together: %s is missing",
-                            own.cert_pem == NULL ? "the certificate" : "the key");
-    int32_t code = keep(&identity->cert_fd, "certificate", own.cert_pem, err);
+    int32_t code = check(&own, err);
+    if (code == REPLI_OK)
+        code = keep(&identity->cert_fd, "certificate", own.cert_pem, err);
     if (code == REPLI_OK)
         code = keep(&identity->key_fd, "private key", own.key_pem, err);
     if (code == REPLI_OK)
@@ -79,6 +87,9 @@ void alldata__identity_dispose(alldata__identity *identity) {
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
             close(fds[i]);
+    /* The key goes with its file; the secret must not be found in memory that was given back. */
+    if (identity->authorization != NULL)
+        explicit_bzero(identity->authorization, strlen(identity->authorization));
     repli__free(identity->mem, identity->authorization);
     *identity = (alldata__identity){identity->mem, -1, -1, -1, NULL};
 }

@@ -19,7 +19,7 @@ typedef struct alldata__identity {
 
 enum { ALLDATA__IDENTITY_PATH = 32 };
 
-/* mem must stay. security may be NULL. */
+/* mem must stay. security may be NULL. REPLI_EINVALID: it is no good. */
 int32_t alldata__identity_init(alldata__identity *identity, const repli__mem *mem,
                                const alldata_http_security *security, repli_error *err);
 void alldata__identity_dispose(alldata__identity *identity);

@@ -49,7 +49,13 @@ static int32_t check_security(const alldata_http_security *security, repli_error
     if (security->struct_size < REPLI__SIZE_TO(alldata_http_security, secret))
         return repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN,
                             "the security of a server must begin with ALLDATA_HTTP_SECURITY_INIT");
-    if (security->secret != NULL && security->secret[0] == '\0')
+    alldata_http_security own;
+    repli__sized_copy(&own, sizeof(own), security);
+    if (own.secret == NULL && own.other_secret != NULL)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN,
+                            "other_secret is taken instead of a secret, and there is none");
+    if ((own.secret != NULL && own.secret[0] == '\0') ||
+        (own.other_secret != NULL && own.other_secret[0] == '\0'))
         return repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN, "the secret is empty");
     const repli__web_tls tls = tls_of(security);
     return repli__web_check_tls(&tls, err);
@@ -112,19 +118,24 @@ static void free_secret(alldata_http_server *server, char *secret) {
     repli__free(&server->mem, secret);
 }
 
-static void drop_secrets(alldata_http_server *server, char *secrets[ALLDATA__HTTP_KINDS]) {
-    for (int kind = 0; kind < ALLDATA__HTTP_KINDS; kind++)
-        free_secret(server, secrets[kind]);
+static void drop_secrets(alldata_http_server *server, char *secrets[ALLDATA__HTTP_SECRETS]) {
+    for (int i = 0; i < ALLDATA__HTTP_SECRETS; i++)
+        free_secret(server, secrets[i]);
 }
 
 static int32_t copy_secrets(alldata_http_server *server, const alldata_http_server_options *options,
-                            char *ret_secrets[ALLDATA__HTTP_KINDS], repli_error *err) {
+                            char *ret_secrets[ALLDATA__HTTP_SECRETS], repli_error *err) {
     int whole = 1;
     for (int kind = 0; kind < ALLDATA__HTTP_KINDS; kind++) {
-        const alldata_http_security *security = security_of(options, kind);
-        const char *secret = security != NULL ? security->secret : NULL;
-        ret_secrets[kind] = repli__strdup(&server->mem, secret);
-        whole &= (secret == NULL) == (ret_secrets[kind] == NULL);
+        alldata_http_security own = ALLDATA_HTTP_SECURITY_INIT;
+        if (security_of(options, kind) != NULL)
+            repli__sized_copy(&own, sizeof(own), security_of(options, kind));
+        char **secret = &ret_secrets[kind];
+        char **other = &ret_secrets[ALLDATA__HTTP_KINDS + kind];
+        *secret = repli__strdup(&server->mem, own.secret);
+        *other = repli__strdup(&server->mem, own.other_secret);
+        whole &= (own.secret == NULL) == (*secret == NULL) &&
+                 (own.other_secret == NULL) == (*other == NULL);
     }
     if (whole)
         return REPLI_OK;
@@ -133,14 +144,14 @@ static int32_t copy_secrets(alldata_http_server *server, const alldata_http_serv
 }
 
 /* Leaves the old ones in secrets. */
-static void swap_secrets(alldata_http_server *server, char *secrets[ALLDATA__HTTP_KINDS]) {
+static void swap_secrets(alldata_http_server *server, char *secrets[ALLDATA__HTTP_SECRETS]) {
     int count = 0;
     pthread_mutex_lock(&server->mutex);
-    for (int kind = 0; kind < ALLDATA__HTTP_KINDS; kind++) {
-        char *old = server->secrets[kind];
-        server->secrets[kind] = secrets[kind];
-        count += secrets[kind] != NULL;
-        secrets[kind] = old;
+    for (int i = 0; i < ALLDATA__HTTP_SECRETS; i++) {
+        char *old = server->secrets[i];
+        server->secrets[i] = secrets[i];
+        count += secrets[i] != NULL;
+        secrets[i] = old;
     }
     atomic_store(&server->secret_count, count);
     pthread_mutex_unlock(&server->mutex);
@@ -151,7 +162,6 @@ static void swap_secrets(alldata_http_server *server, char *secrets[ALLDATA__HTT
 static int32_t listen_to(alldata_http_server *server, const alldata_http_server_options *options,
                          int kind, repli_error *err) {
     const char *address = address_of(options, kind);
-    const alldata_http_security *security = security_of(options, kind);
     const int is_unix = kind == ALLDATA__HTTP_TO_UNIX;
     if (address == NULL)
         return REPLI_OK;
@@ -163,7 +173,8 @@ static int32_t listen_to(alldata_http_server *server, const alldata_http_server_
         .tcp = is_unix ? NULL : address,
         .unix_path = is_unix ? address : NULL,
         .mode = (mode_t)or_default(options->unix_mode, DEFAULT_UNIX_MODE),
-        .tls = security != NULL && security->cert_pem != NULL ? kind + 1 : 0,
+        /* There may be none now, and one after a reload. */
+        .tls = is_unix ? 0 : kind + 1,
         .privileged = kind != ALLDATA__HTTP_TO_CLIENTS,
     };
     return repli__web_listen(server->web, &it, &server->ports[kind], err);
@@ -195,7 +206,7 @@ static int32_t open_web(alldata_http_server *server, const alldata_http_server_o
 
 static int32_t start(alldata_http_server *server, const alldata_http_server_options *options,
                      repli_error *err) {
-    char *secrets[ALLDATA__HTTP_KINDS] = {NULL};
+    char *secrets[ALLDATA__HTTP_SECRETS] = {NULL};
     int32_t code = copy_secrets(server, options, secrets, err);
     if (code != REPLI_OK)
         return code;
@@ -276,7 +287,7 @@ static int32_t check_same(const alldata_http_server *server,
 int32_t alldata_http_server_reload(alldata_http_server *server,
                                    const alldata_http_server_options *options, repli_error *err) {
     alldata_http_server_options known;
-    char *secrets[ALLDATA__HTTP_KINDS] = {NULL};
+    char *secrets[ALLDATA__HTTP_SECRETS] = {NULL};
     int32_t code = take(&known, options, err);
     if (code == REPLI_OK)
         code = check_same(server, &known, err);

@@ -19,6 +19,9 @@ enum {
     ALLDATA__HTTP_KINDS
 };
 
+/* The secret of each kind, and then, in the same order, those that are taken instead. */
+enum { ALLDATA__HTTP_SECRETS = 2 * ALLDATA__HTTP_KINDS };
+
 struct alldata_http_server {
     repli__mem mem;
     pid_t owner; /* the process whose connections these are */
@@ -33,7 +36,7 @@ struct alldata_http_server {
 
     /* What a reload may change. */
     pthread_mutex_t mutex;
-    char *secrets[ALLDATA__HTTP_KINDS]; /* NULL: none is needed */
+    char *secrets[ALLDATA__HTTP_SECRETS]; /* NULL: none is needed, or there is no other */
     atomic_int secret_count;
     _Atomic uint64_t max_body; /* bytes, of one event, and of many */
     _Atomic uint64_t max_bulk_body;

@@ -89,15 +89,20 @@ static void ring(const alldata__transport *t) {
     (void)written;
 }
 
-static void enqueue(alldata__transport *t, alldata__item *item) {
-    pthread_mutex_lock(&t->queue_mutex);
-    alldata__items_add(&t->queue, item);
+/* The queue is unlocked. */
+static void wake(alldata__transport *t) {
     const int asleep = t->asleep;
     t->asleep = 0;
     t->due_ns = 0;
     pthread_mutex_unlock(&t->queue_mutex);
     if (asleep)
         ring(t);
+}
+
+static void enqueue(alldata__transport *t, alldata__item *item) {
+    pthread_mutex_lock(&t->queue_mutex);
+    alldata__items_add(&t->queue, item);
+    wake(t);
 }
 
 static int32_t transport_begin(void *self, const alldata_call *call, repli_error *err) {
@@ -110,6 +115,7 @@ static int32_t transport_begin(void *self, const alldata_call *call, repli_error
     alldata__item *item = repli__alloc(&t->mem, sizeof(*item));
     if (item == NULL)
         return repli__error_nomem(err, ORIGIN, "beginning a call");
+    item->given_up = 0;
     repli__sized_copy(&item->call, sizeof(item->call), call);
     const int32_t code = check_call(&item->call, err);
     if (code != REPLI_OK) {
@@ -135,10 +141,6 @@ static void enter(alldata__transport *t) {
     pthread_mutex_unlock(&t->gate);
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
-
 /* The timer is only ever set to an earlier time: deadlines are far away, and most are never met. */
 static void arm(alldata__transport *t, uint64_t due_ns) {
     if (t->timer_fd < 0 || due_ns >= t->armed_ns)
@@ -153,9 +155,9 @@ static void arm(alldata__transport *t, uint64_t due_ns) {
 
 /* What came to the queue meanwhile is for the next turn, so that this one ends. */
 static void leave(alldata__transport *t) {
-    uint64_t due_ns = sooner(t->curl_due_ns, t->waiting_due_ns);
+    uint64_t due_ns = alldata__turn_due(t);
     pthread_mutex_lock(&t->queue_mutex);
-    t->asleep = t->queue.first == NULL;
+    t->asleep = t->queue.first == NULL && t->fresh == NULL;
     if (!t->asleep)
         due_ns = 0;
     t->due_ns = due_ns;
@@ -289,7 +291,6 @@ static void dispose(alldata__transport *t) {
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    alldata__identity_dispose(&t->identity);
     pthread_mutex_destroy(&t->queue_mutex);
     pthread_mutex_destroy(&t->gate);
     pthread_mutex_destroy(&t->turn);
@@ -305,7 +306,7 @@ static alldata__transport *create(const repli_allocator *allocator) {
     t->mem = mem;
     t->pid = getpid();
     t->epoll_fd = t->event_fd = t->timer_fd = -1;
-    t->due_ns = t->curl_due_ns = t->waiting_due_ns = t->armed_ns = UINT64_MAX;
+    t->due_ns = t->waiting_due_ns = t->armed_ns = UINT64_MAX;
     t->asleep = 1;
     pthread_mutex_init(&t->queue_mutex, NULL);
     pthread_mutex_init(&t->gate, NULL);
@@ -329,7 +330,7 @@ int32_t alldata_http_transport_new(const alldata_http_transport_options *options
     t->max_connections = own.max_connections > 0 ? own.max_connections : MAX_CONNECTIONS;
     t->connect_timeout_ms = own.connect_timeout_ms > 0 ? own.connect_timeout_ms : CONNECT_MS;
     set_face(t);
-    code = alldata__identity_init(&t->identity, &t->mem, own.security, err);
+    code = alldata__pool_new(t, own.security, &t->pools, err);
     if (code == REPLI_OK)
         code = open_descriptors(t, err);
     if (code == REPLI_OK && t->run_mode == ALLDATA_RUN_THREADS) {
@@ -337,10 +338,31 @@ int32_t alldata_http_transport_new(const alldata_http_transport_options *options
         t->started = code == REPLI_OK;
     }
     if (code != REPLI_OK) {
+        alldata__turn_dispose(t);
         dispose(t);
         return code;
     }
     *ret_transport = &t->face;
+    return REPLI_OK;
+}
+
+int32_t alldata_http_transport_reload(alldata_transport *transport,
+                                      const alldata_http_security *security, repli_error *err) {
+    if (transport == NULL || transport->begin != transport_begin)
+        return repli__error(err, REPLI_EINVALID, ORIGIN,
+                            "this is no transport of alldata_http_transport_new()");
+    alldata__transport *t = transport->self;
+    if (is_forked(t))
+        return refuse_fork(err);
+    alldata__pool *fresh;
+    const int32_t code = alldata__pool_new(t, security, &fresh, err);
+    if (code != REPLI_OK)
+        return code;
+    pthread_mutex_lock(&t->queue_mutex);
+    alldata__pool *unused = t->fresh;
+    t->fresh = fresh;
+    wake(t);
+    alldata__pool_free(unused);
     return REPLI_OK;
 }
 

@@ -15,11 +15,14 @@
  * epoll set, and until when.
  */
 
+typedef struct alldata__pool alldata__pool;
+
 /* A call. */
 typedef struct alldata__item {
     struct alldata__item *next;
     alldata_call call;
     uint64_t deadline_ns;
+    int given_up; /* its socket cannot be watched */
 } alldata__item;
 
 typedef struct alldata__items {
@@ -40,7 +43,7 @@ typedef struct alldata__line {
 /* What carries a call, and then the next one. */
 typedef struct alldata__exchange {
     struct alldata__exchange *next_idle;
-    struct alldata__transport *transport;
+    alldata__pool *pool;
     CURL *handle;
     struct curl_slist *headers; /* NULL: not made yet */
     char *type;                 /* that they say; NULL: none */
@@ -49,16 +52,33 @@ typedef struct alldata__exchange {
     repli_buf body;
     size_t max_body;
     int too_large;
-    int given_up; /* its socket cannot be watched */
     char why[CURL_ERROR_SIZE];
 } alldata__exchange;
 
+/*
+ * An identity and the connections that are made with it. libcurl may keep a connection, and the
+ * session of one, for whoever comes next, so that another identity begins with a libcurl handle of
+ * its own; the one before goes on until the last of its calls has ended.
+ */
+struct alldata__pool {
+    alldata__pool *next; /* the one before */
+    struct alldata__transport *transport;
+    alldata__identity identity;
+    CURLM *multi;    /* NULL: nothing was called yet */
+    uint64_t due_ns; /* when libcurl wants to be told that time has passed */
+    alldata__exchange **exchanges;
+    size_t exchange_count;
+    size_t exchange_capacity;
+    size_t busy; /* of these */
+    alldata__exchange *idle;
+};
+
 /* A socket, found by its number. */
 typedef struct alldata__socket {
+    alldata__pool *pool;
     uint8_t own;     /* made by libcurl for a connection, which tells when it closes it */
     uint8_t wanted;  /* what libcurl waits for: CURL_POLL_IN, CURL_POLL_OUT */
     uint8_t watched; /* what the epoll set waits for */
-    uint8_t unused;
 } alldata__socket;
 
 typedef struct alldata__transport {
@@ -68,7 +88,6 @@ typedef struct alldata__transport {
     int run_mode;
     uint32_t max_connections;
     uint32_t connect_timeout_ms;
-    alldata__identity identity;
     int epoll_fd;
     int event_fd;
     int timer_fd; /* -1: there is a thread */
@@ -78,7 +97,8 @@ typedef struct alldata__transport {
 
     pthread_mutex_t queue_mutex; /* guards what follows */
     alldata__items queue;
-    int asleep; /* nobody looks at the queue unless the event is rung */
+    alldata__pool *fresh; /* whose identity calls in the queue are to have; NULL: the last one's */
+    int asleep;           /* nobody looks at these unless the event is rung */
     uint64_t due_ns;
 
     /* Who waits for a turn holds the gate, so that the thread cannot take one turn after another
@@ -86,18 +106,13 @@ typedef struct alldata__transport {
     pthread_mutex_t gate;
     pthread_mutex_t turn; /* guards what follows */
     alldata__caller caller;
-    CURLM *multi;
+    alldata__pool *pools; /* the last first; never NULL */
     alldata__socket *sockets;
     size_t socket_count;
-    uint64_t curl_due_ns;    /* when libcurl wants to be told that time has passed */
     uint64_t waiting_due_ns; /* no call that waits has an earlier deadline */
     uint64_t armed_ns;       /* of the timer */
     alldata__line *lines;
-    alldata__exchange **exchanges;
-    size_t exchange_count;
-    size_t exchange_capacity;
-    alldata__exchange *idle;
-    int gives_up; /* one of them is given up */
+    int gives_up; /* a call that is carried is given up */
 } alldata__transport;
 
 /* transport.c */
@@ -113,21 +128,37 @@ void alldata__transport_fail(alldata__transport *t, alldata__item *item, const r
 void alldata__turn(alldata__transport *t, const struct epoll_event *events, int count);
 /* End the calls of a user, or, if all is set, of everybody. */
 void alldata__turn_cancel(alldata__transport *t, const void *user_data, int all);
+/* When there is something to do, if nothing comes before: monotonic ns, or UINT64_MAX. */
+uint64_t alldata__turn_due(const alldata__transport *t);
 void alldata__turn_dispose(alldata__transport *t);
 
 /* sockets.c: what libcurl calls. */
 
-int32_t alldata__sockets_open(alldata__transport *t, repli_error *err);
-void alldata__sockets_configure(alldata__transport *t, CURL *handle);
+int32_t alldata__sockets_open(alldata__pool *pool, repli_error *err);
+void alldata__sockets_configure(alldata__pool *pool, CURL *handle);
+/* After the last of them was closed. */
+void alldata__sockets_close(alldata__pool *pool);
 /* Something happened to a socket. */
 void alldata__sockets_ready(alldata__transport *t, const struct epoll_event *event);
 /* Tell libcurl the time, if it wants to know. */
-void alldata__sockets_tick(alldata__transport *t);
+void alldata__sockets_tick(alldata__pool *pool);
+
+/* pool.c */
+
+/* security may be NULL. Any thread: nothing is loaded yet. */
+int32_t alldata__pool_new(alldata__transport *t, const alldata_http_security *security,
+                          alldata__pool **ret_pool, repli_error *err);
+/* Not with calls in it. NULL is fine, as is any thread for one of which nothing was taken. */
+void alldata__pool_free(alldata__pool *pool);
+/* One that is idle. */
+int32_t alldata__pool_take(alldata__pool *pool, alldata__exchange **ret_exchange, repli_error *err);
+/* Now it is idle again. */
+void alldata__pool_give(alldata__exchange *exchange);
 
 /* exchange.c */
 
 /* NULL: no memory. */
-alldata__exchange *alldata__exchange_new(alldata__transport *t);
+alldata__exchange *alldata__exchange_new(alldata__pool *pool);
 void alldata__exchange_free(alldata__exchange *exchange);
 /* Begin to carry its item. */
 int32_t alldata__exchange_start(alldata__exchange *exchange, repli_error *err);

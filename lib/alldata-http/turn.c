@@ -62,20 +62,11 @@ static void fail(alldata__transport *t, alldata__item *item, int32_t code, const
     alldata__transport_fail(t, item, &why);
 }
 
-static alldata__exchange *take_exchange(alldata__transport *t) {
-    alldata__exchange *exchange = t->idle;
-    if (exchange != NULL) {
-        t->idle = exchange->next_idle;
-        return exchange;
-    }
-    return alldata__exchange_new(t);
-}
-
 static void start(alldata__transport *t, alldata__line *line, alldata__item *item) {
     repli_error why = REPLI_ERROR_INIT;
-    alldata__exchange *exchange = take_exchange(t);
-    if (exchange == NULL) {
-        fail(t, item, REPLI_ENOMEM, "out of memory");
+    alldata__exchange *exchange;
+    if (alldata__pool_take(t->pools, &exchange, &why) != REPLI_OK) {
+        alldata__transport_fail(t, item, &why);
         return;
     }
     exchange->line = line;
@@ -100,19 +91,21 @@ static void accept_call(alldata__transport *t, alldata__item *item) {
         t->waiting_due_ns = item->deadline_ns;
 }
 
+static void use(alldata__transport *t, alldata__pool *pool) {
+    if (pool == NULL)
+        return;
+    pool->next = t->pools;
+    t->pools = pool;
+}
+
 static void accept_calls(alldata__transport *t) {
     pthread_mutex_lock(&t->queue_mutex);
     alldata__item *item = t->queue.first;
     t->queue = (alldata__items){NULL, NULL};
+    alldata__pool *fresh = t->fresh;
+    t->fresh = NULL;
     pthread_mutex_unlock(&t->queue_mutex);
-    repli_error why = REPLI_ERROR_INIT;
-    if (item != NULL && alldata__sockets_open(t, &why) != REPLI_OK) {
-        for (alldata__item *next; item != NULL; item = next) {
-            next = item->next;
-            alldata__transport_fail(t, item, &why);
-        }
-        return;
-    }
+    use(t, fresh);
     for (alldata__item *next; item != NULL; item = next) {
         next = item->next;
         accept_call(t, item);
@@ -165,28 +158,39 @@ static void start_waiting(alldata__transport *t, alldata__line *line) {
     }
 }
 
+/* End those that are carried. */
+static void break_some(alldata__transport *t, int (*is_over)(const alldata__item *, const void *),
+                       const void *user_data, const repli_error *why) {
+    for (const alldata__pool *pool = t->pools; pool != NULL; pool = pool->next)
+        for (size_t i = 0; i < pool->exchange_count; i++) {
+            alldata__exchange *exchange = pool->exchanges[i];
+            if (exchange->item != NULL && is_over(exchange->item, user_data))
+                alldata__exchange_break(exchange, why);
+        }
+    for (alldata__line *line = t->lines; line != NULL; line = line->next)
+        start_waiting(t, line);
+}
+
+static int is_given_up(const alldata__item *item, const void *user_data) {
+    (void)user_data;
+    return item->given_up;
+}
+
 static void give_up(alldata__transport *t) {
     repli_error why = REPLI_ERROR_INIT;
     repli__error(&why, REPLI_EFULL, ORIGIN,
                  "cannot wait for the answer of a peer: the system has "
                  "no room for one more socket to watch");
     t->gives_up = 0;
-    for (size_t i = 0; i < t->exchange_count; i++) {
-        alldata__exchange *exchange = t->exchanges[i];
-        if (exchange->item == NULL || !exchange->given_up)
-            continue;
-        alldata__line *line = exchange->line;
-        alldata__exchange_break(exchange, &why);
-        start_waiting(t, line);
-    }
+    break_some(t, is_given_up, NULL, &why);
 }
 
 /* Returns whether there was any. */
-static int collect(alldata__transport *t) {
+static int collect_of(alldata__transport *t, const alldata__pool *pool) {
     const repli__libcurl *curl = &t->caller.curl;
     int left = 0;
     int found = 0;
-    for (const CURLMsg *message; (message = curl->multi_info_read(t->multi, &left)) != NULL;) {
+    for (const CURLMsg *message; (message = curl->multi_info_read(pool->multi, &left)) != NULL;) {
         if (message->msg != CURLMSG_DONE)
             continue;
         const CURLcode code = message->data.result;
@@ -198,11 +202,38 @@ static int collect(alldata__transport *t) {
         start_waiting(t, line);
         found = 1;
     }
+    return found;
+}
+
+static int collect(alldata__transport *t) {
+    int found = 0;
+    for (const alldata__pool *pool = t->pools; pool != NULL; pool = pool->next)
+        if (pool->multi != NULL)
+            found |= collect_of(t, pool);
     if (t->gives_up) {
         give_up(t);
         found = 1;
     }
     return found;
+}
+
+static void tick(const alldata__transport *t) {
+    for (alldata__pool *pool = t->pools; pool != NULL; pool = pool->next)
+        if (pool->multi != NULL)
+            alldata__sockets_tick(pool);
+}
+
+/* Let go of the identities of before that no call has any more. */
+static void drop_old_pools(alldata__transport *t) {
+    for (alldata__pool **at = &t->pools->next; *at != NULL;) {
+        alldata__pool *pool = *at;
+        if (pool->busy > 0) {
+            at = &pool->next;
+            continue;
+        }
+        *at = pool->next;
+        alldata__pool_free(pool);
+    }
 }
 
 void alldata__turn(alldata__transport *t, const struct epoll_event *events, int count) {
@@ -212,15 +243,22 @@ void alldata__turn(alldata__transport *t, const struct epoll_event *events, int 
     if (count > 0)
         collect(t);
     accept_calls(t);
-    if (t->multi == NULL)
-        return;
     /* What fails at once lets the next one begin, so a few times. */
     for (int i = 0; i < 4; i++) {
-        alldata__sockets_tick(t);
+        tick(t);
         if (!collect(t))
             break;
     }
     expire_waiting(t);
+    drop_old_pools(t);
+}
+
+uint64_t alldata__turn_due(const alldata__transport *t) {
+    uint64_t due_ns = t->waiting_due_ns;
+    for (const alldata__pool *pool = t->pools; pool != NULL; pool = pool->next)
+        if (pool->due_ns < due_ns)
+            due_ns = pool->due_ns;
+    return due_ns;
 }
 
 /* The end. */
@@ -254,29 +292,19 @@ void alldata__turn_cancel(alldata__transport *t, const void *user_data, int all)
         cancel_items(t, &line->waiting, user_data, all);
     repli_error why = REPLI_ERROR_INIT;
     repli__error(&why, REPLI_ECANCELLED, ORIGIN, "the call was cancelled");
-    for (size_t i = 0; i < t->exchange_count; i++) {
-        alldata__exchange *exchange = t->exchanges[i];
-        if (exchange->item != NULL && (all || is_of(exchange->item, user_data)))
-            alldata__exchange_break(exchange, &why);
-    }
-    for (alldata__line *line = t->lines; line != NULL; line = line->next)
-        start_waiting(t, line);
+    break_some(t, all ? is_any : is_of, user_data, &why);
+    drop_old_pools(t);
 }
 
 void alldata__turn_dispose(alldata__transport *t) {
-    const int mine = getpid() == t->pid;
-    for (size_t i = 0; i < t->exchange_count; i++)
-        alldata__exchange_free(t->exchanges[i]);
-    repli__free(&t->mem, t->exchanges);
-    if (t->multi != NULL && mine)
-        t->caller.curl.multi_cleanup(t->multi);
-    /* libcurl would take leave of the other side on connections that are the parent's. */
-    for (size_t i = 0; i < t->socket_count && !mine; i++)
-        if (t->sockets[i].own)
-            close((int)i);
+    alldata__pool_free(t->fresh);
+    for (alldata__pool *pool = t->pools, *next; pool != NULL; pool = next) {
+        next = pool->next;
+        alldata__pool_free(pool);
+    }
     repli__free(&t->mem, t->sockets);
     while (t->lines != NULL)
         drop_line(t, &t->lines);
-    if (mine)
+    if (getpid() == t->pid)
         alldata__caller_dispose(&t->caller);
 }

@@ -26,7 +26,7 @@ static int32_t check_certificate(const char *pem, repli_error *err) {
     unsigned count;
     const int failed = gnutls_x509_crt_list_import2(&chain, &count, &data, GNUTLS_X509_FMT_PEM, 0);
     if (failed < 0)
-        return bad(err, "the server's TLS certificate cannot be read as PEM", failed);
+        return bad(err, "the TLS certificate cannot be read as PEM", failed);
     for (unsigned i = 0; i < count; i++)
         gnutls_x509_crt_deinit(chain[i]);
     gnutls_free(chain);
@@ -38,12 +38,11 @@ static int32_t check_key(const char *pem, repli_error *err) {
     gnutls_x509_privkey_t key;
     int failed = gnutls_x509_privkey_init(&key);
     if (failed < 0)
-        return bad(err, "the server's TLS key cannot be read", failed);
+        return bad(err, "the TLS key cannot be read", failed);
     failed = gnutls_x509_privkey_import2(key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
     gnutls_x509_privkey_deinit(key);
-    return failed < 0
-               ? bad(err, "the server's TLS key cannot be read as PEM without a password", failed)
-               : REPLI_OK;
+    return failed < 0 ? bad(err, "the TLS key cannot be read as PEM without a password", failed)
+                      : REPLI_OK;
 }
 
 static int32_t check_together(gnutls_certificate_credentials_t credentials,
@@ -53,17 +52,40 @@ static int32_t check_together(gnutls_certificate_credentials_t credentials,
     const int failed =
         gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key, GNUTLS_X509_FMT_PEM);
     if (failed < 0)
-        return bad(err, "the server's TLS key does not belong to its certificate", failed);
-    if (tls->client_ca == NULL)
-        return REPLI_OK;
-    const gnutls_datum_t bundle = datum_of(tls->client_ca);
+        return bad(err, "the TLS key does not belong to its certificate", failed);
+    return REPLI_OK;
+}
+
+static int32_t check_trust(gnutls_certificate_credentials_t credentials, const char *pem,
+                           repli_error *err) {
+    const gnutls_datum_t bundle = datum_of(pem);
     const int found =
         gnutls_certificate_set_x509_trust_mem(credentials, &bundle, GNUTLS_X509_FMT_PEM);
     if (found < 0)
-        return bad(err, "the bundle of client CAs cannot be read as PEM", found);
+        return bad(err, "the bundle of CAs cannot be read as PEM", found);
     if (found == 0)
-        return repli__error(err, REPLI_EINVALID, "http", "the bundle of client CAs is empty");
+        return repli__error(err, REPLI_EINVALID, "http", "the bundle of CAs is empty");
     return REPLI_OK;
+}
+
+int32_t repli__web_check_pem(const repli__web_tls *tls, repli_error *err) {
+    int32_t code = REPLI_OK;
+    if (tls->certificate != NULL)
+        code = check_certificate(tls->certificate, err);
+    if (code == REPLI_OK && tls->key != NULL)
+        code = check_key(tls->key, err);
+    if (code != REPLI_OK || (tls->certificate == NULL && tls->client_ca == NULL))
+        return code;
+    gnutls_certificate_credentials_t credentials;
+    const int failed = gnutls_certificate_allocate_credentials(&credentials);
+    if (failed < 0)
+        return bad(err, "cannot check the TLS certificate", failed);
+    if (tls->certificate != NULL && tls->key != NULL)
+        code = check_together(credentials, tls, err);
+    if (code == REPLI_OK && tls->client_ca != NULL)
+        code = check_trust(credentials, tls->client_ca, err);
+    gnutls_certificate_free_credentials(credentials);
+    return code;
 }
 
 int32_t repli__web_check_tls(const repli__web_tls *tls, repli_error *err) {
@@ -71,19 +93,8 @@ int32_t repli__web_check_tls(const repli__web_tls *tls, repli_error *err) {
         return REPLI_OK;
     if (tls->certificate == NULL || tls->key == NULL)
         return repli__error(err, REPLI_EINVALID, "http",
-                            "TLS needs both the server's certificate and its private key");
-    int32_t code = check_certificate(tls->certificate, err);
-    if (code == REPLI_OK)
-        code = check_key(tls->key, err);
-    if (code != REPLI_OK)
-        return code;
-    gnutls_certificate_credentials_t credentials;
-    const int failed = gnutls_certificate_allocate_credentials(&credentials);
-    if (failed < 0)
-        return bad(err, "cannot check the TLS certificate", failed);
-    code = check_together(credentials, tls, err);
-    gnutls_certificate_free_credentials(credentials);
-    return code;
+                            "TLS needs both a certificate and its private key");
+    return repli__web_check_pem(tls, err);
 }
 
 static int verify_client(gnutls_session_t session) {

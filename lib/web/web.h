@@ -217,6 +217,8 @@ typedef struct repli__web_address {
 int32_t repli__web_check_tcp(const char *tcp, repli_error *err);
 int32_t repli__web_check_unix(const char *path, repli_error *err);
 int32_t repli__web_check_tls(const repli__web_tls *tls, repli_error *err);
+/* Likewise, of those who may have a CA alone, as clients do. */
+int32_t repli__web_check_pem(const repli__web_tls *tls, repli_error *err);
 
 /* Everything in options is copied, but for static texts and the user's data. */
 int32_t repli__web_new(const repli__web_options *options, repli__web **ret_web, repli_error *err);

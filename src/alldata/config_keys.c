@@ -14,6 +14,8 @@ enum { HOUR_MS = 3600000, PORT_MAX = 65535, BODY_MIN = 1024, BODY_MAX = 1 << 30 
  * authority for certificates nothing else keeps anybody out. */
 static const repli_config_key *const keys[] = {
     TEXT("clients.bind", 0, "127.0.0.1:8080", "host:port for clients; empty: no TCP"),
+    TEXT("clients.other_secret", REPLI_CONFIG_SECRET, NULL,
+         "what they may present instead, while it is changed"),
     TEXT("clients.secret", REPLI_CONFIG_SECRET, NULL, "what clients must present as a token"),
     TEXT("clients.tls.ca", 0, NULL,
          "PEM file of authorities; with it clients must present a certificate"),
@@ -39,6 +41,8 @@ static const repli_config_key *const keys[] = {
     TEXT("node_id", 0, NULL, "id of this node, like no other's; one is made and kept if not given"),
     TEXT("peers.advertise", 0, NULL, "host by which others reach peers.bind"),
     TEXT("peers.bind", 0, "127.0.0.1:8880", "host:port for other nodes"),
+    TEXT("peers.other_secret", REPLI_CONFIG_SECRET, NULL,
+         "what they may present instead, while it is changed"),
     TEXT("peers.secret", REPLI_CONFIG_SECRET, NULL, "what nodes present to each other as a token"),
     TEXT("peers.tls.ca", 0, NULL, "PEM file of authorities that all nodes have certificates of"),
     TEXT("peers.tls.cert", 0, NULL, "PEM file of the certificate chain shown to other nodes"),
@@ -72,9 +76,21 @@ const repli_config_key *const *config_keys(void) {
 
 /* Where a certificate stays under its name, and is renewed there, it is read again. */
 int config_needs_restart(const char *name) {
-    static const char *const others[] = {"clients.secret",     "clients.tls.ca", "clients.tls.cert",
-                                         "clients.tls.key",    "limits.body",    "limits.bulk_body",
-                                         "limits.connections", "log.level",      "log.mode",
+    static const char *const others[] = {"clients.other_secret",
+                                         "clients.secret",
+                                         "clients.tls.ca",
+                                         "clients.tls.cert",
+                                         "clients.tls.key",
+                                         "limits.body",
+                                         "limits.bulk_body",
+                                         "limits.connections",
+                                         "log.level",
+                                         "log.mode",
+                                         "peers.other_secret",
+                                         "peers.secret",
+                                         "peers.tls.ca",
+                                         "peers.tls.cert",
+                                         "peers.tls.key",
                                          "stop_timeout"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (strcmp(name, others[i]) == 0)

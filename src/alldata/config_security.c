@@ -4,13 +4,13 @@
 
 /* Names of one listener's settings. */
 struct side {
-    const char *bind, *cert, *key, *ca, *secret;
+    const char *bind, *cert, *key, *ca, *secret, *other;
 };
 
-static const struct side clients = {"clients.bind", "clients.tls.cert", "clients.tls.key",
-                                    "clients.tls.ca", "clients.secret"};
-static const struct side peers = {"peers.bind", "peers.tls.cert", "peers.tls.key", "peers.tls.ca",
-                                  "peers.secret"};
+static const struct side clients = {"clients.bind",   "clients.tls.cert", "clients.tls.key",
+                                    "clients.tls.ca", "clients.secret",   "clients.other_secret"};
+static const struct side peers = {"peers.bind",   "peers.tls.cert", "peers.tls.key",
+                                  "peers.tls.ca", "peers.secret",   "peers.other_secret"};
 
 static void apply(struct config *config, const struct side *side, alldata_http_security *ret,
                   struct problems *problems) {
@@ -20,6 +20,10 @@ static void apply(struct config *config, const struct side *side, alldata_http_s
     const struct setting *ca = settings_find(all, side->ca);
     *ret = (alldata_http_security)ALLDATA_HTTP_SECURITY_INIT;
     ret->secret = settings_some(all, side->secret);
+    ret->other_secret = settings_some(all, side->other);
+    if (ret->other_secret != NULL && ret->secret == NULL)
+        problems_error(problems, settings_find(all, side->other)->at,
+                       "%s needs %s, instead of which it may be used", side->other, side->secret);
     if ((cert->text == NULL) != (key->text == NULL)) {
         const struct setting *given = cert->text != NULL ? cert : key;
         problems_error(problems, given->at, "%s needs %s", given->name,

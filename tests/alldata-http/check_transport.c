@@ -15,94 +15,11 @@
 #include <alldata/alldata.h>
 #include <alldata/http.h>
 
+#include "calls.h"
 #include "peer.h"
 
 /* The transport, against servers that answer well, badly and not at all. Each test is done with a
  * thread and driven. */
-
-static const int32_t modes[] = {ALLDATA_RUN_THREADS, ALLDATA_RUN_DISPATCH};
-enum { MODES = 2, PATIENCE_S = 30 };
-
-static alldata_transport *make(int mode, uint32_t max_connections,
-                               const alldata_http_security *security) {
-    alldata_http_transport_options options = ALLDATA_HTTP_TRANSPORT_OPTIONS_INIT;
-    repli_error err = REPLI_ERROR_INIT;
-    alldata_transport *transport = NULL;
-    options.run_mode = modes[mode];
-    options.max_connections = max_connections;
-    options.security = security;
-    ck_assert_msg(alldata_http_transport_new(&options, NULL, &transport, &err) == REPLI_OK, "%s",
-                  err.message);
-    return transport;
-}
-
-/* Calls. */
-
-typedef struct outcome {
-    sem_t came;
-    atomic_int times;
-    int32_t status;
-    char body[4096];
-    size_t body_size;
-    repli_error error;
-} outcome;
-
-static void take(void *user_data, const alldata_reply *reply) {
-    outcome *to = user_data;
-    to->status = reply->status;
-    ck_assert_uint_eq(strlen(reply->body), reply->body_size);
-    ck_assert((reply->error == NULL) == (reply->status != 0));
-    snprintf(to->body, sizeof(to->body), "%s", reply->body);
-    to->body_size = reply->body_size;
-    if (reply->error != NULL)
-        to->error = *reply->error;
-    atomic_fetch_add(&to->times, 1);
-    sem_post(&to->came);
-}
-
-static void reset(outcome *to) {
-    memset(to, 0, sizeof(*to));
-    to->error = (repli_error)REPLI_ERROR_INIT;
-    sem_init(&to->came, 0, 0);
-}
-
-static alldata_call call_of(int port, const char *path, outcome *to) {
-    alldata_call call = ALLDATA_CALL_INIT;
-    call.host = "127.0.0.1";
-    call.port = port;
-    call.method = "GET";
-    call.path = path;
-    call.timeout_ms = PATIENCE_S * 1000;
-    call.reply = take;
-    call.user_data = to;
-    return call;
-}
-
-static void begin(const alldata_transport *t, const alldata_call *call) {
-    repli_error err = REPLI_ERROR_INIT;
-    reset(call->user_data);
-    ck_assert_msg(t->begin(t->self, call, &err) == REPLI_OK, "%s", err.message);
-}
-
-static void drive(const alldata_transport *t) {
-    struct pollfd fd = {.fd = t->fd(t->self), .events = POLLIN};
-    poll(&fd, 1, PATIENCE_S * 1000);
-    ck_assert_int_eq(t->dispatch(t->self, NULL), REPLI_OK);
-}
-
-static void await(const alldata_transport *t, outcome *to) {
-    const time_t end = time(NULL) + PATIENCE_S;
-    while (t->dispatch != NULL && atomic_load(&to->times) == 0 && time(NULL) < end)
-        drive(t);
-    const struct timespec until = {.tv_sec = end + 1};
-    ck_assert_int_eq(sem_timedwait(&to->came, &until), 0);
-    ck_assert_int_eq(atomic_load(&to->times), 1);
-}
-
-static void ask(const alldata_transport *t, const alldata_call *call) {
-    begin(t, call);
-    await(t, call->user_data);
-}
 
 /* What the peer does is in the path. */
 static int behave(void *user_data, const peer_request *request, char *answer, size_t size) {
@@ -151,24 +68,24 @@ START_TEST(requests_arrive_as_they_are) {
     peer *p = peer_start(NULL, behave, NULL);
     alldata_http_security security = ALLDATA_HTTP_SECURITY_INIT;
     security.secret = "sesame";
-    alldata_transport *t = make(_i, 0, &security);
-    outcome got;
-    alldata_call call = call_of(peer_port(p), "/a?b=c", &got);
+    alldata_transport *t = calls_make(_i, 0, &security);
+    calls_outcome got;
+    alldata_call call = calls_call(peer_port(p), "/a?b=c", &got);
     call.method = "POST";
     call.type = "application/x-alldata-records";
     call.body = "\"\xc3\xa9\"";
     call.body_size = 4;
-    ask(t, &call);
+    calls_ask(t, &call);
     ck_assert_int_eq(got.status, 200);
     ck_assert_str_eq(got.body, "POST /a?b=c type=application/x-alldata-records length=4 "
                                "secret=Bearer sesame accept=0 body=\"\xc3\xa9\"");
     /* As to a reference node. */
     call.type = NULL;
     call.body_size = 0;
-    ask(t, &call);
+    calls_ask(t, &call);
     ck_assert_str_eq(got.body, "POST /a?b=c type= length=0 secret=Bearer sesame accept=0 body=");
     call.method = "GET";
-    ask(t, &call);
+    calls_ask(t, &call);
     ck_assert_str_eq(got.body, "GET /a?b=c type= length= secret=Bearer sesame accept=0 body=");
     ck_assert_int_eq(peer_connections(p), 1);
     alldata_http_transport_free(t);
@@ -178,16 +95,16 @@ END_TEST
 
 START_TEST(a_body_of_any_size_arrives) {
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, 0, NULL);
-    outcome got;
+    alldata_transport *t = calls_make(_i, 0, NULL);
+    calls_outcome got;
     enum { SIZE = 3 * 1024 * 1024 };
     char *body = malloc(SIZE);
     memset(body, 'x', SIZE);
-    alldata_call call = call_of(peer_port(p), "/last", &got);
+    alldata_call call = calls_call(peer_port(p), "/last", &got);
     call.method = "POST";
     call.body = body;
     call.body_size = SIZE;
-    ask(t, &call);
+    calls_ask(t, &call);
     ck_assert_int_eq(got.status, 201);
     alldata_http_transport_free(t);
     free(body);
@@ -198,15 +115,15 @@ END_TEST
 START_TEST(connections_are_kept_and_limited) {
     enum { CALLS = 40, LIMIT = 3 };
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, LIMIT, NULL);
-    static outcome got[CALLS];
+    alldata_transport *t = calls_make(_i, LIMIT, NULL);
+    static calls_outcome got[CALLS];
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < CALLS; i++) {
-            const alldata_call call = call_of(peer_port(p), "/echo", &got[i]);
-            begin(t, &call);
+            const alldata_call call = calls_call(peer_port(p), "/echo", &got[i]);
+            calls_begin(t, &call);
         }
         for (int i = 0; i < CALLS; i++) {
-            await(t, &got[i]);
+            calls_await(t, &got[i]);
             ck_assert_int_eq(got[i].status, 200);
         }
     }
@@ -219,19 +136,19 @@ END_TEST
 
 START_TEST(a_connection_that_the_peer_closed_is_replaced) {
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, 1, NULL);
-    outcome got;
-    const alldata_call call = call_of(peer_port(p), "/echo", &got);
-    const alldata_call last = call_of(peer_port(p), "/last", &got);
+    alldata_transport *t = calls_make(_i, 1, NULL);
+    calls_outcome got;
+    const alldata_call call = calls_call(peer_port(p), "/echo", &got);
+    const alldata_call last = calls_call(peer_port(p), "/last", &got);
     for (int i = 1; i <= 5; i++) {
-        ask(t, &call);
+        calls_ask(t, &call);
         ck_assert_int_eq(got.status, 200);
         peer_cut(p);
     }
     ck_assert_int_eq(peer_connections(p), 5);
-    ask(t, &last);
+    calls_ask(t, &last);
     ck_assert_int_eq(got.status, 201);
-    ask(t, &call);
+    calls_ask(t, &call);
     ck_assert_int_eq(got.status, 200);
     alldata_http_transport_free(t);
     peer_stop(p);
@@ -240,8 +157,8 @@ END_TEST
 
 static void expect_failure(const alldata_transport *t, const alldata_call *call, int32_t code,
                            const char *said) {
-    outcome *got = call->user_data;
-    ask(t, call);
+    calls_outcome *got = call->user_data;
+    calls_ask(t, call);
     ck_assert_msg(got->error.code == code, "%s: %s: %s", call->path,
                   alldata_error_name(got->error.code), got->error.message);
     ck_assert_msg(strstr(got->error.message, said) != NULL, "%s", got->error.message);
@@ -249,10 +166,10 @@ static void expect_failure(const alldata_transport *t, const alldata_call *call,
 
 START_TEST(failures_are_told_apart) {
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, 0, NULL);
-    outcome got;
+    alldata_transport *t = calls_make(_i, 0, NULL);
+    calls_outcome got;
     char where[64];
-    alldata_call call = call_of(peer_free_port(), "/", &got);
+    alldata_call call = calls_call(peer_free_port(), "/", &got);
     snprintf(where, sizeof(where), "127.0.0.1:%d", (int)call.port);
     expect_failure(t, &call, REPLI_EREFUSED, where);
     call.port = peer_port(p);
@@ -266,15 +183,15 @@ START_TEST(failures_are_told_apart) {
     call.max_reply = 2999;
     expect_failure(t, &call, REPLI_EPROTOCOL, "2999");
     call.max_reply = 3000;
-    ask(t, &call);
+    calls_ask(t, &call);
     ck_assert_int_eq(got.status, 200);
     ck_assert_uint_eq(got.body_size, 3000);
     call.path = "/hang";
     call.timeout_ms = 50;
     expect_failure(t, &call, REPLI_ETIMEOUT, "");
-    call.timeout_ms = PATIENCE_S * 1000;
+    call.timeout_ms = CALLS_PATIENCE_S * 1000;
     call.path = "/moved";
-    ask(t, &call);
+    calls_ask(t, &call);
     ck_assert_int_eq(got.status, 302);
     call.host = "no-such-host.invalid";
     expect_failure(t, &call, REPLI_EREFUSED, "no-such-host.invalid");
@@ -284,9 +201,9 @@ START_TEST(failures_are_told_apart) {
 END_TEST
 
 START_TEST(what_is_no_call_is_refused) {
-    alldata_transport *t = make(_i, 0, NULL);
-    outcome got;
-    const alldata_call good = call_of(9, "/", &got);
+    alldata_transport *t = calls_make(_i, 0, NULL);
+    calls_outcome got;
+    const alldata_call good = calls_call(9, "/", &got);
     for (int i = 0; i < 9; i++) {
         static const char *const hosts[] = {NULL, "", "a/b", "user@host"};
         static const char *const paths[] = {NULL, "x", "/a b", "/a\r\nX: y"};
@@ -307,16 +224,16 @@ END_TEST
 
 START_TEST(what_waits_too_long_for_a_connection_ends) {
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, 1, NULL);
-    outcome first;
-    outcome second;
-    alldata_call call = call_of(peer_port(p), "/hang", &first);
-    begin(t, &call);
+    alldata_transport *t = calls_make(_i, 1, NULL);
+    calls_outcome first;
+    calls_outcome second;
+    alldata_call call = calls_call(peer_port(p), "/hang", &first);
+    calls_begin(t, &call);
     call.user_data = &second;
     call.path = "/echo";
     call.timeout_ms = 50;
-    begin(t, &call);
-    await(t, &second);
+    calls_begin(t, &call);
+    calls_await(t, &second);
     ck_assert_int_eq(second.error.code, REPLI_ETIMEOUT);
     t->cancel(t->self, &first);
     ck_assert_int_eq(first.error.code, REPLI_ECANCELLED);
@@ -325,35 +242,26 @@ START_TEST(what_waits_too_long_for_a_connection_ends) {
 }
 END_TEST
 
-static void await_requests(const alldata_transport *t, peer *p, int count) {
-    for (int i = 0; i < PATIENCE_S * 1000 && peer_requests(p) < count; i++) {
-        if (t->dispatch != NULL)
-            ck_assert_int_eq(t->dispatch(t->self, NULL), REPLI_OK);
-        usleep(1000);
-    }
-    ck_assert_int_ge(peer_requests(p), count);
-}
-
 START_TEST(calls_of_one_user_are_cancelled) {
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, 2, NULL);
-    static outcome mine[4];
-    outcome other;
+    alldata_transport *t = calls_make(_i, 2, NULL);
+    static calls_outcome mine[4];
+    calls_outcome other;
     for (int i = 0; i < 4; i++) {
-        alldata_call call = call_of(peer_port(p), "/hang", &mine[0]);
+        alldata_call call = calls_call(peer_port(p), "/hang", &mine[0]);
         if (i == 0)
-            begin(t, &call);
+            calls_begin(t, &call);
         else
             ck_assert_int_eq(t->begin(t->self, &call, NULL), REPLI_OK);
     }
-    await_requests(t, p, 2);
-    const alldata_call call = call_of(peer_port(p), "/echo", &other);
-    begin(t, &call);
+    calls_await_requests(t, p, 2);
+    const alldata_call call = calls_call(peer_port(p), "/echo", &other);
+    calls_begin(t, &call);
     t->cancel(t->self, &mine[0]);
     ck_assert_int_eq(atomic_load(&mine[0].times), 4);
     ck_assert_int_eq(mine[0].error.code, REPLI_ECANCELLED);
     /* What waited for them goes on. */
-    await(t, &other);
+    calls_await(t, &other);
     ck_assert_int_eq(other.status, 200);
     t->cancel(t->self, &mine[0]);
     ck_assert_int_eq(atomic_load(&mine[0].times), 4);
@@ -365,14 +273,14 @@ END_TEST
 START_TEST(what_is_in_progress_ends_with_the_transport) {
     enum { CALLS = 20 };
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, 3, NULL);
-    static outcome got[CALLS];
+    alldata_transport *t = calls_make(_i, 3, NULL);
+    static calls_outcome got[CALLS];
     for (int i = 0; i < CALLS; i++) {
-        const alldata_call call = call_of(peer_port(p), "/hang", &got[i]);
-        begin(t, &call);
+        const alldata_call call = calls_call(peer_port(p), "/hang", &got[i]);
+        calls_begin(t, &call);
     }
     if (_i == 0)
-        await_requests(t, p, 3);
+        calls_await_requests(t, p, 3);
     alldata_http_transport_free(t);
     for (int i = 0; i < CALLS; i++) {
         ck_assert_int_eq(atomic_load(&got[i].times), 1);
@@ -388,7 +296,7 @@ typedef struct chain {
     alldata_call call;
     atomic_int left;
     atomic_int good;
-    outcome last;
+    calls_outcome last;
 } chain;
 
 static void go_on(void *user_data, const alldata_reply *reply) {
@@ -398,23 +306,23 @@ static void go_on(void *user_data, const alldata_reply *reply) {
     if (atomic_fetch_sub(&c->left, 1) > 1)
         ck_assert_int_eq(c->transport->begin(c->transport->self, &c->call, NULL), REPLI_OK);
     else
-        take(&c->last, reply);
+        calls_take(&c->last, reply);
 }
 
 START_TEST(a_reply_may_begin_the_next_call) {
     enum { CALLS = 500 };
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, 0, NULL);
+    alldata_transport *t = calls_make(_i, 0, NULL);
     static chain c;
     memset(&c, 0, sizeof(c));
-    reset(&c.last);
+    calls_reset(&c.last);
     c.transport = t;
-    c.call = call_of(peer_port(p), "/echo", &c.last);
+    c.call = calls_call(peer_port(p), "/echo", &c.last);
     c.call.reply = go_on;
     c.call.user_data = &c;
     atomic_store(&c.left, CALLS);
     ck_assert_int_eq(t->begin(t->self, &c.call, NULL), REPLI_OK);
-    await(t, &c.last);
+    calls_await(t, &c.last);
     ck_assert_int_eq(atomic_load(&c.good), CALLS);
     ck_assert_int_eq(peer_connections(p), 1);
     alldata_http_transport_free(t);
@@ -438,26 +346,26 @@ START_TEST(a_frozen_process_costs_its_time_and_no_more) {
     }
     ck_assert_int_eq(read(fds[0], &port, sizeof(port)), sizeof(port));
     peer *good = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(_i, 2, NULL);
-    outcome frozen;
-    outcome fine;
-    alldata_call call = call_of(port, "/echo", &frozen);
-    ask(t, &call);
+    alldata_transport *t = calls_make(_i, 2, NULL);
+    calls_outcome frozen;
+    calls_outcome fine;
+    alldata_call call = calls_call(port, "/echo", &frozen);
+    calls_ask(t, &call);
     ck_assert_int_eq(frozen.status, 200);
     ck_assert_int_eq(kill(child, SIGSTOP), 0);
     ck_assert_int_eq(waitpid(child, NULL, WUNTRACED), child);
     call.timeout_ms = 300;
-    begin(t, &call);
-    const alldata_call other = call_of(peer_port(good), "/echo", &fine);
+    calls_begin(t, &call);
+    const alldata_call other = calls_call(peer_port(good), "/echo", &fine);
     for (int i = 0; i < 20; i++) {
-        ask(t, &other);
+        calls_ask(t, &other);
         ck_assert_int_eq(fine.status, 200);
     }
-    await(t, &frozen);
+    calls_await(t, &frozen);
     ck_assert_int_eq(frozen.error.code, REPLI_ETIMEOUT);
     ck_assert_int_eq(kill(child, SIGCONT), 0);
-    call.timeout_ms = PATIENCE_S * 1000;
-    ask(t, &call);
+    call.timeout_ms = CALLS_PATIENCE_S * 1000;
+    calls_ask(t, &call);
     ck_assert_int_eq(frozen.status, 200);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
@@ -470,17 +378,17 @@ END_TEST
 
 START_TEST(a_driven_one_tells_its_deadline) {
     peer *p = peer_start(NULL, behave, NULL);
-    alldata_transport *t = make(1, 0, NULL);
-    outcome got;
+    alldata_transport *t = calls_make(1, 0, NULL);
+    calls_outcome got;
     ck_assert(t->deadline(t->self) == UINT64_MAX);
-    const alldata_call call = call_of(peer_port(p), "/echo", &got);
-    begin(t, &call);
+    const alldata_call call = calls_call(peer_port(p), "/echo", &got);
+    calls_begin(t, &call);
     struct pollfd fd = {.fd = t->fd(t->self), .events = POLLIN};
     ck_assert_int_eq(poll(&fd, 1, 0), 1);
-    await(t, &got);
+    calls_await(t, &got);
     ck_assert_int_eq(got.status, 200);
     alldata_http_transport_free(t);
-    t = make(0, 0, NULL);
+    t = calls_make(0, 0, NULL);
     ck_assert(t->fd == NULL && t->deadline == NULL && t->dispatch == NULL);
     alldata_http_transport_free(t);
     peer_stop(p);
@@ -491,17 +399,17 @@ int main(void) {
     Suite *suite = suite_create("alldata-http: transport");
     TCase *tcase = tcase_create("transport");
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, requests_arrive_as_they_are, 0, MODES);
-    tcase_add_loop_test(tcase, a_body_of_any_size_arrives, 0, MODES);
-    tcase_add_loop_test(tcase, connections_are_kept_and_limited, 0, MODES);
-    tcase_add_loop_test(tcase, a_connection_that_the_peer_closed_is_replaced, 0, MODES);
-    tcase_add_loop_test(tcase, failures_are_told_apart, 0, MODES);
-    tcase_add_loop_test(tcase, what_is_no_call_is_refused, 0, MODES);
-    tcase_add_loop_test(tcase, what_waits_too_long_for_a_connection_ends, 0, MODES);
-    tcase_add_loop_test(tcase, calls_of_one_user_are_cancelled, 0, MODES);
-    tcase_add_loop_test(tcase, what_is_in_progress_ends_with_the_transport, 0, MODES);
-    tcase_add_loop_test(tcase, a_reply_may_begin_the_next_call, 0, MODES);
-    tcase_add_loop_test(tcase, a_frozen_process_costs_its_time_and_no_more, 0, MODES);
+    tcase_add_loop_test(tcase, requests_arrive_as_they_are, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, a_body_of_any_size_arrives, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, connections_are_kept_and_limited, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, a_connection_that_the_peer_closed_is_replaced, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, failures_are_told_apart, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, what_is_no_call_is_refused, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, what_waits_too_long_for_a_connection_ends, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, calls_of_one_user_are_cancelled, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, what_is_in_progress_ends_with_the_transport, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, a_reply_may_begin_the_next_call, 0, CALLS_MODES);
+    tcase_add_loop_test(tcase, a_frozen_process_costs_its_time_and_no_more, 0, CALLS_MODES);
     tcase_add_test(tcase, a_driven_one_tells_its_deadline);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -53,7 +53,7 @@ START_TEST(the_example_is_good) {
         char key[64];
         line += strspn(line, " ");
         snprintf(key, sizeof(key), "%.*s", (int)strcspn(line, " "), line);
-        if (line[0] != '#' && strcmp(key, "secret:") != 0)
+        if (line[0] != '#' && strstr(key, "secret:") == NULL)
             ck_assert_msg(strstr(text, key) != NULL, "%s is not in the example", key);
     }
     free(text);

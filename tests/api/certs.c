@@ -47,9 +47,11 @@ static void describe(gnutls_x509_crt_t cert, const char *name, int use, int days
         return;
     }
     GOOD(gnutls_x509_crt_set_key_usage(cert, GNUTLS_KEY_DIGITAL_SIGNATURE));
-    GOOD(gnutls_x509_crt_set_key_purpose_oid(
-        cert, use == CERTS_SERVER ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT, 0));
-    if (use == CERTS_SERVER) {
+    if (use != CERTS_CLIENT)
+        GOOD(gnutls_x509_crt_set_key_purpose_oid(cert, GNUTLS_KP_TLS_WWW_SERVER, 0));
+    if (use != CERTS_SERVER)
+        GOOD(gnutls_x509_crt_set_key_purpose_oid(cert, GNUTLS_KP_TLS_WWW_CLIENT, 0));
+    if (use != CERTS_CLIENT) {
         GOOD(gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_IPADDRESS, localhost,
                                                   sizeof(localhost), GNUTLS_FSAN_SET));
         GOOD(gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_DNSNAME, "localhost", 9,

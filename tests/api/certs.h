@@ -3,7 +3,8 @@
 
 /* Certificates made on the spot. */
 
-enum { CERTS_CA = 1, CERTS_SERVER, CERTS_CLIENT };
+/* CERTS_NODE: both server and client. */
+enum { CERTS_CA = 1, CERTS_SERVER, CERTS_CLIENT, CERTS_NODE };
 
 typedef struct certs {
     char *cert_pem;

@@ -111,8 +111,8 @@ START_TEST(bad_certificates_are_named) {
         {"rubbish", server.key_pem, NULL, "certificate cannot be read"},
         {server.cert_pem, "rubbish", NULL, "key cannot be read"},
         {server.cert_pem, other.key_pem, NULL, "does not belong"},
-        {server.cert_pem, server.key_pem, "rubbish", "client CAs"},
-        {server.cert_pem, server.key_pem, "", "client CAs"},
+        {server.cert_pem, server.key_pem, "rubbish", "bundle of CAs"},
+        {server.cert_pem, server.key_pem, "", "bundle of CAs"},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         repli_http_options options = tls_options(0);

@@ -80,6 +80,25 @@ int32_t call_alldata_http_transport_free(world *w, repli_error *err) {
     return code;
 }
 
+static int32_t reload(world *w, const char *secret, repli_error *err) {
+    char own_secret[32];
+    alldata_http_security security = ALLDATA_HTTP_SECURITY_INIT;
+    snprintf(own_secret, sizeof(own_secret), "%s", secret);
+    security.secret = own_secret;
+    const int32_t code = alldata_http_transport_reload(w->transport, &security, err);
+    SCRIBBLE(own_secret);
+    SCRIBBLE(security);
+    return code;
+}
+
+int32_t call_alldata_http_transport_reload(world *w, repli_error *err) {
+    return reload(w, "open-sesame", err);
+}
+
+int32_t fail_alldata_http_transport_reload_REPLI_EINVALID(world *w, repli_error *err) {
+    return reload(w, "open sesame", err);
+}
+
 /* Clients. */
 
 /* A node that takes every event but "conflict", and has two. */

@@ -95,6 +95,23 @@ static void drop_transport(void *made) {
     alldata_http_transport_free(made);
 }
 
+static int32_t change_secret(alldata_transport *transport, repli_error *err) {
+    alldata_http_security security = ALLDATA_HTTP_SECURITY_INIT;
+    security.secret = "rosebud";
+    return alldata_http_transport_reload(transport, &security, err);
+}
+
+static int32_t reload_transport(world *w, repli_error *err) {
+    alldata_transport *transport = NULL;
+    int32_t code = open_transport(w, ALLDATA_RUN_DISPATCH, &transport, err);
+    for (int i = 0; i < 2 && code == REPLI_OK; i++)
+        code = change_secret(transport, err);
+    if (code == REPLI_OK)
+        code = transport->dispatch(transport->self, err);
+    alldata_http_transport_free(transport);
+    return code;
+}
+
 typedef struct outcome {
     int32_t status;
     int answered;
@@ -125,11 +142,13 @@ static int32_t await(const alldata_transport *transport, const outcome *taken, r
     return taken->error.code;
 }
 
-/* Twice, on the same connection if it can be. */
+/* Twice, on the same connection if it can be; then with another secret. */
 static int32_t call_peer(world *w, repli_error *err) {
     alldata_transport *transport = NULL;
     int32_t code = open_transport(w, ALLDATA_RUN_DISPATCH, &transport, err);
-    for (int i = 0; i < 2 && code == REPLI_OK; i++) {
+    for (int i = 0; i < 3 && code == REPLI_OK; i++) {
+        if (i == 2 && (code = change_secret(transport, err)) != REPLI_OK)
+            break;
         outcome taken = {.error = REPLI_ERROR_INIT};
         alldata_call call = ALLDATA_CALL_INIT;
         call.host = "127.0.0.1";
@@ -360,8 +379,12 @@ const operation alldata_http_operations[] = {
      .functions = "alldata_http_transport_new alldata_http_transport_free",
      .act = make_transport,
      .drop = drop_transport},
+    {.name = "reload a transport",
+     .functions = "alldata_http_transport_reload",
+     .act = reload_transport},
     {.name = "call a peer",
-     .functions = "alldata_http_transport_new alldata_http_transport_free",
+     .functions = "alldata_http_transport_new alldata_http_transport_reload "
+                  "alldata_http_transport_free",
      .flags = OPERATION_UNCODED,
      .spares = TRAP_MEMORY, /* libcurl loses some of its own when there is no more */
      .prepare = prepare_peer,

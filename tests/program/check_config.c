@@ -278,7 +278,7 @@ START_TEST(names_a_certificate_that_is_none) {
                      0);
     char *whole = with_head(yaml);
     ck_assert_ptr_null(load(whole, &problems));
-    static const char expected[] = "a.yaml:6:26: http.tls.server_private_cert: the server's TLS "
+    static const char expected[] = "a.yaml:6:26: http.tls.server_private_cert: the TLS "
                                    "certificate cannot be read as PEM";
     ck_assert_msg(strncmp(problems, expected, sizeof(expected) - 1) == 0, "%s", problems);
     free(problems);
