@@ -106,16 +106,16 @@ void cluster_dispose(cluster *c) {
 
 /* Starting. */
 
-static void write_config(const cluster *c, size_t i) {
+void cluster_configure(const cluster *c, size_t i) {
     const cluster_node *node = &c->nodes[i];
     FILE *file = fopen(node->config, "we");
     need(file != NULL, "cannot write %s: %s", node->config, strerror(errno));
     fprintf(file,
             "node_id: %s\ncluster: test\ndata_dir: %s\n"
-            "clients: {bind: \"%s:%d\"}\npeers: {bind: \"%s:%d\"}\n"
+            "clients: {bind: \"%s:%d\"}\npeers: {bind: \"%s:%d\"%s}\n"
             "gossip: {bind: \"%s:%d\", round_ms: 200, seeds: [",
             node->id, node->data, node->address, node->clients, node->address, node->peers,
-            node->address, node->gossip);
+            node->peers_more, node->address, node->gossip);
     for (size_t s = 0; s < c->count && s < 2; s++)
         fprintf(file, "%s\"%s:%d\"", s > 0 ? ", " : "", c->nodes[s].address, c->nodes[s].gossip);
     fprintf(file, "]}\n");
@@ -150,7 +150,7 @@ void cluster_spawn(cluster *c, size_t i) {
     cluster_node *node = &c->nodes[i];
     need(node->pid == 0, "%s runs already", node->id);
     mkdir(node->data, 0700);
-    write_config(c, i);
+    cluster_configure(c, i);
     char url[CLUSTER_ADDRESS];
     snprintf(url, sizeof(url), "http://%s:%d", node->address, node->clients);
     memcpy(node->url, url, sizeof(url));
@@ -180,6 +180,24 @@ const char *cluster_log(const cluster *c, size_t i) {
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
     fclose(file);
     return text;
+}
+
+static int count_in_log(const cluster *c, size_t i, const char *text) {
+    char *log = program_read_file(c->nodes[i].log);
+    int count = 0;
+    for (const char *at = log; (at = strstr(at, text)) != NULL; at += strlen(text))
+        count++;
+    free(log);
+    return count;
+}
+
+void cluster_wait_log(const cluster *c, size_t i, const char *text, int count) {
+    const long until = cluster_now_ms() + READY_MS;
+    while (count_in_log(c, i, text) < count) {
+        need(cluster_now_ms() < until, "%s does not say \"%s\": %s", c->nodes[i].id, text,
+             cluster_log(c, i));
+        cluster_pause_ms(POLL_MS);
+    }
 }
 
 void cluster_wait(cluster *c, size_t i) {

@@ -19,6 +19,7 @@ typedef struct cluster_node {
     const char *zone;                      /* NULL: none */
     const char *region;                    /* likewise */
     char more[192];                        /* YAML that its configuration ends with */
+    char peers_more[768];                  /* what follows in its map of peers, ", KEY: ..." */
     char data[160], config[160], log[160]; /* paths */
     char url[CLUSTER_ADDRESS];             /* for its clients, once it was started */
     int clients, peers, gossip;            /* ports */
@@ -40,6 +41,8 @@ void cluster_init(cluster *c, size_t count, int factor);
 /* Kill what runs, and remove all. */
 void cluster_dispose(cluster *c);
 
+/* Write a node's configuration anew. Starting one does so, too. */
+void cluster_configure(const cluster *c, size_t i);
 /* Start one and wait until it answers. */
 void cluster_start(cluster *c, size_t i);
 /* The same without waiting. */
@@ -59,6 +62,8 @@ int cluster_ask(const cluster *c, size_t i, const char *method, const char *path
                 char **ret_body);
 /* A number out of what a node says of itself, GET /_alldata/status; -1 if it does not answer. */
 long cluster_status(cluster *c, size_t i, const char *name);
+/* Wait until a node's log has that text so many times. */
+void cluster_wait_log(const cluster *c, size_t i, const char *text, int count);
 /* The last of a node's log, for messages. */
 const char *cluster_log(const cluster *c, size_t i);
 
