@@ -259,6 +259,23 @@ REPLI_API void alldata_cluster_scan_free(alldata_cluster_scan *scan);
 REPLI_API int32_t alldata_cluster_export(alldata_node *node, const char *interval, const char *path,
                                          repli_error *err);
 
+/** The same, piece by piece, for a thread that must not wait. */
+typedef struct alldata_exporter alldata_exporter;
+
+/** Begin; the first step may be at once. ready is as of alldata_cluster_scan_set_ready(), and may
+ * be called before this returns. Thread-safe. */
+REPLI_API int32_t alldata_exporter_new(alldata_node *node, const char *interval, const char *path,
+                                       alldata_ready_fn ready, void *user_data,
+                                       alldata_exporter **ret_exporter, repli_error *err);
+/**
+ * Write some of it, waiting for nothing but the disk. REPLI_OK: there is more. REPLI_ENOTREADY: a
+ * peer has not answered yet, so go on once told. REPLI_EDONE: the file is there. Other codes, as of
+ * alldata_cluster_export(): it will not be. One thread at a time.
+ */
+REPLI_API int32_t alldata_exporter_step(alldata_exporter *exporter, repli_error *err);
+/** Before the node. What is not done is given up. NULL is fine. */
+REPLI_API void alldata_exporter_free(alldata_exporter *exporter);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,8 +28,15 @@ static void arm(alldata_http_server *server, uint64_t due_ns) {
     timerfd_settime(server->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+/* Have the descriptor be readable, even if a turn is about to end. */
+static void ring(void *user_data) {
+    const alldata_http_server *server = user_data;
+    repli__web_wake_all(server->web);
+}
+
 int32_t alldata__http_drive(alldata_http_server *server, repli_error *err) {
     int web_fd = -1;
+    repli__worker_drive(&server->exporter.worker, ring, server);
     const int32_t code = repli__web_drive(server->web, &web_fd, err);
     if (code != REPLI_OK)
         return code;
@@ -80,6 +87,9 @@ int32_t alldata_http_server_dispatch(alldata_http_server *server, repli_error *e
                             "the server has threads of its own");
     const ssize_t got = read(server->timer_fd, &expirations, sizeof(expirations));
     (void)got;
-    arm(server, repli__web_turn(server->web));
+    const uint64_t due_ns = repli__web_turn(server->web);
+    repli__worker_run(&server->exporter.worker);
+    const uint64_t export_ns = repli__worker_due_ns(&server->exporter.worker);
+    arm(server, due_ns < export_ns ? due_ns : export_ns);
     return REPLI_OK;
 }

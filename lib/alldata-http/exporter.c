@@ -68,19 +68,24 @@ int32_t alldata__http_export_find(alldata_node *node, const char *interval,
     return code;
 }
 
-int32_t alldata__http_export_write(alldata_node *node, const char *interval, int of_all,
-                                   repli_error *err) {
-    char path[ALLDATA__HTTP_PATH_SIZE];
-    int32_t code = path_of(node, interval, 0, path, err);
-    if (code == REPLI_OK && mkdir(path, 0777) != 0 && errno != EEXIST)
-        code = repli__error(err, REPLI_EIO, ALLDATA__HTTP_ORIGIN,
-                            "cannot make the directory %.300s: %s", path, strerror(errno));
-    if (code == REPLI_OK)
-        code = path_of(node, interval, 1, path, err);
+/* Where it is to be written, in a directory that is there. */
+static int32_t prepare(alldata_node *node, const char *interval, char path[ALLDATA__HTTP_PATH_SIZE],
+                       repli_error *err) {
+    const int32_t code = path_of(node, interval, 0, path, err);
     if (code != REPLI_OK)
         return code;
-    return of_all ? alldata_cluster_export(node, interval, path, err)
-                  : alldata_storage_export(alldata_node_storage(node), interval, path, err);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return repli__error(err, REPLI_EIO, ALLDATA__HTTP_ORIGIN,
+                            "cannot make the directory %.300s: %s", path, strerror(errno));
+    return path_of(node, interval, 1, path, err);
+}
+
+int32_t alldata__http_export_write(alldata_node *node, const char *interval, repli_error *err) {
+    char path[ALLDATA__HTTP_PATH_SIZE];
+    const int32_t code = prepare(node, interval, path, err);
+    return code == REPLI_OK
+               ? alldata_storage_export(alldata_node_storage(node), interval, path, err)
+               : code;
 }
 
 /* Jobs. */
@@ -96,19 +101,50 @@ static alldata__http_job *find(alldata__http_exporter *exporter, int state, cons
     return NULL;
 }
 
+/* A peer has answered. */
+static void go_on(void *user_data) {
+    alldata__http_exporter *exporter = user_data;
+    repli__worker_tell(&exporter->worker);
+}
+
+static int32_t write_some(alldata__http_exporter *exporter, const char *interval,
+                          repli_error *err) {
+    char path[ALLDATA__HTTP_PATH_SIZE];
+    int32_t code = REPLI_OK;
+    if (exporter->writing == NULL) {
+        code = prepare(exporter->node, interval, path, err);
+        if (code == REPLI_OK)
+            code = alldata_exporter_new(exporter->node, interval, path, go_on, exporter,
+                                        &exporter->writing, err);
+    }
+    return code == REPLI_OK ? alldata_exporter_step(exporter->writing, err) : code;
+}
+
+static void give_up(alldata__http_exporter *exporter) {
+    alldata_exporter_free(exporter->writing);
+    exporter->writing = NULL;
+}
+
 static uint64_t work(void *user_data) {
     alldata__http_exporter *exporter = user_data;
     pthread_mutex_lock(&exporter->mutex);
-    alldata__http_job *job = exporter->stopping ? NULL : find(exporter, WAITING, NULL);
-    if (job != NULL)
+    alldata__http_job *job = find(exporter, RUNNING, NULL);
+    if (job == NULL)
+        job = find(exporter, WAITING, NULL);
+    if (job != NULL && !exporter->stopping)
         job->state = RUNNING;
+    else
+        job = NULL;
     pthread_mutex_unlock(&exporter->mutex);
     if (job == NULL)
         return UINT64_MAX;
     repli_error error = REPLI_ERROR_INIT;
-    const int32_t code = alldata__http_export_write(exporter->node, job->interval, 1, &error);
+    const int32_t code = write_some(exporter, job->interval, &error);
+    if (code == REPLI_OK || code == REPLI_ENOTREADY)
+        return code == REPLI_OK ? 0 : UINT64_MAX;
+    give_up(exporter);
     pthread_mutex_lock(&exporter->mutex);
-    job->state = code == REPLI_OK ? FREE : FAILED;
+    job->state = code == REPLI_EDONE ? FREE : FAILED;
     job->error = error;
     pthread_mutex_unlock(&exporter->mutex);
     return 0;
@@ -176,6 +212,8 @@ void alldata__http_exporter_dispose(alldata__http_exporter *exporter) {
         repli__worker_quit(&exporter->worker);
         repli__worker_join(&exporter->worker, UINT64_MAX);
     }
+    give_up(exporter);
     pthread_mutex_destroy(&exporter->mutex);
     repli__worker_dispose(&exporter->worker);
+    exporter->made = 0;
 }

@@ -8,7 +8,7 @@
 /* What the calls of a server can use, which those of alldata_http_handle() have not. */
 struct alldata__http_office {
     repli__web *web;
-    alldata__http_exporter *exporter; /* NULL: nothing of ours may run in a thread */
+    alldata__http_exporter *exporter;
 };
 
 #endif

@@ -93,12 +93,13 @@ static int32_t answer_path(alldata__http_call *call, const char *path, repli_err
     return alldata__http_answer_buf(call, alldata__http_json, &json, repli__json_end(&out, err));
 }
 
-/* Without a thread to wait for peers in: of a node that has none. */
+/* Without a server, which could go on later: what there is without waiting for peers. */
 static int32_t export_here(alldata_node *node, const char *interval, repli_error *err) {
     if (alldata_node_gossip(node) != NULL)
         return repli__error(err, REPLI_ENOTSUP, ALLDATA__HTTP_ORIGIN,
-                            "a node with peers exports only where it is served with threads");
-    return alldata__http_export_write(node, interval, 0, err);
+                            "a node with peers exports only where it is served by a server of "
+                            "liballdata-http, which can wait for them");
+    return alldata__http_export_write(node, interval, err);
 }
 
 int32_t alldata__http_export(alldata__http_call *call, const repli__web_target *query,
@@ -108,7 +109,7 @@ int32_t alldata__http_export(alldata__http_call *call, const repli__web_target *
     int32_t code = need(query, "interval", &interval, err);
     if (code == REPLI_OK)
         code = alldata__http_export_find(call->node, interval, path, err);
-    if (code == REPLI_ENOTREADY && call->office != NULL && call->office->exporter != NULL)
+    if (code == REPLI_ENOTREADY && call->office != NULL)
         return begin_export(call, interval, err);
     if (code == REPLI_ENOTREADY) {
         code = export_here(call->node, interval, err);

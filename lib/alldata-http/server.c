@@ -213,16 +213,14 @@ static int32_t start(alldata_http_server *server, const alldata_http_server_opti
     swap_secrets(server, secrets);
     set_limits(server, options);
     server->driven = options->run_mode == ALLDATA_RUN_DISPATCH;
-    if (!server->driven) {
-        code = alldata__http_exporter_init(&server->exporter, server->node, err);
-        server->office.exporter = &server->exporter;
-    }
+    code = alldata__http_exporter_init(&server->exporter, server->node, err);
     if (code == REPLI_OK && !server->driven)
         code = alldata__http_scanner_init(&server->scanner, err);
     if (code == REPLI_OK)
         code = open_web(server, options, err);
     if (code == REPLI_OK) {
         server->office.web = server->web;
+        server->office.exporter = &server->exporter;
         code = listen_all(server, options, err);
     }
     if (code != REPLI_OK)
@@ -311,8 +309,11 @@ int32_t alldata_http_server_reload(alldata_http_server *server,
 static void stop(alldata_http_server *server, int64_t timeout_ms) {
     const uint64_t deadline_ns = repli__deadline_ns(timeout_ms);
     repli__web_stop(server->web, deadline_ns);
-    if (server->driven)
+    if (server->driven) {
         alldata__http_drive_end(server, deadline_ns);
+        /* A peer that answers wakes the server. */
+        alldata__http_exporter_dispose(&server->exporter);
+    }
     repli__web_free(server->web);
     alldata__http_scanner_dispose(&server->scanner);
     alldata__http_exporter_dispose(&server->exporter);

@@ -21,20 +21,25 @@
  * An event may have newlines in it, so a reader goes by the sizes of key and event.
  */
 
-enum { ROOM = 1 << 16, PATH_SIZE = 4096 };
+enum { ROOM = 1 << 16, PATH_SIZE = 4096, PIECE = 1 << 18 };
 
-typedef struct output {
-    int fd;
-    const char *path;
+struct alldata__draft {
+    const repli__mem *mem;
+    alldata__export what;
+    unsigned long long count;
+    int fd;          /* -1: it is not open yet, or has become the file */
+    repli_error end; /* how it ended, if it has */
+    char to[PATH_SIZE];
+    char path[PATH_SIZE];
     size_t used;
     char room[ROOM];
-} output;
+};
 
 static int32_t file_error(const char *what, const char *path, repli_error *err) {
     return alldata__system_error(err, ALLDATA__ORIGIN, what, path);
 }
 
-static int32_t write_all(output *out, const char *data, size_t size, repli_error *err) {
+static int32_t write_all(alldata__draft *out, const char *data, size_t size, repli_error *err) {
     while (size > 0) {
         const ssize_t written = write(out->fd, data, size);
         if (written < 0 && errno == EINTR)
@@ -47,13 +52,13 @@ static int32_t write_all(output *out, const char *data, size_t size, repli_error
     return REPLI_OK;
 }
 
-static int32_t flush(output *out, repli_error *err) {
+static int32_t flush(alldata__draft *out, repli_error *err) {
     const int32_t code = write_all(out, out->room, out->used, err);
     out->used = 0;
     return code;
 }
 
-static int32_t add(output *out, const char *data, size_t size, repli_error *err) {
+static int32_t add(alldata__draft *out, const char *data, size_t size, repli_error *err) {
     if (size > ROOM - out->used) {
         const int32_t code = flush(out, err);
         if (code != REPLI_OK)
@@ -66,7 +71,7 @@ static int32_t add(output *out, const char *data, size_t size, repli_error *err)
     return REPLI_OK;
 }
 
-static int32_t add_record(output *out, const alldata_record *record, repli_error *err) {
+static int32_t add_record(alldata__draft *out, const alldata_record *record, repli_error *err) {
     char head[ALLDATA__FRAME_HEAD];
     int32_t code = add(out, head, alldata__frame_head(head, record), err);
     if (code == REPLI_OK)
@@ -76,27 +81,6 @@ static int32_t add_record(output *out, const alldata_record *record, repli_error
     if (code == REPLI_OK)
         code = add(out, record->event, record->event_size, err);
     return code == REPLI_OK ? add(out, "\n", 1, err) : code;
-}
-
-static int32_t write_all_of(output *out, const alldata__export *what, repli_error *err) {
-    char line[64];
-    unsigned long long count = 0;
-    int size = snprintf(line, sizeof(line), "alldata-export 1 %s\n", what->interval);
-    int32_t code = add(out, line, (size_t)size, err);
-    repli_error end = REPLI_ERROR_INIT;
-    while (code == REPLI_OK) {
-        alldata_record record = ALLDATA_RECORD_INIT;
-        const int32_t got = what->next(what->source, &record, &end);
-        if (got == REPLI_EDONE)
-            break;
-        code = got == REPLI_OK ? add_record(out, &record, err) : repli__error_copy(err, &end);
-        count++;
-    }
-    if (code != REPLI_OK)
-        return code;
-    size = snprintf(line, sizeof(line), "end %llu\n", count);
-    code = add(out, line, (size_t)size, err);
-    return code == REPLI_OK ? flush(out, err) : code;
 }
 
 /* The file's name is on disk only when its directory is. */
@@ -109,32 +93,104 @@ static int32_t sync_directory(const char *path, repli_error *err) {
     return alldata__system_sync_names(directory, ALLDATA__ORIGIN, err);
 }
 
-int32_t alldata__export_write(const repli__mem *mem, const alldata__export *what, const char *path,
-                              repli_error *err) {
-    char draft[PATH_SIZE];
-    if ((size_t)snprintf(draft, sizeof(draft), "%s.part", path) >= sizeof(draft))
+static int32_t open_draft(alldata__draft *out, const char *path, repli_error *err) {
+    if ((size_t)snprintf(out->path, sizeof(out->path), "%s.part", path) >= sizeof(out->path))
         return repli__error(err, REPLI_EINVALID, ALLDATA__ORIGIN, "the path is too long");
-    output *out = repli__alloc(mem, sizeof(*out));
+    snprintf(out->to, sizeof(out->to), "%s", path);
+    out->fd = open(out->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return out->fd >= 0 ? REPLI_OK : file_error("write the file", out->path, err);
+}
+
+int32_t alldata__draft_new(const repli__mem *mem, const alldata__export *what, const char *path,
+                           alldata__draft **ret_draft, repli_error *err) {
+    char line[64];
+    const int size = snprintf(line, sizeof(line), "alldata-export 1 %s\n", what->interval);
+    alldata__draft *out = repli__calloc(mem, 1, sizeof(*out));
     if (out == NULL)
         return repli__error_nomem(err, ALLDATA__ORIGIN, "exporting an interval");
-    out->path = draft;
-    out->used = 0;
-    out->fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int32_t code = out->fd >= 0 ? REPLI_OK : file_error("write the file", draft, err);
-    if (code == REPLI_OK) {
-        code = write_all_of(out, what, err);
-        if (code == REPLI_OK && fsync(out->fd) != 0)
-            code = file_error("sync", draft, err);
-        close(out->fd);
-        if (code == REPLI_OK && rename(draft, path) != 0)
-            code = file_error("rename the file to", path, err);
-        if (code == REPLI_OK)
-            code = sync_directory(path, err);
-        else
-            unlink(draft);
+    out->mem = mem;
+    out->what = *what;
+    out->fd = -1;
+    out->end = (repli_error)REPLI_ERROR_INIT;
+    int32_t code = open_draft(out, path, err);
+    if (code == REPLI_OK)
+        code = add(out, line, (size_t)size, err);
+    if (code != REPLI_OK) {
+        alldata__draft_free(out, 1);
+        return code;
     }
-    repli__free(mem, out);
-    return code;
+    *ret_draft = out;
+    return REPLI_OK;
+}
+
+/* Have it be the file. */
+static int32_t finish(alldata__draft *out, repli_error *err) {
+    char line[64];
+    const int size = snprintf(line, sizeof(line), "end %llu\n", out->count);
+    int32_t code = add(out, line, (size_t)size, err);
+    if (code == REPLI_OK)
+        code = flush(out, err);
+    if (code == REPLI_OK && fsync(out->fd) != 0)
+        code = file_error("sync", out->path, err);
+    if (code == REPLI_OK && rename(out->path, out->to) != 0)
+        code = file_error("rename the file to", out->to, err);
+    if (code != REPLI_OK)
+        return code;
+    close(out->fd);
+    out->fd = -1;
+    code = sync_directory(out->to, err);
+    return code == REPLI_OK
+               ? repli__error(err, REPLI_EDONE, ALLDATA__ORIGIN, "%.400s is there", out->to)
+               : code;
+}
+
+static int32_t write_piece(alldata__draft *out, repli_error *err) {
+    for (size_t written = 0; written < PIECE; out->count++) {
+        alldata_record record = ALLDATA_RECORD_INIT;
+        int32_t code = out->what.next(out->what.source, &record, err);
+        if (code == REPLI_EDONE)
+            return finish(out, err);
+        if (code == REPLI_OK)
+            code = add_record(out, &record, err);
+        if (code != REPLI_OK)
+            return code;
+        written += record.key_size + record.event_size;
+    }
+    return REPLI_OK;
+}
+
+int32_t alldata__draft_write(alldata__draft *out, repli_error *err) {
+    repli_error error = REPLI_ERROR_INIT;
+    if (out->end.code != REPLI_OK)
+        return repli__error_copy(err, &out->end);
+    const int32_t code = write_piece(out, &error);
+    if (code == REPLI_OK)
+        return REPLI_OK;
+    if (code != REPLI_ENOTREADY)
+        out->end = error;
+    return repli__error_copy(err, &error);
+}
+
+void alldata__draft_free(alldata__draft *out, int is_ours) {
+    if (out == NULL)
+        return;
+    if (out->fd >= 0) {
+        close(out->fd);
+        if (is_ours)
+            unlink(out->path);
+    }
+    repli__free(out->mem, out);
+}
+
+int32_t alldata__export_write(const repli__mem *mem, const alldata__export *what, const char *path,
+                              repli_error *err) {
+    alldata__draft *out = NULL;
+    repli_error error = REPLI_ERROR_INIT;
+    int32_t code = alldata__draft_new(mem, what, path, &out, &error);
+    while (code == REPLI_OK)
+        code = alldata__draft_write(out, &error);
+    alldata__draft_free(out, 1);
+    return code == REPLI_EDONE ? REPLI_OK : repli__error_copy(err, &error);
 }
 
 int32_t alldata__export_check(alldata_storage *storage, const char *interval, const char *path,

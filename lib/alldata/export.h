@@ -20,4 +20,15 @@ int32_t alldata__export_check(alldata_storage *storage, const char *interval, co
 int32_t alldata__export_write(const repli__mem *mem, const alldata__export *what, const char *path,
                               repli_error *err);
 
+/* The same in pieces. The source and mem stay until it is freed. */
+typedef struct alldata__draft alldata__draft;
+
+int32_t alldata__draft_new(const repli__mem *mem, const alldata__export *what, const char *path,
+                           alldata__draft **ret_draft, repli_error *err);
+/* REPLI_OK: a piece was written, so go on; REPLI_ENOTREADY, of the source: go on later;
+ * REPLI_EDONE: the file is there. Else why it will not be. */
+int32_t alldata__draft_write(alldata__draft *draft, repli_error *err);
+/* What was written goes, unless it is whole, or is_ours is 0, since another process writes it. */
+void alldata__draft_free(alldata__draft *draft, int is_ours);
+
 #endif

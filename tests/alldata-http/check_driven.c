@@ -8,8 +8,8 @@
 
 #include "world.h"
 
-/* Each node has more than two pages of what it gives to others. */
-enum { MEMBERS = 3, EVENTS = 2400, EVENT_SIZE = 3000, LOOK_MS = 10, MOST = 16 * 1024 * 1024 };
+/* Each node has more than a page of what it gives to others. */
+enum { MEMBERS = 3, EVENTS = 1200, EVENT_SIZE = 3000, LOOK_MS = 10, MOST = 8 * 1024 * 1024 };
 
 /* What carries calls, with another idea of how long an answer may take. */
 typedef struct impatient {
@@ -90,6 +90,10 @@ static int is_driven(int number) {
            all[number].w.node_options.run_mode == ALLDATA_RUN_DISPATCH;
 }
 
+static int answers(int number) {
+    return all[number].w.server != NULL && !all[number].deaf;
+}
+
 /* Do what there is to do, or wait a bit for something; fd: -1 or one that somebody reads from. */
 static void turn(int fd) {
     struct pollfd fds[2 * MEMBERS + 1] = {{.fd = fd, .events = POLLIN}};
@@ -98,7 +102,7 @@ static void turn(int fd) {
         if (!is_driven(i))
             continue;
         fds[count++] = (struct pollfd){.fd = alldata_node_fd(all[i].w.node), .events = POLLIN};
-        if (!all[i].deaf)
+        if (answers(i))
             fds[count++] =
                 (struct pollfd){.fd = alldata_http_server_fd(all[i].w.server), .events = POLLIN};
     }
@@ -107,17 +111,19 @@ static void turn(int fd) {
         if (!is_driven(i))
             continue;
         MUST(alldata_node_dispatch(all[i].w.node, err));
-        if (!all[i].deaf)
+        if (answers(i))
             MUST(alldata_http_server_dispatch(all[i].w.server, err));
     }
 }
 
+/* The condition is looked at no more once it is met. */
 #define AWAIT(condition)                                                                           \
     do {                                                                                           \
         const int64_t until_ms = test_now_ms() + WORLD_PATIENCE_MS;                                \
-        while (!(condition) && test_now_ms() < until_ms)                                           \
+        int met;                                                                                   \
+        while (!(met = (condition)) && test_now_ms() < until_ms)                                   \
             turn(-1);                                                                              \
-        ck_assert_msg(condition, "never: %s", #condition);                                         \
+        ck_assert_msg(met, "never: %s", #condition);                                               \
     } while (0)
 
 static void begin_as(const int32_t run_modes[MEMBERS], int replicas) {
@@ -150,7 +156,7 @@ static void end(void) {
 
 static void key_of(int number, char to[ALLDATA_KEY_SIZE]) {
     char key[64];
-    snprintf(key, sizeof(key), "20261121T0000%02d%012d", number / 100, number);
+    snprintf(key, sizeof(key), "20200101T0000%02d%012d", number / 100, number);
     memcpy(to, key, ALLDATA_KEY_LENGTH);
     to[ALLDATA_KEY_LENGTH] = '\0';
 }
@@ -202,9 +208,13 @@ static void take_some(reading *r) {
 }
 
 static void take_all(reading *r) {
-    const int64_t until_ms = test_now_ms() + WORLD_PATIENCE_MS;
+    int64_t until_ms = test_now_ms() + WORLD_PATIENCE_MS;
+    size_t before = r->size;
     for (take_some(r); !r->ended; take_some(r)) {
+        if (r->size > before)
+            until_ms = test_now_ms() + WORLD_PATIENCE_MS;
         ck_assert_msg(test_now_ms() < until_ms, "no end: %.200s", r->text);
+        before = r->size;
         turn(r->fd);
     }
 }
@@ -389,11 +399,124 @@ START_TEST(a_client_that_leaves_first_leaves_nothing_behind) {
 }
 END_TEST
 
+/* Exports. */
+
+#define INTERVAL "20200101T000000"
+
+/* Ask for the interval once: the status, and what was said. */
+static int export_once(int number, char said[512]) {
+    reading r;
+    ask(&r, number, "POST", "/_alldata/export?interval=" INTERVAL);
+    take_all(&r);
+    snprintf(said, 512, "%s", world_body(r.text));
+    const int got = world_status(r.text);
+    leave(&r);
+    return got;
+}
+
+static void path_of(int number, const char *suffix, char to[160]) {
+    snprintf(to, 160, "%s/exports/" INTERVAL ".export%s", all[number].w.location, suffix);
+}
+
+static int is_there(int number, const char *suffix) {
+    char path[160];
+    path_of(number, suffix, path);
+    return access(path, F_OK) == 0;
+}
+
+static void expect_export(int number) {
+    char path[160], line[64], key[ALLDATA_KEY_SIZE];
+    static char event[EVENT_SIZE + 1];
+    path_of(number, "", path);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+    ck_assert_str_eq(line, "alldata-export 1 " INTERVAL "\n");
+    for (int i = 0; i < EVENTS; i++) {
+        size_t size = 0;
+        char got[ALLDATA_KEY_SIZE] = "";
+        key_of(i, key);
+        ck_assert_int_eq(fscanf(file, "27 %zu %27s ", &size, got), 2);
+        ck_assert_str_eq(got, key);
+        ck_assert_uint_eq(size, EVENT_SIZE);
+        ck_assert_uint_eq(fread(event, 1, size + 1, file), size + 1);
+        ck_assert_int_eq(event[EVENT_SIZE], '\n');
+    }
+    ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+    snprintf(key, sizeof(key), "end %d\n", EVENTS);
+    ck_assert_str_eq(line, key);
+    fclose(file);
+}
+
+START_TEST(an_interval_of_all_is_exported_in_one_thread) {
+    char said[512];
+    int got;
+    begin(3);
+    store_all();
+    all[2].deaf = 1;
+    ck_assert_int_eq(export_once(0, said), 202);
+    AWAIT(is_there(0, ".part"));
+    ck_assert_int_eq(export_once(0, said), 202);
+    all[2].deaf = 0;
+    AWAIT((got = export_once(0, said)) != 202);
+    ck_assert_msg(got == 200, "%d %s", got, said);
+    ck_assert_ptr_nonnull(strstr(said, "/exports/" INTERVAL ".export\"}"));
+    expect_export(0);
+    ck_assert(!is_there(0, ".part"));
+    end();
+}
+END_TEST
+
+START_TEST(an_export_that_would_miss_something_is_none) {
+    char said[512];
+    int got;
+    begin(1);
+    store_all();
+    all[0].carrier.timeout_ms = 300;
+    all[2].deaf = 1;
+    AWAIT((got = export_once(0, said)) != 202);
+    ck_assert_msg(got == 500 && strstr(said, "events may be missing") != NULL, "%d %s", got, said);
+    ck_assert(!is_there(0, "") && !is_there(0, ".part"));
+    all[0].carrier.timeout_ms = 0;
+    all[2].deaf = 0;
+    AWAIT((got = export_once(0, said)) != 202);
+    ck_assert_msg(got == 200, "%d %s", got, said);
+    expect_export(0);
+    end();
+}
+END_TEST
+
+/* By the server, which ends first, and by the host itself. */
+START_TEST(an_export_that_is_given_up_leaves_nothing_behind) {
+    char said[512], path[160];
+    int told = 0;
+    alldata_exporter *exporter = NULL;
+    begin(3);
+    store_all();
+    all[2].deaf = 1;
+    ck_assert_int_eq(export_once(0, said), 202);
+    AWAIT(is_there(0, ".part"));
+    alldata_http_server_free(all[0].w.server, 0);
+    all[0].w.server = NULL;
+    ck_assert(!is_there(0, "") && !is_there(0, ".part"));
+    path_of(0, "", path);
+    MUST(alldata_exporter_new(all[0].w.node, INTERVAL, path, count_answer, &told, &exporter, err));
+    ck_assert_int_eq(alldata_exporter_step(exporter, NULL), REPLI_ENOTREADY);
+    ck_assert(is_there(0, ".part"));
+    ck_assert_int_eq(alldata_exporter_step(exporter, NULL), REPLI_ENOTREADY);
+    alldata_exporter_free(exporter);
+    ck_assert(!is_there(0, "") && !is_there(0, ".part"));
+    ck_assert_int_eq(told, 0);
+    end();
+}
+END_TEST
+
 /* Nor are threads held up: neither the one that reads, nor who ends the server. */
 START_TEST(a_server_with_threads_does_not_wait_for_who_never_answers) {
     static const int32_t run_modes[MEMBERS] = {ALLDATA_RUN_THREADS, ALLDATA_RUN_DISPATCH,
                                                ALLDATA_RUN_DISPATCH};
     reading stuck, again;
+    char said[512];
     begin_as(run_modes, 3);
     store_all();
     all[0].carrier.timeout_ms = 3600 * 1000;
@@ -411,6 +534,8 @@ START_TEST(a_server_with_threads_does_not_wait_for_who_never_answers) {
     all[2].deaf = 1;
     ask(&stuck, 0, "GET", "/_alldata/events");
     AWAIT(has_begun(&stuck));
+    ck_assert_int_eq(export_once(0, said), 202);
+    AWAIT(is_there(0, ".part"));
     close_member(0);
     leave(&stuck);
     close_member(1);
@@ -428,6 +553,9 @@ int main(void) {
     tcase_add_test(tcase, who_does_not_answer_holds_up_nobody_else);
     tcase_add_test(tcase, who_never_answers_is_told_of_at_the_end);
     tcase_add_test(tcase, a_client_that_leaves_first_leaves_nothing_behind);
+    tcase_add_test(tcase, an_interval_of_all_is_exported_in_one_thread);
+    tcase_add_test(tcase, an_export_that_would_miss_something_is_none);
+    tcase_add_test(tcase, an_export_that_is_given_up_leaves_nothing_behind);
     tcase_add_test(tcase, a_server_with_threads_does_not_wait_for_who_never_answers);
     suite_add_tcase(suite, tcase);
     return world_run(suite);

@@ -1,5 +1,6 @@
 /* Reading: scans by key, interval and prefix, and exports. run.sh timeout: 300 */
 #include <check.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -271,6 +272,12 @@ START_TEST(what_cannot_be_exported_leaves_nothing_behind) {
                      REPLI_ENOTFOUND);
     ck_assert_int_eq(alldata_storage_export(b.storage, "20261121T020000", b.directory, &err),
                      REPLI_EINVALID);
+    static char endless[5000];
+    memset(endless, 'x', sizeof(endless) - 1);
+    const int flags = fcntl(STDIN_FILENO, F_GETFD);
+    ck_assert_int_eq(alldata_storage_export(b.storage, "20261121T020000", endless, &err),
+                     REPLI_EINVALID);
+    ck_assert_int_eq(fcntl(STDIN_FILENO, F_GETFD), flags);
     unlink("export.part");
     ck_assert_str_eq(box_names(b.directory, names, sizeof(names)), "events");
 }

@@ -552,6 +552,89 @@ int32_t fail_alldata_cluster_export_REPLI_ENOTFOUND(world *w, repli_error *err) 
     return export_whole(w, "20261101T000000", "/nowhere/at/all", err);
 }
 
+static void be_told(void *user_data) {
+    (void)user_data;
+}
+
+/* On success there is one, which the caller frees. */
+static int32_t begin_exporter(world *w, const char *interval, const char *path,
+                              alldata_exporter **ret_exporter, repli_error *err) {
+    char own[64];
+    char own_path[256];
+    *ret_exporter = UNSET;
+    snprintf(own, sizeof(own), "%s", interval);
+    snprintf(own_path, sizeof(own_path), "%s", path);
+    const int32_t code =
+        alldata_exporter_new(w->node, own, own_path, be_told, w, ret_exporter, err);
+    SCRIBBLE(own);
+    SCRIBBLE(own_path);
+    REQUIRE((*ret_exporter == UNSET) == (code != REPLI_OK));
+    return code;
+}
+
+int32_t call_alldata_exporter_new(world *w, repli_error *err) {
+    char path[256];
+    alldata_exporter *exporter;
+    fresh_directory(w, path);
+    const int32_t code = begin_exporter(w, "20261101T000000", path, &exporter, err);
+    if (code == REPLI_OK)
+        alldata_exporter_free(exporter);
+    REQUIRE(access(path, F_OK) != 0);
+    return code;
+}
+
+static int32_t begin_badly(world *w, const char *interval, const char *path, repli_error *err) {
+    alldata_exporter *exporter;
+    return begin_exporter(w, interval, path, &exporter, err);
+}
+
+int32_t fail_alldata_exporter_new_REPLI_EINVALID(world *w, repli_error *err) {
+    return begin_badly(w, "yesterday", "/nowhere", err);
+}
+
+int32_t fail_alldata_exporter_new_REPLI_ESTATE(world *w, repli_error *err) {
+    return begin_badly(w, "99990101T000000", "/nowhere", err);
+}
+
+int32_t fail_alldata_exporter_new_REPLI_ENOTFOUND(world *w, repli_error *err) {
+    return begin_badly(w, "20261101T000000", "/nowhere/at/all", err);
+}
+
+/* What is small is written in one piece. */
+static int32_t write_whole(world *w, repli_error *err) {
+    char path[256];
+    alldata_exporter *exporter;
+    fresh_directory(w, path);
+    int32_t code = begin_exporter(w, "20261101T000000", path, &exporter, err);
+    if (code != REPLI_OK)
+        return code;
+    code = alldata_exporter_step(exporter, err);
+    REQUIRE(alldata_exporter_step(exporter, NULL) == code);
+    alldata_exporter_free(exporter);
+    REQUIRE((access(path, F_OK) == 0) == (code == REPLI_EDONE));
+    unlink(path);
+    return code;
+}
+
+int32_t call_alldata_exporter_step(world *w, repli_error *err) {
+    if (w->forked)
+        return alldata_exporter_step(w->exporter, err);
+    const int32_t code = write_whole(w, NULL);
+    return code == REPLI_EDONE ? REPLI_OK : code;
+}
+
+int32_t fail_alldata_exporter_step_REPLI_EDONE(world *w, repli_error *err) {
+    return write_whole(w, err);
+}
+
+int32_t call_alldata_exporter_free(world *w, repli_error *err) {
+    alldata_exporter_free(NULL);
+    if (!w->forked)
+        return call_alldata_exporter_new(w, err);
+    alldata_exporter_free(w->exporter);
+    return REPLI_OK;
+}
+
 int32_t call_alldata_cluster_scan_new(world *w, repli_error *err) {
     char from[] = "2026";
     alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
@@ -619,10 +702,6 @@ int32_t fail_alldata_cluster_scan_try_REPLI_EDONE(world *w, repli_error *err) {
     return read_nothing(w, alldata_cluster_scan_try, err);
 }
 
-static void be_told(void *user_data) {
-    (void)user_data;
-}
-
 int32_t call_alldata_cluster_scan_set_ready(world *w, repli_error *err) {
     return alldata_cluster_scan_set_ready(w->cluster_scan, be_told, w, err);
 }
@@ -680,6 +759,10 @@ int32_t node_begin(world *w, repli_error *err) {
     const int32_t code = open_node(path, &options, NULL, &w->node, err);
     if (code != REPLI_OK || alldata_node_start(w->node, err) != REPLI_OK)
         return code;
+    fresh_directory(w, path);
+    if (alldata_exporter_new(w->node, "20261101T000000", path, NULL, NULL, &w->exporter, err) !=
+        REPLI_OK)
+        return err->code;
     return alldata_cluster_scan_new(w->node, NULL, &w->cluster_scan, err);
 }
 
@@ -689,6 +772,7 @@ void node_end(world *w) {
     if (w->node != NULL && alldata_node_status_get(w->node, &status, NULL) == REPLI_OK)
         snprintf(path, sizeof(path), "%s", status.location);
     alldata_cluster_scan_free(w->cluster_scan);
+    alldata_exporter_free(w->exporter);
     alldata_node_free(w->node);
     if (path[0] != '\0')
         remove_directory(path);

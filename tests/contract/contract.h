@@ -20,6 +20,7 @@ typedef struct world {
     alldata_coordinator *coordinator; /* of them, dispatched */
     alldata_node *node;
     alldata_cluster_scan *cluster_scan; /* of it */
+    alldata_exporter *exporter;         /* of it, which has written nothing */
     alldata_http_server *node_server;
     struct peer *server;          /* that answers clients */
     alldata_client *client;       /* of it */

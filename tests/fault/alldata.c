@@ -447,6 +447,24 @@ static int32_t try_on(world *w, alldata_cluster_scan *scan, repli_error *err) {
     return code;
 }
 
+/* Over what is there. */
+static int32_t export_on(alldata_node *node, const char *path, repli_error *err) {
+    alldata_exporter *exporter;
+    repli_error end = REPLI_ERROR_INIT;
+    int32_t code =
+        alldata_exporter_new(node, "20261101T000000", path, be_told, NULL, &exporter, err);
+    if (code != REPLI_OK)
+        return code;
+    do
+        code = alldata_exporter_step(exporter, &end);
+    while (code == REPLI_OK);
+    alldata_exporter_free(exporter);
+    if (code == REPLI_EDONE)
+        return REPLI_OK;
+    *err = end;
+    return code;
+}
+
 static int32_t scan_cluster(world *w, repli_error *err) {
     char path[128];
     alldata_node *node;
@@ -469,6 +487,8 @@ static int32_t scan_cluster(world *w, repli_error *err) {
     snprintf(path, sizeof(path), "%s/whole", w->directory);
     if (code == REPLI_OK)
         code = alldata_cluster_export(node, "20261101T000000", path, err);
+    if (code == REPLI_OK)
+        code = export_on(node, path, err);
     alldata_node_free(node);
     return code;
 }
@@ -660,7 +680,8 @@ const operation alldata_operations[] = {
     {.name = "read from all nodes",
      .functions = "alldata_cluster_scan_new alldata_cluster_scan_next alldata_cluster_scan_try "
                   "alldata_cluster_scan_set_ready alldata_cluster_scan_free "
-                  "alldata_cluster_export",
+                  "alldata_cluster_export alldata_exporter_new alldata_exporter_step "
+                  "alldata_exporter_free",
      .also = REPLI_EINTERNAL,
      .act = scan_cluster},
     {.name = "use a node that has peers",

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "alldata/export.h"
 #include "alldata/repair/merge.h"
 #include "alldata/repair/serve.h"
 #include "base/error.h"
@@ -180,4 +181,68 @@ void alldata_cluster_scan_free(alldata_cluster_scan *scan) {
     if (alldata__owner_is_self(&scan->node->owner))
         alldata__merge_free(scan->merge);
     repli__free(&mem, scan);
+}
+
+/* Exports, in pieces. */
+
+struct alldata_exporter {
+    alldata_node *node;
+    alldata__merge *merge;
+    alldata__draft *draft;
+};
+
+static int32_t try_next(void *merge, alldata_record *ret_record, repli_error *err) {
+    return alldata__merge_try(merge, ret_record, err);
+}
+
+static int32_t begin_export(alldata_exporter *exporter, const char *interval, const char *path,
+                            repli_error *err) {
+    listing all;
+    alldata__cluster cluster;
+    const repli__mem *mem = &exporter->node->mem;
+    int32_t code = list_members(exporter->node, &all, &cluster, err);
+    if (code == REPLI_OK)
+        code = alldata__merge_interval(&cluster, interval, path, mem, &exporter->merge, err);
+    drop_listing(&all);
+    if (code != REPLI_OK)
+        return code;
+    const alldata__export what = {
+        .interval = interval, .next = try_next, .source = exporter->merge};
+    return alldata__draft_new(mem, &what, path, &exporter->draft, err);
+}
+
+int32_t alldata_exporter_new(alldata_node *node, const char *interval, const char *path,
+                             alldata_ready_fn ready, void *user_data,
+                             alldata_exporter **ret_exporter, repli_error *err) {
+    int32_t code = alldata__node_check(node, err);
+    if (code != REPLI_OK)
+        return code;
+    alldata_exporter *exporter = repli__calloc(&node->mem, 1, sizeof(*exporter));
+    if (exporter == NULL)
+        return repli__error_nomem(err, ALLDATA__NODE, "exporting an interval");
+    exporter->node = node;
+    code = begin_export(exporter, interval, path, err);
+    if (code != REPLI_OK) {
+        alldata_exporter_free(exporter);
+        return code;
+    }
+    alldata__merge_tell(exporter->merge, ready, user_data);
+    *ret_exporter = exporter;
+    return REPLI_OK;
+}
+
+int32_t alldata_exporter_step(alldata_exporter *exporter, repli_error *err) {
+    const int32_t code = alldata__node_check(exporter->node, err);
+    return code == REPLI_OK ? alldata__draft_write(exporter->draft, err) : code;
+}
+
+void alldata_exporter_free(alldata_exporter *exporter) {
+    if (exporter == NULL)
+        return;
+    const repli__mem mem = exporter->node->mem;
+    const int is_ours = alldata__owner_is_self(&exporter->node->owner);
+    if (is_ours)
+        alldata__merge_free(exporter->merge);
+    alldata__draft_free(exporter->draft, is_ours);
+    repli__free(&mem, exporter);
 }

@@ -422,15 +422,20 @@ static int32_t next(void *merge, alldata_record *ret_record, repli_error *err) {
     return alldata__merge_next(merge, ret_record, err);
 }
 
-int32_t alldata__merge_export(const alldata__cluster *cluster, const char *interval,
-                              const char *path, const repli__mem *mem, repli_error *err) {
-    alldata__merge *merge = NULL;
+int32_t alldata__merge_interval(const alldata__cluster *cluster, const char *interval,
+                                const char *path, const repli__mem *mem, alldata__merge **ret_merge,
+                                repli_error *err) {
     alldata_scan_options options = ALLDATA_SCAN_OPTIONS_INIT;
     options.interval = interval;
     options.flags = ALLDATA_SCAN_VERIFY;
-    int32_t code = alldata__export_check(cluster->storage, interval, path, err);
-    if (code == REPLI_OK)
-        code = alldata__merge_new(cluster, &options, mem, &merge, err);
+    const int32_t code = alldata__export_check(cluster->storage, interval, path, err);
+    return code == REPLI_OK ? alldata__merge_new(cluster, &options, mem, ret_merge, err) : code;
+}
+
+int32_t alldata__merge_export(const alldata__cluster *cluster, const char *interval,
+                              const char *path, const repli__mem *mem, repli_error *err) {
+    alldata__merge *merge = NULL;
+    int32_t code = alldata__merge_interval(cluster, interval, path, mem, &merge, err);
     if (code != REPLI_OK)
         return code;
     const alldata__export what = {.interval = interval, .next = next, .source = merge};

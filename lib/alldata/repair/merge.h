@@ -44,8 +44,12 @@ int32_t alldata__merge_try(alldata__merge *merge, alldata_record *ret_record, re
  * NULL: nobody is told any more, once this returned. */
 void alldata__merge_tell(alldata__merge *merge, void (*ready)(void *user_data), void *user_data);
 void alldata__merge_free(alldata__merge *merge);
-/* Write an interval of all nodes into a file, as alldata_storage_export(). REPLI_ENOQUORUM: events
- * may be missing, so there is none. */
+/* Begin to read what is to be written into that file, as alldata_storage_export(). */
+int32_t alldata__merge_interval(const alldata__cluster *cluster, const char *interval,
+                                const char *path, const repli__mem *mem, alldata__merge **ret_merge,
+                                repli_error *err);
+/* Write an interval of all nodes into a file. REPLI_ENOQUORUM: events may be missing, so there is
+ * none. */
 int32_t alldata__merge_export(const alldata__cluster *cluster, const char *interval,
                               const char *path, const repli__mem *mem, repli_error *err);
 /* Keys under which nodes have different events, so far; the first one's is told. */
