@@ -30,6 +30,7 @@ alldata_lib := $(patsubst %,$(B)/lib/%-internal.a,$(if $(NATS),alldata-nats) all
 api_libs    := $(HTTP_LIBS)
 alldata-http_libs := $(HTTP_LIBS) $(CORE_LIBS)
 alldata-cluster_libs := $(HTTP_LIBS)
+alldata-program_libs := $(HTTP_LIBS)
 # What liballdata-http needs is found as well, if nothing else needs it.
 alldata-driver_libs := $(CORE_LIBS) -Wl,--disable-new-dtags
 fake        := $(if $(filter fake,$(BUILT_DRIVERS)),$(B)/drivers/driver_fake.a)
@@ -43,7 +44,7 @@ $(B)/obj/tests/fault/%.o:   private ROOM = -Ilib $(TEST_ROOM) $(CORE_CFLAGS) $(H
 $(B)/obj/tests/web/%.o:     private ROOM = -Ilib $(TEST_ROOM)
 $(B)/obj/tests/alldata/%.o: private ROOM = -Ilib $(TEST_ROOM)
 $(B)/obj/tests/alldata-http/%.o: private ROOM = -Itests/api $(TEST_ROOM) $(HTTP_CFLAGS) $(CORE_CFLAGS)
-$(B)/obj/tests/alldata-cluster/%.o: private ROOM = -Itests/api $(TEST_ROOM)
+$(B)/obj/tests/alldata-cluster/%.o $(B)/obj/tests/alldata-program/%.o: private ROOM = -Itests/api $(TEST_ROOM)
 $(B)/obj/tests/api/%.o:     private ROOM = $(TEST_ROOM) $(HTTP_CFLAGS)
 $(B)/obj/tests/program/%.o: private ROOM = -Isrc/repliagent -Isrc/common $(TEST_ROOM) $(PROG_CFLAGS)
 
@@ -56,7 +57,7 @@ SUPPORT := $(call objects,tests/support)
 define test_group
 $(1)_helpers := $$(filter-out $(B)/obj/tests/$(1)/check_%,$$(call without_alldata,$$(call objects,tests/$(1)))) \
     $(if $(filter $(1),$(STORE_GROUPS)),$$(call objects,tests/stores)) \
-    $(if $(filter $(1),alldata-http alldata-cluster),$(B)/obj/tests/api/certs.o)
+    $(if $(filter $(1),alldata-http alldata-cluster alldata-program),$(B)/obj/tests/api/certs.o)
 $$(patsubst %,$(B)/tests/%,$$(call programs,$(1))): $(B)/tests/%: $(B)/obj/tests/%.o \
     $$($(1)_helpers) $$(SUPPORT) $$(or $$($(1)_lib),$$(shared)) $$(fake)
 	$$(call say,LD)

@@ -1,15 +1,18 @@
 /* alldata serve, as a user runs it. run.sh timeout: 600 */
 #include <check.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "certs.h"
 #include "served.h"
 
 static served node;
@@ -85,6 +88,8 @@ static const struct mistake {
      ":4:19: peers.tls.ca needs peers.tls.cert and peers.tls.key: without them there is no TLS"},
     {"peers: {secret_file: /nowhere}\n",
      ":4:22: peers.secret_file: cannot use \"/nowhere\": No such file or directory"},
+    {"peers: {other_secret: abc}\n",
+     ":4:23: peers.other_secret needs peers.secret, instead of which it may be used"},
     {"storage: {module: nats}\n",
      ":4:19: storage.location is missing: nats wants the URL of its servers"},
     {"peers: {bind: nonsense}\n",
@@ -370,6 +375,87 @@ START_TEST(what_one_missed_it_gets) {
 }
 END_TEST
 
+/* With a certificate for clients, which the server needs a descriptor for, and a secret for nodes,
+ * which takes none. ca: of clients; may be empty. */
+static void configure_pair(int i, const char *secret, const char *seed, const certs *own,
+                           const char *ca) {
+    char text[2048];
+    snprintf(text, sizeof(text),
+             "data_dir: %s\nnode_id: n%d\nlog: {mode: terminal}\n"
+             "clients: {bind: \"\", unix_socket: %s, tls: {cert: %s, key: %s%s%s}}\n"
+             "peers: {bind: \"127.0.0.1:0\", secret: %s}\n"
+             "gossip: {bind: \"127.0.0.1:0\", round_ms: 100, seeds: [%s%s%s]}\n"
+             "replication: {factor: 2, commit: all}\n",
+             nodes[i].data, i + 1, nodes[i].socket, own->cert_path, own->key_path,
+             ca[0] != '\0' ? ", ca: " : "", ca, secret, seed[0] != '\0' ? "\"" : "", seed,
+             seed[0] != '\0' ? "\"" : "");
+    program_write_file(nodes[i].config, text);
+    ck_assert_int_eq(chmod(nodes[i].config, 0600), 0);
+}
+
+/* Wait until a process has opened a file, and return its descriptor. */
+static int await_open(pid_t pid, const char *file) {
+    char path[64], target[256];
+    const long deadline = program_now_ms() + 30000;
+    for (int fd = 0; program_now_ms() < deadline; fd = (fd + 1) % 1024) {
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+        const ssize_t size = readlink(path, target, sizeof(target) - 1);
+        target[size > 0 ? size : 0] = '\0';
+        if (strcmp(target, file) == 0)
+            return fd;
+    }
+    ck_abort_msg("%s was not opened", file);
+}
+
+/* 0: as many descriptors as it likes. */
+static void limit_descriptors(pid_t pid, int below) {
+    struct rlimit limit;
+    ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+    limit.rlim_cur = below > 0 ? (rlim_t)below : limit.rlim_max;
+    ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+/* The last file of the configuration is a pipe, so that there are no more descriptors from then on:
+ * other nodes could be called, but clients not be served. */
+static void reload_without_descriptors(const served *of, const char *pipe_path, const char *pem) {
+    const int pipe = open(pipe_path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(pipe, 0);
+    kill(of->pid, SIGHUP);
+    limit_descriptors(of->pid, await_open(of->pid, pipe_path));
+    ck_assert_int_eq(write(pipe, pem, strlen(pem)), (ssize_t)strlen(pem));
+    close(pipe);
+    served_expect(of, "the listeners cannot use it: ", 1);
+    served_expect(of, "not reloaded: the old configuration stays in use", 1);
+    limit_descriptors(of->pid, 0);
+}
+
+START_TEST(a_reload_is_whole_or_nothing) {
+    certs own;
+    char seed[64], pipe_path[96];
+    served_init(&nodes[0], NULL);
+    served_init(&nodes[1], NULL);
+    certs_make(&own, node.directory, "node", CERTS_NODE, 1, NULL);
+    ck_assert_int_eq(chmod(own.key_path, 0600), 0);
+    snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", node.directory);
+    ck_assert_int_eq(mkfifo(pipe_path, 0600), 0);
+    configure_pair(0, "sesame", "", &own, "");
+    served_start(&nodes[0]);
+    find_gossip(&nodes[0], seed, sizeof(seed));
+    configure_pair(0, "rosebud", "", &own, pipe_path);
+    reload_without_descriptors(&nodes[0], pipe_path, own.cert_pem);
+    /* It asks with the old secret, and is asked with it. */
+    configure_pair(1, "sesame", seed, &own, "");
+    served_start(&nodes[1]);
+    for (int i = 0; i < 2; i++)
+        served_expect(&nodes[i], ", lives", 1);
+    put_through(0);
+    put_through(1);
+    for (int i = 0; i < 2; i++)
+        served_dispose(&nodes[i]);
+    certs_free(&own);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("alldata serve");
     TCase *tc = tcase_create("serve");
@@ -387,6 +473,7 @@ int main(void) {
     tcase_add_test(tc, a_reload_changes_what_it_can);
     tcase_add_test(tc, the_service_manager_is_told);
     tcase_add_test(tc, what_one_missed_it_gets);
+    tcase_add_test(tc, a_reload_is_whole_or_nothing);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
