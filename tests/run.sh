@@ -30,7 +30,7 @@ export CK_DEFAULT_TIMEOUT="${CK_DEFAULT_TIMEOUT:-60}"
 # Tests ask for more memory than there is, to see that NULL is dealt with.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-allocator_may_return_null=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}"
-export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:allocator_may_return_null=1:die_after_fork=0}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:allocator_may_return_null=1:die_after_fork=0:suppressions='$PWD/tests/tsan.supp'}"
 # With VALGRIND=1 programs run under memcheck, and what it finds is a failure, but for memory that
 # only pointers into its middle lead to, which is how SQLite holds all of its own. Everything is
 # slower then, so limits are further away. Scripts are left out: the programs that they run would not

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "child.h"
 #include "contract.h"
 #include "peer.h"
 
@@ -36,9 +37,10 @@ static int32_t make_transport(const repli_allocator *allocator, int32_t run_mode
 }
 
 int32_t call_alldata_http_transport_new(world *w, repli_error *err) {
-    (void)w;
     const int32_t code = make_transport(NULL, ALLDATA_RUN_DISPATCH, err);
-    return code == REPLI_OK ? make_transport(NULL, ALLDATA_RUN_THREADS, err) : code;
+    return code == REPLI_OK && (!w->forked || TEST_CHILD_MAY_START_THREADS)
+               ? make_transport(NULL, ALLDATA_RUN_THREADS, err)
+               : code;
 }
 
 int32_t fail_alldata_http_transport_new_REPLI_EINVALID(world *w, repli_error *err) {

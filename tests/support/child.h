@@ -5,4 +5,17 @@
  * memcheck would take what only the parent's threads lead to for lost, and end it otherwise. */
 _Noreturn void test_end_child(int good);
 
+/* 0 where the thread sanitizer looks on: it takes a child's first thread for one that the parent
+ * has already, by the stack they share, and ends the child. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEST_CHILD_MAY_START_THREADS 0
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define TEST_CHILD_MAY_START_THREADS 0
+#endif
+#ifndef TEST_CHILD_MAY_START_THREADS
+#define TEST_CHILD_MAY_START_THREADS 1
+#endif
+
 #endif
