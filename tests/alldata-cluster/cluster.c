@@ -120,8 +120,12 @@ void cluster_configure(const cluster *c, size_t i) {
         fprintf(file, "%s\"%s:%d\"", s > 0 ? ", " : "", c->nodes[s].address, c->nodes[s].gossip);
     fprintf(file, "]}\n");
     if (c->factor > 0)
-        fprintf(file, "replication: {factor: %d%s%s}\n", c->factor,
+        fprintf(file, "replication: {factor: %d%s%s", c->factor,
                 c->commit != NULL ? ", commit: " : "", c->commit != NULL ? c->commit : "");
+    if (c->factor > 0 && c->peer_timeout_ms > 0)
+        fprintf(file, ", peer_timeout_ms: %d", c->peer_timeout_ms);
+    if (c->factor > 0)
+        fprintf(file, "}\n");
     if (node->zone != NULL)
         fprintf(file, "zone: %s\nregion: %s\n", node->zone, node->region);
     if (c->more != NULL)

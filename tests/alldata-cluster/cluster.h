@@ -30,8 +30,9 @@ typedef struct cluster_node {
 typedef struct cluster {
     char directory[96];
     int factor;
-    const char *commit; /* NULL: as the program has it */
-    const char *more;   /* YAML that every configuration has; NULL: nothing */
+    const char *commit;  /* NULL: as the program has it */
+    int peer_timeout_ms; /* 0: likewise */
+    const char *more;    /* YAML that every configuration has; NULL: nothing */
     size_t count;
     cluster_node nodes[CLUSTER_NODES];
 } cluster;
