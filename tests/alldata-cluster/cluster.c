@@ -157,7 +157,9 @@ void cluster_spawn(cluster *c, size_t i) {
     cluster_configure(c, i);
     char url[CLUSTER_ADDRESS];
     snprintf(url, sizeof(url), "http://%s:%d", node->address, node->clients);
-    memcpy(node->url, url, sizeof(url));
+    /* Other threads may read that of one that is started again. */
+    if (strcmp(node->url, url) != 0)
+        memcpy(node->url, url, sizeof(url));
     const char *program = program_build_path("bin/alldata");
     const pid_t pid = fork();
     need(pid >= 0, "cannot fork: %s", strerror(errno));
