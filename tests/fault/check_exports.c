@@ -22,7 +22,7 @@ static const operation *const tables[] = {
     model_operations,   config_operations, agent_operations,
     running_operations, driven_operations, http_operations,
 #ifdef WITH_ALLDATA
-    alldata_operations, alldata_http_operations,
+    alldata_operations, alldata_node_operations, alldata_http_operations,
 #endif
 };
 

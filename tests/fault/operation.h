@@ -80,6 +80,7 @@ extern const operation running_operations[];
 extern const operation driven_operations[];
 extern const operation http_operations[];
 extern const operation alldata_operations[];
+extern const operation alldata_node_operations[];
 extern const operation alldata_http_operations[];
 
 /* A suite in which every call of these operations fails; the exit status of the program. */
