@@ -129,6 +129,14 @@ REPLI_API int32_t alldata_coordinator_put(alldata_coordinator *coordinator, cons
 REPLI_API void alldata_coordinator_cork(alldata_coordinator *coordinator);
 REPLI_API void alldata_coordinator_uncork(alldata_coordinator *coordinator);
 /**
+ * As alldata_coordinator_uncork(), and if it was the last cork write what waits, within this call,
+ * where to do so takes less than to have it done: a few events, for LevelDB, none to be synced, and
+ * nobody writes just then. Results may be taken, and the call blocks for as long as the operating
+ * system makes a write wait, mostly microseconds, but seconds if a disk has trouble. For who can
+ * afford that. Thread-safe.
+ */
+REPLI_API void alldata_coordinator_uncork_and_write(alldata_coordinator *coordinator);
+/**
  * Store events that another node hands over, under their keys, here only. Otherwise the same.
  * flags: ALLDATA_PUT_SYNC, ALLDATA_PUT_LATE. Codes of results are those of alldata_storage_put().
  */

@@ -274,8 +274,9 @@ REPLI_API int32_t alldata_http_server_peer_port(const alldata_http_server *serve
 REPLI_API int32_t alldata_http_server_reload(alldata_http_server *server,
                                              const alldata_http_server_options *options,
                                              repli_error *err);
-/** Accept nothing more, answer what has begun, up to timeout_ms, then close and free. Dispatches
- *  the node meanwhile if it is driven, so never within dispatch. NULL is fine. */
+/** Accept nothing more, answer what has begun, up to timeout_ms, then close and free. A thread that
+ *  a disk does not return to is waited for nevertheless. Dispatches the node meanwhile if it is
+ *  driven, so never within dispatch. NULL is fine. */
 REPLI_API void alldata_http_server_free(alldata_http_server *server, int64_t timeout_ms);
 
 /** Counted since the start, but for those said to be of now. */

@@ -175,13 +175,14 @@ static void refuse(void *user_data, const repli__web_request *request, int32_t s
 }
 
 /* What comes in one turn is to share a commit. */
-static void turn(void *user_data, int begins) {
+static void turn(void *user_data, int what) {
     const alldata_http_server *server = user_data;
     alldata_coordinator *coordinator = alldata_node_coordinator(server->node);
-    if (begins)
-        alldata_coordinator_cork(coordinator);
-    else
-        alldata_coordinator_uncork(coordinator);
+    switch (what) {
+    case REPLI__WEB_TURN_BEGINS: alldata_coordinator_cork(coordinator); break;
+    case REPLI__WEB_TURN_ENDS: alldata_coordinator_uncork(coordinator); break;
+    case REPLI__WEB_TURN_IS_OVER: alldata_coordinator_uncork_and_write(coordinator); break;
+    }
 }
 
 repli__web_handler alldata__http_door(alldata_http_server *server) {

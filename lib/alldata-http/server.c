@@ -200,6 +200,7 @@ static int32_t open_web(alldata_http_server *server, const alldata_http_server_o
         .tls = {tls_of(options->client_security), tls_of(options->peer_security)},
         .loop_name = "alldata-http",
         .worker_name = "alldata-read",
+        .relief_name = "alldata-relief",
     };
     return repli__web_new(&it, &server->web, err);
 }

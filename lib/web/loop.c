@@ -93,15 +93,15 @@ static void run_daemon(const repli__web *web, repli__web_daemon *daemon) {
         web->held_count > 0 || (MHD_get_timeout(daemon->mhd, &ms) == MHD_YES && ms == 0);
 }
 
-static void tell_turn(const repli__web *web, int begins) {
+static void tell_turn(const repli__web *web, int what) {
     const repli__web_handler *handler = &web->mailbox->handler;
     if (handler->turn != NULL)
-        handler->turn(handler->user_data, begins);
+        handler->turn(handler->user_data, what);
 }
 
 /* Run those that have something to do, and drop those that were replaced and are done. */
 static void run_daemons(repli__web *web) {
-    tell_turn(web, 1);
+    tell_turn(web, REPLI__WEB_TURN_BEGINS);
     web->held_until_ns = UINT64_MAX;
     repli__web_daemon **link = &web->daemons;
     while (*link != NULL) {
@@ -115,7 +115,17 @@ static void run_daemons(repli__web *web) {
             link = &daemon->next;
         }
     }
-    tell_turn(web, 0);
+}
+
+/* Returns 0 if somebody else has the loop by now. */
+static int end_turn(repli__web *web) {
+    if (web->driven || web->relief_name == NULL) {
+        tell_turn(web, REPLI__WEB_TURN_ENDS);
+        return 1;
+    }
+    const uint64_t away_ns = repli__web_relief_leave(&web->relief);
+    tell_turn(web, REPLI__WEB_TURN_IS_OVER);
+    return repli__web_relief_return(&web->relief, away_ns);
 }
 
 void repli__web_deliver(repli__web *web) {
@@ -139,6 +149,7 @@ static void begin_to_stop(repli__web *web) {
     for (repli__web_daemon *daemon = web->daemons; daemon != NULL; daemon = daemon->next)
         daemon->ready = 1;
     run_daemons(web);
+    tell_turn(web, REPLI__WEB_TURN_ENDS);
     web->stopping = 1;
     repli__web_listeners_close(&web->listeners);
     repli__web_streams_stop(web);
@@ -219,8 +230,9 @@ static void take_mail(repli__web *web) {
     obey(web);
 }
 
-/* Wait for something to happen, and deal with it. */
-static void turn(repli__web *web, int timeout_ms) {
+/* Wait for something to happen, and deal with it. Returns 0 if somebody else has the loop by now.
+ */
+static int turn(repli__web *web, int timeout_ms) {
     struct epoll_event events[EVENTS];
     const int count = epoll_wait(web->epoll_fd, events, EVENTS, timeout_ms);
     web->now_ns = repli__mono_ns();
@@ -233,20 +245,40 @@ static void turn(repli__web *web, int timeout_ms) {
         take_mail(web);
     expire(web);
     run_daemons(web);
+    if (!end_turn(web))
+        return 0;
     repli__web_hold_wait(web);
     if (web->recheck)
         repli__web_watch_listeners(web);
+    return 1;
 }
 
 int repli__web_stopped(const repli__web *web) {
     return web->stopping && (web->connection_count == 0 || web->stop_deadline_ns <= web->now_ns);
 }
 
-static void *run(void *argument) {
-    repli__web *web = argument;
+/* Returns 0 if somebody else has the loop by now. */
+static int run_loop(repli__web *web) {
     web->now_ns = repli__mono_ns();
     while (!repli__web_stopped(web))
-        turn(web, repli__ms_until(due_ns(web)));
+        if (!turn(web, repli__ms_until(due_ns(web))))
+            return 0;
+    return 1;
+}
+
+static void *wait_to_run(void *argument) {
+    repli__web *web = argument;
+    while (repli__web_relief_wait(&web->relief))
+        if (run_loop(web))
+            repli__web_relief_end(&web->relief);
+    return NULL;
+}
+
+static void *run(void *argument) {
+    repli__web *web = argument;
+    if (!run_loop(web))
+        return wait_to_run(web);
+    repli__web_relief_end(&web->relief);
     return NULL;
 }
 
@@ -274,6 +306,8 @@ int32_t repli__web_loop_init(repli__web *web, const repli__web_handler *handler,
     if (code == REPLI_OK)
         code = repli__web_worker_init(&web->worker, err);
     if (code == REPLI_OK)
+        code = repli__web_relief_init(&web->relief, err);
+    if (code == REPLI_OK)
         code = repli__web_daemon_new(web, &(repli__web_tls){0}, &web->plain, err);
     push_daemon(web, web->plain);
     return code;
@@ -296,12 +330,32 @@ int32_t repli__web_loop_watch(repli__web *web, repli_error *err) {
     return code;
 }
 
+static void join_relief(repli__web *web) {
+    if (web->relief_name == NULL)
+        return;
+    repli__web_relief_end(&web->relief);
+    pthread_join(web->relief_thread, NULL);
+}
+
 int32_t repli__web_loop_start(repli__web *web, repli_error *err) {
     int32_t code = repli__web_worker_start(&web->worker, web->worker_name, err);
-    if (code == REPLI_OK)
-        code = repli__thread_start(&web->thread, web->loop_name, run, web, err);
+    if (code == REPLI_OK && web->relief_name != NULL)
+        code = repli__thread_start(&web->relief_thread, web->relief_name, wait_to_run, web, err);
+    if (code != REPLI_OK)
+        return code;
+    code = repli__thread_start(&web->thread, web->loop_name, run, web, err);
     web->started = code == REPLI_OK;
+    if (!web->started)
+        join_relief(web);
     return code;
+}
+
+void repli__web_loop_join(repli__web *web) {
+    if (!web->started)
+        return;
+    pthread_join(web->thread, NULL);
+    join_relief(web);
+    web->started = 0;
 }
 
 static void free_daemons(repli__web *web) {
@@ -318,6 +372,7 @@ void repli__web_loop_dispose(repli__web *web) {
     for (repli__web_connection *at = web->connections; at != NULL; at = at->next)
         repli__web_connection_abort(at);
     repli__web_worker_dispose(&web->worker);
+    repli__web_relief_dispose(&web->relief);
     if (web->mailbox != NULL)
         repli__web_mailbox_close(web->mailbox);
     free_daemons(web);

@@ -8,6 +8,7 @@
 #include "web/exchange.h"
 #include "web/linger.h"
 #include "web/listen.h"
+#include "web/relief.h"
 #include "web/worker.h"
 
 /*
@@ -17,7 +18,8 @@
  * the old one while the listening sockets stay, and libmicrohttpd starts no thread of its own.
  *
  * A turn of the loop never waits for anything but its descriptors: what may take long is done by
- * others, or by a worker, while the connection is suspended.
+ * others, or by a worker, while the connection is suspended. Its end may, if there is relief: a
+ * second thread, which then turns the loop instead.
  *
  * The loop has a thread, which turns it, unless its user does. Then each turn is without waiting,
  * and makes one call of the worker's.
@@ -148,12 +150,15 @@ struct repli__web {
     size_t connection_memory;
     const char *loop_name;
     const char *worker_name;
+    const char *relief_name; /* NULL: there is none */
     repli__web_settings settings;
     repli__web_listeners listeners;
     repli__web_mailbox *mailbox;
     repli__web_worker worker;
+    repli__web_relief relief;
     pthread_t thread;
-    int started; /* the thread was */
+    pthread_t relief_thread;
+    int started; /* the threads were */
     int driven;  /* there is no thread */
     int epoll_fd;
     /* Held for a turn of one that is driven, which orders come between. */
@@ -198,6 +203,8 @@ int32_t repli__web_loop_init(repli__web *web, const repli__web_handler *handler,
 /* Once listeners are set. */
 int32_t repli__web_loop_watch(repli__web *web, repli_error *err);
 int32_t repli__web_loop_start(repli__web *web, repli_error *err);
+/* After it was ordered to stop. */
+void repli__web_loop_join(repli__web *web);
 /* Serve TLS from the start on. Takes the daemons over; NULL is fine. */
 void repli__web_loop_set_tls(repli__web *web, repli__web_daemon *const tls[REPLI__WEB_TLS_SETS]);
 /* Watch a daemon that an order is going to install. */

@@ -36,6 +36,7 @@ int32_t repli__web_new(const repli__web_options *options, repli__web **ret_web, 
         options->connection_memory > 0 ? options->connection_memory : CONNECTION_MEMORY;
     web->loop_name = options->loop_name;
     web->worker_name = options->worker_name;
+    web->relief_name = options->relief_name;
     repli__web_daemon *tls[REPLI__WEB_TLS_SETS] = {NULL};
     int32_t code = repli__web_loop_init(web, &options->handler, err);
     if (code == REPLI_OK)
@@ -101,9 +102,7 @@ void repli__web_stop(repli__web *web, uint64_t deadline_ns) {
     if (web->driven)
         repli__web_turn(web);
     repli__web_loop_order(web, &order);
-    if (web->started)
-        pthread_join(web->thread, NULL);
-    web->started = 0;
+    repli__web_loop_join(web);
 }
 
 void repli__web_free(repli__web *web) {

@@ -16,7 +16,8 @@
  * time. The loop never waits: what may take long is done by others while the connection is
  * suspended, and answered from wherever it ends.
  *
- * A server has two threads, of the loop and of the worker, or none: then its user turns it.
+ * A server has two threads, of the loop and of the worker, and a third if its user may block the
+ * loop; or none: then its user turns it.
  *
  *   repli__web_new(), repli__web_listen() for each address, repli__web_start() or
  * repli__web_drive(); repli__web_reload() meanwhile; repli__web_stop(), repli__web_free().
@@ -62,6 +63,13 @@ enum {
     REPLI__WEB_WORKER       /* by the worker, one at a time in their order: it may block */
 };
 
+enum {
+    REPLI__WEB_TURN_BEGINS = 1, /* the loop is going to take requests */
+    REPLI__WEB_TURN_ENDS,       /* it has taken all that there were */
+    REPLI__WEB_TURN_IS_OVER     /* likewise, and what comes of them may be done here and now, also
+                                   if it blocks: others turn the loop then */
+};
+
 /* What to do with requests. */
 typedef struct repli__web_response repli__web_response;
 typedef struct repli__web_handler {
@@ -80,9 +88,8 @@ typedef struct repli__web_handler {
      * is no room for now. To be answered at once, with repli__web_answer(). */
     void (*refuse)(void *user_data, const repli__web_request *request, int32_t status,
                    const repli_error *why);
-    /* The loop: it is going to take requests, or has taken all that there were. NULL: nobody wants
-     * to know. */
-    void (*turn)(void *user_data, int begins);
+    /* The loop: REPLI__WEB_TURN_*; NULL: nobody wants to know. */
+    void (*turn)(void *user_data, int what);
     /* What is answered if there is no memory for an answer. Static, with a static body. */
     const repli__web_response *no_memory;
 } repli__web_handler;
@@ -199,6 +206,8 @@ typedef struct repli__web_options {
     /* Names of the threads, 15 bytes at most. */
     const char *loop_name;
     const char *worker_name;
+    /* Of another thread, for REPLI__WEB_TURN_IS_OVER; NULL: turns just end. */
+    const char *relief_name;
 } repli__web_options;
 
 /* One of tcp and unix_path. */

@@ -17,17 +17,17 @@
 #include "load.h"
 
 /*
- * One node of three is in trouble: its disk is full, or its clock is an hour off. The cluster goes
- * on, loses nothing, and is whole when the trouble is over.
+ * One node of three is in trouble: its disk is full, or hangs, or its clock is an hour off. The
+ * cluster goes on, loses nothing, and is whole when the trouble is over.
  */
 
 enum { WHOLE_MS = 60000, PUTS_MS = 2000 };
 
 static const char quick_repair[] = "repair: {interval_s: 2, settle_ms: 500}\n";
-static const size_t others[] = {0, 1};
+static const size_t others[] = {0, 1}, third[] = {2};
 static cluster c;
 static load l;
-static const char *no_disk, *no_clock;
+static const char *no_disk, *no_preload;
 
 static void begin(void) {
     cluster_init(&c, 3, 3);
@@ -46,6 +46,21 @@ static void put_for_a_while(void) {
     cluster_pause_ms(PUTS_MS);
     load_stop(&l);
     ck_assert_uint_gt(l.acknowledged, 0);
+}
+
+static void put_at(const size_t *nodes, size_t count) {
+    const size_t failed = l.failed;
+    l.nodes = nodes;
+    l.node_count = count;
+    l.once = 1;
+    put_for_a_while();
+    ck_assert_uint_eq(l.failed, failed);
+}
+
+static void find_preload(void) {
+    const char *sanitizer = getenv("SANITIZE");
+    if (sanitizer != NULL && sanitizer[0] != '\0')
+        no_preload = "nothing can be preloaded beside a sanitizer";
 }
 
 /* Disk. */
@@ -100,12 +115,7 @@ START_TEST(a_full_disk_stops_one_node_only) {
     fill(ballast);
     /* Also by its own clients: the two others are a quorum. */
     put_for_a_while();
-    l.nodes = others;
-    l.node_count = 2;
-    l.once = 1;
-    const size_t failed = l.failed;
-    put_for_a_while();
-    ck_assert_uint_eq(l.failed, failed);
+    put_at(others, 2);
     ck_assert_int_eq(unlink(ballast), 0);
     judge_wait(&c, &l, 3, 0, WHOLE_MS);
     cluster_signal(&c, 2, SIGTERM);
@@ -114,13 +124,30 @@ START_TEST(a_full_disk_stops_one_node_only) {
 }
 END_TEST
 
-/* Clock. */
-
-static void find_clock(void) {
-    const char *sanitizer = getenv("SANITIZE");
-    if (sanitizer != NULL && sanitizer[0] != '\0')
-        no_clock = "nothing can be preloaded beside a sanitizer";
+/* It answers all the same, also those who put: the two others are a quorum. */
+START_TEST(a_disk_that_hangs_holds_up_nobody) {
+    char mark[200], *answer;
+    begin();
+    c.nodes[2].may_stick = 1;
+    cluster_start_all(&c);
+    put_for_a_while();
+    snprintf(mark, sizeof(mark), "%s.stuck", c.nodes[2].data);
+    const int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    put_at(third, 1);
+    put_at(others, 2);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(cluster_ask(&c, 2, "GET", "/_alldata/status", NULL, &answer), 200);
+        free(answer);
+    }
+    ck_assert_int_eq(unlink(mark), 0);
+    judge_wait(&c, &l, 3, 1, WHOLE_MS);
+    end();
 }
+END_TEST
+
+/* Clock. */
 
 /* hours: by how many it is ahead, or behind. */
 static void wrong_clock(long hours) {
@@ -130,12 +157,7 @@ static void wrong_clock(long hours) {
     cluster_start_all(&c);
     /* Through all nodes; a key of now is none that the third could take. */
     put_for_a_while();
-    l.nodes = others;
-    l.node_count = 2;
-    l.once = 1;
-    const size_t failed = l.failed;
-    put_for_a_while();
-    ck_assert_uint_eq(l.failed, failed);
+    put_at(others, 2);
     judge_wait(&c, &l, 2, 0, WHOLE_MS);
     /* Somebody sets it right. */
     cluster_signal(&c, 2, SIGTERM);
@@ -227,17 +249,18 @@ int main(void) {
     TCase *tcase = tcase_create("trouble");
     tcase_set_timeout(tcase, 200);
     find_disk();
-    find_clock();
+    find_preload();
     if (no_disk == NULL)
         tcase_add_test(tcase, a_full_disk_stops_one_node_only);
     else
         printf("skipped: a full disk: %s\n", no_disk);
-    if (no_clock == NULL) {
+    if (no_preload == NULL) {
+        tcase_add_test(tcase, a_disk_that_hangs_holds_up_nobody);
         tcase_add_test(tcase, a_clock_an_hour_ahead_loses_nothing);
         tcase_add_test(tcase, a_clock_an_hour_behind_loses_nothing);
         tcase_add_test(tcase, a_closed_interval_of_a_cluster_becomes_one_file);
     } else {
-        printf("skipped: a wrong clock: %s\n", no_clock);
+        printf("skipped: a wrong clock, and a disk that hangs: %s\n", no_preload);
     }
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

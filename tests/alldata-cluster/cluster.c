@@ -148,6 +148,10 @@ static void move_in(const cluster_node *node) {
         setenv("WRONG_CLOCK_S", path, 1);
         setenv("LD_PRELOAD", program_build_path("tests/plugins/wrong_clock.so"), 1);
     }
+    if (node->may_stick) {
+        setenv("STUCK_DISK", node->data, 1);
+        setenv("LD_PRELOAD", program_build_path("tests/plugins/stuck_disk.so"), 1);
+    }
 }
 
 void cluster_spawn(cluster *c, size_t i) {

@@ -24,6 +24,7 @@ typedef struct cluster_node {
     char url[CLUSTER_ADDRESS];             /* for its clients, once it was started */
     int clients, peers, gossip;            /* ports */
     long clock_s;                          /* by which its clock is wrong */
+    int may_stick;                         /* its disk, while there is a file DATA.stuck */
     pid_t machine;                         /* a process in its network namespace; 0: this one */
 } cluster_node;
 

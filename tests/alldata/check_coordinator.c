@@ -24,7 +24,8 @@ static alldata_coordinator *coordinator;
 /* What was told, of the first puts. */
 static alldata_put_result told[ANSWERS];
 static char messages[ANSWERS][REPLI_ERROR_MESSAGE_SIZE];
-static atomic_size_t told_count, calls;
+static atomic_size_t told_count, calls, calls_here;
+static pthread_t main_thread;
 
 static int64_t tell_time(void *user_data) {
     return atomic_load(&((box *)user_data)->now_ns);
@@ -44,6 +45,8 @@ static void setup(void) {
     options.keygen = keygen;
     atomic_store(&told_count, 0);
     atomic_store(&calls, 0);
+    atomic_store(&calls_here, 0);
+    main_thread = pthread_self();
 }
 
 static void begin(void) {
@@ -70,6 +73,8 @@ static void take(void *user_data, const alldata_put_result *results, size_t coun
         if (results[i].error != NULL)
             snprintf(messages[at], sizeof(messages[at]), "%s", results[i].error->message);
     }
+    if (pthread_equal(pthread_self(), main_thread))
+        atomic_fetch_add(&calls_here, 1);
     atomic_fetch_add(&calls, 1);
 }
 
@@ -394,6 +399,93 @@ START_TEST(puts_before_an_uncork_share_a_commit) {
 }
 END_TEST
 
+/* Puts so many under one cork and takes it out, again and again. Returns how many were answered
+ * within that. */
+static size_t put_and_write(int puts, int rounds) {
+    size_t all = atomic_load(&calls);
+    for (int round = 0; round < rounds; round++) {
+        alldata_coordinator_cork(coordinator);
+        for (int i = 0; i < puts; i++)
+            ck_assert_int_eq(put(NULL, "1", NULL), REPLI_OK);
+        alldata_coordinator_uncork_and_write(coordinator);
+        all += (size_t)puts;
+        while (atomic_load(&calls) < all)
+            usleep(100);
+    }
+    for (size_t i = 0; i < ANSWERS && i < all; i++)
+        ck_assert_int_eq(told[i].code, REPLI_OK);
+    return atomic_load(&calls_here);
+}
+
+/* The writer may be at it when one is just about to. */
+START_TEST(who_brings_a_few_writes_them) {
+    enum { PUTS = 20, ROUNDS = 50, SOME = 5 };
+    alldata_storage_stats stats = {.struct_size = sizeof(stats)};
+    options.run_mode = ALLDATA_RUN_THREADS;
+    begin();
+    ck_assert_uint_ge(put_and_write(PUTS, ROUNDS), PUTS * (ROUNDS - SOME));
+    alldata_storage_stats_get(b.storage, &stats);
+    ck_assert_uint_eq(stats.stored, PUTS * ROUNDS);
+    ck_assert_uint_ge(stats.commits, ROUNDS);
+    ck_assert_uint_le(stats.commits, ROUNDS + SOME);
+    ck_assert_uint_eq(counters().waiting, 0);
+}
+END_TEST
+
+START_TEST(many_are_left_to_the_writer) {
+    options.run_mode = ALLDATA_RUN_THREADS;
+    begin();
+    ck_assert_uint_lt(put_and_write(1000, 3), 1000);
+}
+END_TEST
+
+START_TEST(what_is_to_be_synced_is_left_to_the_writer) {
+    options.run_mode = ALLDATA_RUN_THREADS;
+    options.put_flags = ALLDATA_PUT_SYNC;
+    begin();
+    ck_assert_uint_eq(put_and_write(2, 10), 0);
+}
+END_TEST
+
+START_TEST(who_drives_it_writes_when_it_dispatches) {
+    begin();
+    alldata_coordinator_cork(coordinator);
+    ck_assert_int_eq(put(NULL, "1", NULL), REPLI_OK);
+    alldata_coordinator_uncork_and_write(coordinator);
+    ck_assert_uint_eq(atomic_load(&calls), 0);
+    await(1);
+}
+END_TEST
+
+static void *bring_many(void *user_data) {
+    const int *const rounds = user_data;
+    for (int i = 0; i < *rounds; i++) {
+        const int corks = i % 3 != 0;
+        if (corks)
+            alldata_coordinator_cork(coordinator);
+        ck_assert_int_eq(put(NULL, "1", NULL), REPLI_OK);
+        if (corks)
+            alldata_coordinator_uncork_and_write(coordinator);
+    }
+    return NULL;
+}
+
+START_TEST(several_may_bring_at_once) {
+    enum { BRINGERS = 4 };
+    int rounds = 500;
+    pthread_t bringers[BRINGERS];
+    options.run_mode = ALLDATA_RUN_THREADS;
+    begin();
+    for (int i = 0; i < BRINGERS; i++)
+        ck_assert_int_eq(pthread_create(&bringers[i], NULL, bring_many, &rounds), 0);
+    for (int i = 0; i < BRINGERS; i++)
+        pthread_join(bringers[i], NULL);
+    while (atomic_load(&calls) < (size_t)(BRINGERS * rounds))
+        usleep(1000);
+    ck_assert_uint_eq(counters().puts, (size_t)(BRINGERS * rounds));
+}
+END_TEST
+
 START_TEST(what_waits_is_told_when_it_ends) {
     begin();
     ck_assert_int_eq(put(NULL, "1", NULL), REPLI_OK);
@@ -473,6 +565,11 @@ int main(void) {
     tcase_add_test(tcase, what_waits_is_bounded);
     tcase_add_test(tcase, many_threads_share_commits_and_nothing_is_lost);
     tcase_add_test(tcase, puts_before_an_uncork_share_a_commit);
+    tcase_add_test(tcase, who_brings_a_few_writes_them);
+    tcase_add_test(tcase, many_are_left_to_the_writer);
+    tcase_add_test(tcase, what_is_to_be_synced_is_left_to_the_writer);
+    tcase_add_test(tcase, who_drives_it_writes_when_it_dispatches);
+    tcase_add_test(tcase, several_may_bring_at_once);
     tcase_add_test(tcase, what_waits_is_told_when_it_ends);
     tcase_add_test(tcase, a_child_of_fork_leaves_it_alone);
     tcase_add_test(tcase, bad_options_are_refused);

@@ -266,6 +266,13 @@ int32_t call_alldata_coordinator_uncork(world *w, repli_error *err) {
     return call_alldata_coordinator_cork(w, err);
 }
 
+int32_t call_alldata_coordinator_uncork_and_write(world *w, repli_error *err) {
+    (void)err;
+    alldata_coordinator_cork(w->coordinator);
+    alldata_coordinator_uncork_and_write(w->coordinator);
+    return REPLI_OK;
+}
+
 /* Driving. */
 
 int32_t call_alldata_coordinator_fd(world *w, repli_error *err) {

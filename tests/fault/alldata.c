@@ -1,4 +1,5 @@
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -274,6 +275,7 @@ static int32_t open_coordinator(const world *w, alldata_keygen *keygen,
 }
 
 typedef struct outcome {
+    pthread_mutex_t mutex; /* where threads tell */
     int told;
     repli_error *err;
 } outcome;
@@ -325,7 +327,7 @@ static int32_t put_through(alldata_coordinator *coordinator, network *net, outco
 static int32_t use_coordinator(world *w, repli_error *err) {
     alldata_coordinator_counters counters = ALLDATA_COORDINATOR_COUNTERS_INIT;
     repli_error result = REPLI_ERROR_INIT;
-    outcome out = {.err = &result};
+    outcome out = {.mutex = PTHREAD_MUTEX_INITIALIZER, .err = &result};
     network net = {.is_asked = 0};
     const alldata_transport transport = {
         .struct_size = sizeof(transport), .self = &net, .begin = begin_call, .cancel = cancel_call};
@@ -350,6 +352,50 @@ static int32_t use_coordinator(world *w, repli_error *err) {
     alldata_coordinator_free(coordinator);
     alldata_keygen_free(keygen);
     return code;
+}
+
+static void take_here(void *user_data, const alldata_put_result *results, size_t count) {
+    outcome *to = user_data;
+    pthread_mutex_lock(&to->mutex);
+    take_result(to, results, count);
+    pthread_mutex_unlock(&to->mutex);
+}
+
+static int is_told(outcome *out) {
+    pthread_mutex_lock(&out->mutex);
+    const int told = out->told;
+    pthread_mutex_unlock(&out->mutex);
+    return told;
+}
+
+/* What the caller's thread has written, or the coordinator's if that was at it. */
+static int32_t write_here(world *w, repli_error *err) {
+    repli_error result = REPLI_ERROR_INIT;
+    outcome out = {.mutex = PTHREAD_MUTEX_INITIALIZER, .err = &result};
+    alldata_coordinator_options options = ALLDATA_COORDINATOR_OPTIONS_INIT;
+    alldata_put given = ALLDATA_PUT_INIT;
+    alldata_coordinator *coordinator = NULL;
+    alldata_keygen *keygen = NULL;
+    given.key = KEY;
+    given.event = "1";
+    given.event_size = 1;
+    int32_t code = alldata_keygen_new(NULL, &w->memory, &keygen, err);
+    options.storage = w->events;
+    options.keygen = keygen;
+    if (code == REPLI_OK)
+        code = alldata_coordinator_new(&options, &w->memory, &coordinator, err);
+    if (code == REPLI_OK) {
+        alldata_coordinator_cork(coordinator);
+        code = alldata_coordinator_put(coordinator, &given, 1, take_here, &out, err);
+        alldata_coordinator_uncork_and_write(coordinator);
+    }
+    while (code == REPLI_OK && !is_told(&out))
+        pause_ms(1);
+    alldata_coordinator_free(coordinator);
+    alldata_keygen_free(keygen);
+    if (code == REPLI_OK && result.code != REPLI_OK)
+        *err = result;
+    return code == REPLI_OK ? result.code : code;
 }
 
 #ifdef WITH_NATS
@@ -429,5 +475,10 @@ const operation alldata_operations[] = {
      .also = REPLI_EINTERNAL,
      .prepare = prepare_events,
      .act = use_coordinator},
+    {.name = "write what was brought",
+     .functions = "alldata_coordinator_uncork_and_write",
+     .also = REPLI_EINTERNAL,
+     .prepare = prepare_events,
+     .act = write_here},
     {.name = NULL},
 };

@@ -10,11 +10,15 @@
 #include "web_fixture.h"
 
 static void threads(void) {
-    web_fixture_setup(0);
+    web_fixture_setup(WEB_THREADS);
+}
+
+static void relieved(void) {
+    web_fixture_setup(WEB_RELIEVED);
 }
 
 static void driven(void) {
-    web_fixture_setup(1);
+    web_fixture_setup(WEB_DRIVEN);
 }
 
 static void teardown(void) {
@@ -336,6 +340,10 @@ int main(void) {
     add_tests(with_threads);
     tcase_add_test(with_threads, a_forked_child_only_gives_back_what_is_its_own);
     suite_add_tcase(suite, with_threads);
+    TCase *with_relief = tcase_create("relieved");
+    tcase_add_checked_fixture(with_relief, relieved, teardown);
+    add_tests(with_relief);
+    suite_add_tcase(suite, with_relief);
     TCase *without = tcase_create("driven");
     tcase_add_checked_fixture(without, driven, teardown);
     add_tests(without);

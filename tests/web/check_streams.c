@@ -1,20 +1,23 @@
 /* Answers that are made while they are sent. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "web_fixture.h"
 
+/* More than a connection takes before it is read. */
+enum { PAGES = 100, SIZE = 64 * 1024 };
+
 static void threads(void) {
-    web_fixture_setup(0);
+    web_fixture_setup(WEB_THREADS);
 }
 
 static void driven(void) {
-    web_fixture_setup(1);
+    web_fixture_setup(WEB_DRIVEN);
 }
 
 static void teardown(void) {
@@ -41,19 +44,19 @@ static int settled(atomic_int *value) {
 }
 
 START_TEST(a_stream_arrives_as_a_whole) {
-    enum { PAGES = 50, SIZE = 20000 };
-    fixture.plan.pages = PAGES;
-    fixture.plan.size = SIZE;
+    enum { FEW = 50, SMALL = 20000 };
+    fixture.plan.pages = FEW;
+    fixture.plan.size = SMALL;
     http_reply reply = web_get("/stream");
     ck_assert_int_eq(reply.status, 200);
-    ck_assert_uint_eq(reply.size, (size_t)PAGES * SIZE);
-    for (int i = 0; i < PAGES; i++) {
-        ck_assert_int_eq(reply.body[i * SIZE], 'a' + i % 26);
-        ck_assert_int_eq(reply.body[(i + 1) * SIZE - 1], '\n');
+    ck_assert_uint_eq(reply.size, (size_t)FEW * SMALL);
+    for (int i = 0; i < FEW; i++) {
+        ck_assert_int_eq(reply.body[i * SMALL], 'a' + i % 26);
+        ck_assert_int_eq(reply.body[(i + 1) * SMALL - 1], '\n');
     }
     http_reply_free(&reply);
     wait_for(&fixture.ended, 1);
-    ck_assert_int_eq(atomic_load(&fixture.made), PAGES);
+    ck_assert_int_eq(atomic_load(&fixture.made), FEW);
 }
 END_TEST
 
@@ -115,7 +118,6 @@ END_TEST
 /* The pace is the client's. A UNIX socket holds less than a few pages. */
 
 START_TEST(pages_are_made_as_fast_as_they_are_read) {
-    enum { PAGES = 100, SIZE = 64 * 1024 };
     repli__web_settings settings = web_fixture_settings();
     settings.request_ns = PATIENCE_MS * (uint64_t)REPLI__NS_PER_MS;
     web_fixture_reload(&settings);
@@ -307,26 +309,32 @@ START_TEST(an_endless_stream_just_ends_when_the_server_stops) {
 }
 END_TEST
 
+typedef struct reader {
+    int fd;
+    int is_whole; /* what it read */
+} reader;
+
+static void *read_all(void *user_data) {
+    static char text[2 * (size_t)PAGES * SIZE];
+    reader *it = user_data;
+    raw_read(it->fd, text, sizeof(text), NULL, PATIENCE_MS, NULL);
+    it->is_whole = strstr(text, "\n\r\n0\r\n\r\n") != NULL;
+    return NULL;
+}
+
 START_TEST(a_stream_that_has_an_end_is_finished_when_the_server_stops) {
-    enum { PAGES = 100, SIZE = 64 * 1024 };
+    pthread_t thread;
     fixture.plan.pages = PAGES;
     fixture.plan.size = SIZE;
-    const int fd = ask_stream();
+    reader it = {.fd = ask_stream()};
     wait_for(&fixture.made, 1);
-    const pid_t reader = fork();
-    ck_assert_int_ge(reader, 0);
-    if (reader == 0) {
-        char *text = malloc(2 * (size_t)PAGES * SIZE);
-        raw_read(fd, text, 2 * (size_t)PAGES * SIZE, NULL, PATIENCE_MS, NULL);
-        _exit(strstr(text, "\n\r\n0\r\n\r\n") != NULL ? 0 : 1);
-    }
-    close(fd);
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_all, &it), 0);
     web_fixture_stop(PATIENCE_MS);
+    pthread_join(thread, NULL);
+    close(it.fd);
     ck_assert_int_eq(atomic_load(&fixture.ended), 1);
     ck_assert_int_eq(atomic_load(&fixture.made), PAGES);
-    int status = -1;
-    ck_assert_int_eq(waitpid(reader, &status, 0), reader);
-    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(it.is_whole, 1);
 }
 END_TEST
 

@@ -19,6 +19,12 @@ void wait_for(atomic_int *value, int least) {
     ck_assert_int_ge(atomic_load(value), least);
 }
 
+/* In the server's threads, where an assertion may come when its test is over. */
+static void expect(int holds) {
+    if (!holds)
+        atomic_fetch_add(&fixture.mistakes, 1);
+}
+
 int count_of(const char *text, const char *part) {
     int count = 0;
     for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part))
@@ -78,6 +84,7 @@ static void wait_until_open(void) {
     while (!fixture.open)
         pthread_cond_wait(&fixture.changed, &fixture.mutex);
     pthread_mutex_unlock(&fixture.mutex);
+    atomic_fetch_add(&fixture.passed, 1);
 }
 
 /* Page k has the letter k all over, and a line's end. */
@@ -130,7 +137,7 @@ static int is_for(const repli__web_request *request, const char *path) {
 static int begin(void *user_data, const repli__web_request *request) {
     seen *it = request->call;
     const char *accept = repli__web_header(request, "aCCept");
-    ck_assert_ptr_eq(user_data, &fixture);
+    expect(user_data == &fixture);
     snprintf(it->accept, sizeof(it->accept), "%s", accept != NULL ? accept : "none");
     if (is_for(request, "/stream") && !repli__web_may_stream(request))
         snprintf(it->accept, sizeof(it->accept), "no stream");
@@ -161,15 +168,25 @@ static void answer(void *user_data, const repli__web_request *request) {
 static void refuse(void *user_data, const repli__web_request *request, int32_t status,
                    const repli_error *why) {
     static const repli__web_pair headers[] = {{"X-Refused", "yes"}};
-    ck_assert_ptr_eq(user_data, &fixture);
-    ck_assert_ptr_nonnull(request->call);
-    ck_assert_int_ne(request->kind, 0);
+    expect(user_data == &fixture && request->call != NULL && request->kind != 0);
     repli__web_response response = text_of(why->message);
     response.status = status;
     response.headers = headers;
     response.header_count = 1;
     response.retry_after_s = status == 503 ? 2 : 0;
     repli__web_answer(request, &response);
+}
+
+static void turn(void *user_data, int what) {
+    expect(user_data == &fixture);
+    if (what == REPLI__WEB_TURN_BEGINS)
+        return;
+    expect(what == REPLI__WEB_TURN_ENDS || fixture.how == WEB_RELIEVED);
+    atomic_fetch_add(&fixture.turns, 1);
+    if (what == REPLI__WEB_TURN_IS_OVER && atomic_load(&fixture.blocks) > 0) {
+        atomic_fetch_sub(&fixture.blocks, 1);
+        wait_until_open();
+    }
 }
 
 /* Life. */
@@ -229,12 +246,13 @@ static void listen_all(repli_error *error) {
     snprintf(fixture.base, sizeof(fixture.base), "http://127.0.0.1:%d", (int)fixture.port);
 }
 
-void web_fixture_setup(int driven) {
+void web_fixture_setup(int how) {
     static const repli__web_response no_memory = {
         .status = 503, .body = "no memory", .body_size = 9, .release = repli__web_release_nothing};
     const char *tmp = getenv("TMPDIR");
     repli_error error = REPLI_ERROR_INIT;
     memset(&fixture, 0, sizeof(fixture));
+    fixture.how = how;
     snprintf(fixture.directory, sizeof(fixture.directory), "%.40s/web-XXXXXX",
              tmp != NULL ? tmp : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(fixture.directory));
@@ -248,10 +266,12 @@ void web_fixture_setup(int driven) {
                                                     .begin = begin,
                                                     .answer = answer,
                                                     .refuse = refuse,
+                                                    .turn = turn,
                                                     .no_memory = &no_memory},
                                         .settings = web_fixture_settings(),
                                         .loop_name = "web-loop",
-                                        .worker_name = "web-worker"};
+                                        .worker_name = "web-worker",
+                                        .relief_name = how == WEB_RELIEVED ? "web-relief" : NULL};
     repli__web_response prepared = text_of("prepared");
     prepared.release = released;
     prepared.owner = &fixture.released;
@@ -259,7 +279,7 @@ void web_fixture_setup(int driven) {
          &error);
     must(repli__web_new(&options, &fixture.web, &error), &error);
     listen_all(&error);
-    serve(driven, &error);
+    serve(how == WEB_DRIVEN, &error);
 }
 
 void web_fixture_end_driver(void) {
@@ -291,6 +311,7 @@ void web_fixture_teardown(void) {
     web_fixture_open();
     web_fixture_stop(0);
     repli__web_prepared_unref(fixture.prepared);
+    ck_assert_int_eq(atomic_load(&fixture.mistakes), 0);
     ck_assert_uint_eq(atomic_load(&fixture.memory.live), 0);
     /* The socket's file went with the server. */
     ck_assert_int_eq(rmdir(fixture.directory), 0);

@@ -18,6 +18,10 @@ enum {
     PATIENCE_MS = 20000
 };
 
+/* Who turns the loop: threads of its own, one of the fixture's, or likewise threads, one of which
+ * goes on when the other is blocked. */
+enum { WEB_THREADS = 0, WEB_DRIVEN, WEB_RELIEVED };
+
 /* Kinds of listeners. */
 enum { KIND_MAIN = 7, KIND_SPARE, KIND_LOCAL };
 
@@ -33,6 +37,7 @@ enum { KIND_MAIN = 7, KIND_SPARE, KIND_LOCAL };
  *   /stream    with fixture.plan
  */
 typedef struct web_fixture {
+    int how; /* WEB_* */
     char directory[64];
     char socket_path[96];
     failing memory;
@@ -55,7 +60,11 @@ typedef struct web_fixture {
     const repli__web_request *kept[MOST_KEPT]; /* those for /later */
     size_t kept_count;
     int open;
-    int within; /* requests that wait for that */
+    int within;          /* requests, or ends of turns, that have waited for that */
+    atomic_int passed;   /* of them those that do not any more */
+    atomic_int blocks;   /* so many next turns end in waiting for it */
+    atomic_int turns;    /* that ended */
+    atomic_int mistakes; /* of the server */
 
     /* Streams. */
     struct {
@@ -74,8 +83,8 @@ typedef struct web_fixture {
 
 extern web_fixture fixture;
 
-/* Serve on two ports of 127.0.0.1 and a UNIX socket. driven: without threads of its own. */
-void web_fixture_setup(int driven);
+/* Serve on two ports of 127.0.0.1 and a UNIX socket. how: WEB_*. */
+void web_fixture_setup(int how);
 /* Free, and see that all memory is given back. */
 void web_fixture_teardown(void);
 repli__web_settings web_fixture_settings(void);

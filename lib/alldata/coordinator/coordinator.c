@@ -60,10 +60,14 @@ static void send(alldata_coordinator *c) {
     alldata__errand_end(c, errand);
 }
 
+static int is_writer_wanted(const alldata_coordinator *c) {
+    return (c->wakes_writer || c->brings) && c->corks == 0;
+}
+
 void alldata__coordinator_leave(alldata_coordinator *c) {
-    while (c->finished != NULL || c->ready != NULL || (c->wakes_writer && c->corks == 0)) {
-        if (c->wakes_writer && c->corks == 0) {
-            c->wakes_writer = 0;
+    while (c->finished != NULL || c->ready != NULL || is_writer_wanted(c)) {
+        if (is_writer_wanted(c)) {
+            c->wakes_writer = c->brings = 0;
             repli__worker_tell(&c->writer);
         } else if (c->finished != NULL) {
             tell(c);
@@ -153,6 +157,7 @@ int32_t alldata_coordinator_new(const alldata_coordinator_options *options,
     repli__log_set(&c->log, own.log_level, own.log, own.log_data);
     pthread_mutex_init(&c->mutex, NULL);
     pthread_cond_init(&c->ended, NULL);
+    pthread_cond_init(&c->written, NULL);
     code = init(c, err);
     if (code != REPLI_OK) {
         alldata_coordinator_free(c);
@@ -205,6 +210,7 @@ static void stop(alldata_coordinator *c) {
     alldata__put_cancel(c);
     alldata__coordinator_leave(c);
     alldata__rouser_dispose(&c->rouser);
+    pthread_cond_destroy(&c->written);
     pthread_cond_destroy(&c->ended);
     pthread_mutex_destroy(&c->mutex);
     repli__log_dispose(&c->log);
@@ -300,6 +306,21 @@ void alldata_coordinator_uncork(alldata_coordinator *c) {
     alldata__coordinator_enter(c);
     pull_cork(c);
     alldata__coordinator_leave(c);
+}
+
+void alldata_coordinator_uncork_and_write(alldata_coordinator *c) {
+    if (!alldata__owner_is_self(&c->owner))
+        return;
+    alldata__coordinator_enter(c);
+    pull_cork(c);
+    const int writes = c->corks == 0 && alldata__may_write(c);
+    if (writes) {
+        c->is_writing = 1;
+        c->brings = c->late.first != NULL;
+    }
+    alldata__coordinator_leave(c);
+    if (writes)
+        alldata__write_here(c);
 }
 
 int32_t alldata_coordinator_put(alldata_coordinator *c, const alldata_put *puts, size_t count,

@@ -34,12 +34,8 @@ void alldata__hold_expected(alldata_coordinator *c) {
 static void begin(alldata_coordinator *c, alldata__site *site, uint64_t now_ns) {
     site->held_most_ns = now_ns + MOST_NS;
     site->awaited = c->returning;
-    /* Who looks when it is over: the writer, which what is held has mostly woken anyway, unless it
-     * waits for the disk. */
-    if ((c->options.put_flags & ALLDATA_PUT_SYNC) != 0)
-        alldata__coordinator_watch(c, c->moved_ns + GAP_NS);
-    else
-        c->wakes_writer = 1;
+    c->is_holding = 1;
+    alldata__coordinator_watch(c, site->held_most_ns);
 }
 
 int alldata__hold(alldata_coordinator *c, alldata__site *site) {

@@ -297,8 +297,10 @@ void alldata__put_begin(alldata_coordinator *c, alldata__item *item) {
     alldata__queue *queue = item->is_late ? &c->late : &c->waiting;
     item->is_writing = 1;
     item->next = NULL;
-    c->wakes_writer |= queue->first == NULL;
+    c->brings |= queue->first == NULL;
     *(queue->last != NULL ? &queue->last->next : &queue->first) = item;
     queue->last = item;
+    queue->count++;
+    queue->bytes += item->event_size;
     alldata__put_spread(c, item);
 }

@@ -55,6 +55,7 @@ struct alldata__site {
 /* Events in their order. */
 typedef struct alldata__queue {
     alldata__item *first, *last;
+    size_t count, bytes;
 } alldata__queue;
 
 /* A request to a peer: to take what was put, or what it missed. */
@@ -91,13 +92,17 @@ struct alldata_coordinator {
     repli__worker clock;  /* for what is late */
     int has_writer, has_clock;
 
-    /* Of the writer. */
+    alldata__hints *hints; /* the writer's; NULL: there are none */
+
+    /* Whose turn it is to write. */
     alldata_record *records;
     alldata__item **items;
-    alldata__hints *hints; /* NULL: there are none */
 
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t ended;  /* an errand was, and somebody waits for it */
+    pthread_mutex_t mutex;  /* guards what follows */
+    pthread_cond_t ended;   /* an errand was, and somebody waits for it */
+    pthread_cond_t written; /* by another thread, for which the writer waits */
+    int is_writing;         /* somebody */
+    int writer_waits;       /* and so is next */
     alldata__site **sites;
     alldata__place *places; /* of the sites */
     uint8_t *roles;         /* scratch, for each site */
@@ -108,7 +113,9 @@ struct alldata_coordinator {
     alldata__item *earliest, *latest;         /* by their deadlines, of those that have one */
     uint64_t clock_ns;                        /* when the clock looks next */
     int is_used;                              /* since it looked last */
+    int is_holding;                           /* likewise, something was held */
     int wakes_writer;                         /* before the mutex is given back */
+    int brings;                               /* likewise: events wait, and nobody is to write */
     int corks;                                /* but not while there are some */
     size_t returning;       /* clients that were answered lately and have not put again */
     uint64_t moved_ns;      /* when one was answered last, or has put */
@@ -206,6 +213,13 @@ int alldata__hold(alldata_coordinator *c, alldata__site *site);
 
 /* Settle what was delivered, and begin what is due. Returns when there is more to do. */
 uint64_t alldata__deliver(alldata_coordinator *c);
+
+/* write.c */
+
+/* Whether the caller may write what waits now, as that takes no longer than to have it done. */
+int alldata__may_write(const alldata_coordinator *c);
+/* Without the mutex, after c->is_writing was set by the caller: write what waits. */
+void alldata__write_here(alldata_coordinator *c);
 
 /* The work of the two workers, without the mutex (write.c, clock.c). */
 

@@ -5,11 +5,17 @@
 #include "alldata/moment.h"
 #include "base/error.h"
 
-/* All that waits is written together, so that those who come while the disk is busy share its next
+/*
+ * All that waits is written together, so that those who come while the disk is busy share its next
  * turn. Intervals of late events have to be opened, which takes as long as some hundred writes: so
- * events of now never wait for more than a few of them. */
+ * events of now never wait for more than a few of them.
+ *
+ * Somebody writes at a time: the writer's thread, or who has brought a few events that need not
+ * reach the disk yet. To write those takes a few microseconds, less than to wake the writer and to
+ * be woken by it.
+ */
 
-enum { LATE_INTERVALS = 4 };
+enum { LATE_INTERVALS = 4, FEW = 128, FEW_BYTES = 64 * 1024 };
 
 typedef struct intervals {
     int64_t starts[LATE_INTERVALS];
@@ -48,6 +54,8 @@ static size_t take(alldata_coordinator *c, alldata__queue *from, uint32_t *ret_f
                              .event = item->event,
                              .event_size = item->event_size};
         from->first = item->next;
+        from->count--;
+        from->bytes -= item->event_size;
         count++;
     }
     if (from->first == NULL)
@@ -88,12 +96,20 @@ static void count_hint(alldata_coordinator *c, alldata__site *site) {
     c->counters.hints_written++;
 }
 
+/* Another thread may just be writing it. */
+static int is_here(alldata_coordinator *c, const alldata__item *item) {
+    pthread_mutex_lock(&c->mutex);
+    const int is_written = item->is_written;
+    pthread_mutex_unlock(&c->mutex);
+    return is_written;
+}
+
 /* Of an event that this node has the key is enough. */
 static void write_hints(alldata_coordinator *c, alldata__attempt *list) {
     alldata__attempt *next;
     repli_error error = REPLI_ERROR_INIT;
     for (const alldata__attempt *it = list; it != NULL; it = it->behind) {
-        alldata__hint hint = {.event = it->item->is_written ? NULL : it->item->event,
+        alldata__hint hint = {.event = is_here(c, it->item) ? NULL : it->item->event,
                               .event_size = it->item->event_size};
         memcpy(hint.key, it->item->key, sizeof(hint.key));
         alldata__hints_add(c->hints, it->site->id, &hint);
@@ -112,7 +128,7 @@ static void write_hints(alldata_coordinator *c, alldata__attempt *list) {
     alldata__coordinator_leave(c);
 }
 
-/* Returns how many there were. */
+/* Whoever set c->is_writing has the right to. Returns how many there were. */
 static size_t write_next(alldata_coordinator *c, alldata__queue *from) {
     uint32_t flags = 0;
     pthread_mutex_lock(&c->mutex);
@@ -123,9 +139,42 @@ static size_t write_next(alldata_coordinator *c, alldata__queue *from) {
     return count;
 }
 
+/* Another module than LevelDB may wait for a network, however little it is. */
+int alldata__may_write(const alldata_coordinator *c) {
+    const alldata__queue *waiting = &c->waiting;
+    return waiting->first != NULL && !c->is_writing && !c->writer_waits && waiting->count <= FEW &&
+           waiting->bytes <= FEW_BYTES && c->options.run_mode == ALLDATA_RUN_THREADS &&
+           ((c->options.put_flags | waiting->first->flags) & ALLDATA_PUT_SYNC) == 0 &&
+           c->options.storage->module == alldata_storage_leveldb();
+}
+
+void alldata__write_here(alldata_coordinator *c) {
+    write_next(c, &c->waiting);
+    alldata__coordinator_enter(c);
+    c->is_writing = 0;
+    c->brings |= c->waiting.first != NULL;
+    pthread_cond_signal(&c->written);
+    alldata__coordinator_leave(c);
+}
+
+static size_t write_all(alldata_coordinator *c) {
+    pthread_mutex_lock(&c->mutex);
+    c->writer_waits = 1;
+    while (c->is_writing)
+        pthread_cond_wait(&c->written, &c->mutex);
+    c->writer_waits = 0;
+    c->is_writing = 1;
+    pthread_mutex_unlock(&c->mutex);
+    const size_t count = write_next(c, &c->waiting) + write_next(c, &c->late);
+    pthread_mutex_lock(&c->mutex);
+    c->is_writing = 0;
+    pthread_mutex_unlock(&c->mutex);
+    return count;
+}
+
 uint64_t alldata__coordinator_write(void *user_data) {
     alldata_coordinator *c = user_data;
-    const size_t count = write_next(c, &c->waiting) + write_next(c, &c->late);
+    const size_t count = write_all(c);
     pthread_mutex_lock(&c->mutex);
     alldata__attempt *hints = c->hint_first;
     c->hint_first = c->hint_last = NULL;
