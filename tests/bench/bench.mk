@@ -18,7 +18,7 @@ $(B)/tests/bench/bench_cluster: $(B)/obj/tests/alldata-cluster/cluster.o $(B)/ob
 bench_chosen   := $(or $(foreach name,$(BENCH),%/bench_$(name) %/bench_$(name).sh),%)
 
 run_bench = for program in $(filter $(bench_chosen),$(bench_programs) $(bench_scripts)); do \
-	    BUILD='$(abspath $(B))' $$program '$(abspath $(B))' || exit 1; echo; \
+	    BUILD='$(abspath $(B))' tests/bench/run_one.sh $$program '$(abspath $(B))' || exit 1; \
 	done
 
 bench: all $(bench_programs)
