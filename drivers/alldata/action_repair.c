@@ -3,20 +3,6 @@
 
 #include "task.h"
 
-static int32_t read_request(repli__alldata_task *task, const repli__alldata_answer *answer,
-                            repli_error *err) {
-    const repli_host *host = task->alldata->host;
-    repli_error error = REPLI_ERROR_INIT;
-    const int32_t code =
-        host->json_integer(host, answer->body, answer->size, "request", &task->request, &error);
-    return code ? repli__alldata_fail(task->alldata, err, REPLI_EPROTOCOL, error.message,
-                                      "the answer of AllData at %s to a request "
-                                      "for a repair makes "
-                                      "no sense",
-                                      task->alldata->source->name)
-                : REPLI_OK;
-}
-
 /* A node that was started anew knows nothing of what it was asked before, so it
  * is asked again, which does no harm. */
 int32_t repli__alldata_act_repair(repli__alldata_task *task, repli_error *err) {
@@ -44,7 +30,7 @@ int32_t repli__alldata_act_repair(repli__alldata_task *task, repli_error *err) {
         if (code != REPLI_OK)
             return code;
         snprintf(task->started, sizeof(task->started), "%s", seen.started);
-        code = read_request(task, &answer, err);
+        code = repli__alldata_task_number(task, &answer, "a repair", err);
         repli__alldata_answer_free(task->alldata, &answer);
         if (code != REPLI_OK)
             return code;

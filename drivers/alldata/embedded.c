@@ -160,7 +160,8 @@ static int32_t ask_node(embedded *it, const repli_op *op, const char *method, co
     request.method = method;
     request.target = asked->path;
     repli_error error = REPLI_ERROR_INIT;
-    const int32_t code = alldata_http_handle(it->node.node, &request, take_answer, asked, &error);
+    const int32_t code =
+        alldata_http_server_handle(it->node.server, &request, take_answer, asked, &error);
     if (code == REPLI_OK)
         return await_answer(asked, op, ret_answer, err);
     host->release(host, asked);

@@ -124,6 +124,19 @@ int32_t repli__alldata_task_post(repli__alldata_task *task, const char *what, co
     return repli__alldata_ask(task->alldata, task->op, "POST", path, ret_answer, err);
 }
 
+int32_t repli__alldata_task_number(repli__alldata_task *task, const repli__alldata_answer *answer,
+                                   const char *what, repli_error *err) {
+    const repli_host *host = task->alldata->host;
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code =
+        host->json_integer(host, answer->body, answer->size, "request", &task->request, &error);
+    return code ? repli__alldata_fail(task->alldata, err, REPLI_EPROTOCOL, error.message,
+                                      "the answer of AllData at %s to a request for %s makes no "
+                                      "sense",
+                                      task->alldata->source->name, what)
+                : REPLI_OK;
+}
+
 int32_t repli__alldata_task_tell(repli__alldata_task *task, const char *what, const char *name,
                                  const char *value, const char *waits_for, const char *format,
                                  ...) {

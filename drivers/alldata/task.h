@@ -42,11 +42,13 @@ int32_t repli__alldata_act_export(repli__alldata_task *task, repli_error *err);
 
 void repli__alldata_task_load(repli__alldata_task *task, const char *payload_json);
 
-/* POST /_alldata/WHAT?NAME=VALUE; without a value there is no query. Of the
- * answer one integer or text is taken, of the member answer_name. */
+/* POST /_alldata/WHAT?NAME=VALUE; without a value there is no query. */
 int32_t repli__alldata_task_post(repli__alldata_task *task, const char *what, const char *name,
                                  const char *value, repli__alldata_answer *ret_answer,
                                  repli_error *err);
+/* Take the number that it gave the request, which was for that. */
+int32_t repli__alldata_task_number(repli__alldata_task *task, const repli__alldata_answer *answer,
+                                   const char *what, repli_error *err);
 /* Of a plan: what would be asked of the node, and what would then be waited
  * for, or NULL. */
 int32_t repli__alldata_task_tell(repli__alldata_task *task, const char *what, const char *name,

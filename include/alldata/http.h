@@ -274,6 +274,15 @@ REPLI_API int32_t alldata_http_server_peer_port(const alldata_http_server *serve
 REPLI_API int32_t alldata_http_server_reload(alldata_http_server *server,
                                              const alldata_http_server_options *options,
                                              repli_error *err);
+/**
+ * What alldata_http_handle() does for the node, and what only a server can, which goes on later: an
+ * export of a node with peers is begun, and its metrics have those of the server. The server must
+ * outlive the answer. Thread-safe.
+ */
+REPLI_API int32_t alldata_http_server_handle(alldata_http_server *server,
+                                             const alldata_http_request *request,
+                                             alldata_http_respond_fn respond, void *user_data,
+                                             repli_error *err);
 /** Accept nothing more, answer what has begun, up to timeout_ms, then close and free. A thread that
  *  a disk does not return to is waited for nevertheless. Dispatches the node meanwhile if it is
  *  driven, so never within dispatch. NULL is fine. */

@@ -241,12 +241,13 @@ int32_t alldata__http_check_node(alldata_node *node, repli_error *err) {
     return alldata_coordinator_count(alldata_node_coordinator(node), &counters, err);
 }
 
-int32_t alldata_http_handle(alldata_node *node, const alldata_http_request *request,
-                            alldata_http_respond_fn respond, void *user_data, repli_error *err) {
-    if (node == NULL || respond == NULL || request == NULL ||
+int32_t alldata__http_handle(alldata_node *node, alldata__http_office *office,
+                             const alldata_http_request *request, alldata_http_respond_fn respond,
+                             void *user_data, repli_error *err) {
+    if (respond == NULL || request == NULL ||
         request->struct_size < REPLI__SIZE_TO(alldata_http_request, timeout_ms))
         return repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN,
-                            "a node, a request with its struct_size and a function are needed");
+                            "a request with its struct_size and a function are needed");
     alldata_http_request known;
     repli__sized_copy(&known, sizeof(known), request);
     if (known.method == NULL || known.target == NULL ||
@@ -261,9 +262,17 @@ int32_t alldata_http_handle(alldata_node *node, const alldata_http_request *requ
     if (call == NULL)
         return repli__error_nomem(err, ALLDATA__HTTP_ORIGIN, "answering a request");
     alldata__http_call_init(call, node, &known);
+    call->office = office;
     call->respond = respond;
     call->user_data = user_data;
     call->owned = 1;
     alldata__http_call_answer(call);
     return REPLI_OK;
+}
+
+int32_t alldata_http_handle(alldata_node *node, const alldata_http_request *request,
+                            alldata_http_respond_fn respond, void *user_data, repli_error *err) {
+    if (node == NULL)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN, "a node is needed");
+    return alldata__http_handle(node, NULL, request, respond, user_data, err);
 }

@@ -63,6 +63,10 @@ struct alldata__http_call {
  * refusal. Does not look at the body, which may be set later. */
 void alldata__http_call_init(alldata__http_call *call, alldata_node *node,
                              const alldata_http_request *request);
+/* What alldata_http_handle() does; office NULL: of no server. */
+int32_t alldata__http_handle(alldata_node *node, alldata__http_office *office,
+                             const alldata_http_request *request, alldata_http_respond_fn respond,
+                             void *user_data, repli_error *err);
 /* REPLI_EFORK if the node belongs to another process, of which this one is a fork. */
 int32_t alldata__http_check_node(alldata_node *node, repli_error *err);
 /* Not 0 if the body of such a request, of which port, method and target are set, holds many events.

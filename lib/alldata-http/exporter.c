@@ -1,6 +1,8 @@
 #include "alldata-http/exporter.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,7 +11,7 @@
 #include "alldata-http/call.h"
 #include "base/error.h"
 
-enum { FREE = 0, WAITING, RUNNING, FAILED };
+enum { FREE = 0, WAITING, RUNNING, WRITTEN, FAILED };
 
 /* Files. */
 
@@ -57,15 +59,45 @@ static int32_t check_interval(alldata_node *node, const char *interval, repli_er
     return REPLI_OK;
 }
 
+/* It is whole if it is there, so that its last line says how many. */
+static int32_t count_events(int fd, alldata__http_file *file, repli_error *err) {
+    char end[64] = "";
+    struct stat about;
+    const char *line = NULL;
+    if (fstat(fd, &about) == 0) {
+        const off_t size = (off_t)sizeof(end) - 1;
+        const ssize_t got =
+            pread(fd, end, (size_t)size, about.st_size > size ? about.st_size - size : 0);
+        for (ssize_t at = got - 5; at >= 0 && line == NULL; at--)
+            if (memcmp(end + at, "\nend ", 5) == 0)
+                line = end + at;
+    }
+    if (line != NULL && sscanf(line, "\nend %" SCNu64, &file->events) == 1)
+        return REPLI_OK;
+    return repli__error(err, REPLI_ECORRUPT, ALLDATA__HTTP_ORIGIN,
+                        "the file %.300s has no last line: have the interval exported again",
+                        file->path);
+}
+
+static int32_t open_file(const char *interval, alldata__http_file *file, repli_error *err) {
+    const int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return repli__error(err, REPLI_ENOTREADY, ALLDATA__HTTP_ORIGIN,
+                            "the interval %s is being exported", interval);
+    if (fd < 0)
+        return repli__error(err, REPLI_EIO, ALLDATA__HTTP_ORIGIN, "cannot open %.300s: %s",
+                            file->path, strerror(errno));
+    const int32_t code = count_events(fd, file, err);
+    close(fd);
+    return code;
+}
+
 int32_t alldata__http_export_find(alldata_node *node, const char *interval,
-                                  char path[ALLDATA__HTTP_PATH_SIZE], repli_error *err) {
+                                  alldata__http_file *ret_file, repli_error *err) {
     int32_t code = check_interval(node, interval, err);
     if (code == REPLI_OK)
-        code = path_of(node, interval, 1, path, err);
-    if (code == REPLI_OK && access(path, F_OK) != 0)
-        code = repli__error(err, REPLI_ENOTREADY, ALLDATA__HTTP_ORIGIN,
-                            "the interval %s is being exported", interval);
-    return code;
+        code = path_of(node, interval, 1, ret_file->path, err);
+    return code == REPLI_OK ? open_file(interval, ret_file, err) : code;
 }
 
 /* Where it is to be written, in a directory that is there. */
@@ -90,15 +122,28 @@ int32_t alldata__http_export_write(alldata_node *node, const char *interval, rep
 
 /* Jobs. */
 
-/* The mutex is held. */
-static alldata__http_job *find(alldata__http_exporter *exporter, int state, const char *interval) {
+/* The one that has been so for longest. The mutex is held. */
+static alldata__http_job *find_first(alldata__http_exporter *exporter, int state) {
+    alldata__http_job *first = NULL;
     for (size_t i = 0; i < ALLDATA__HTTP_EXPORTS; i++) {
         alldata__http_job *job = &exporter->jobs[i];
-        if (interval != NULL ? job->state != FREE && strcmp(job->interval, interval) == 0
-                             : job->state == state)
-            return job;
+        if (job->state == state && (first == NULL || job->number < first->number))
+            first = job;
     }
-    return NULL;
+    return first;
+}
+
+/* One of an interval; number 0: the last one. The mutex is held. */
+static alldata__http_job *find(alldata__http_exporter *exporter, const char *interval,
+                               uint64_t number) {
+    alldata__http_job *last = NULL;
+    for (size_t i = 0; i < ALLDATA__HTTP_EXPORTS; i++) {
+        alldata__http_job *job = &exporter->jobs[i];
+        if (job->state != FREE && strcmp(job->interval, interval) == 0 &&
+            (number == 0 || job->number == number) && (last == NULL || job->number > last->number))
+            last = job;
+    }
+    return last;
 }
 
 /* A peer has answered. */
@@ -128,9 +173,9 @@ static void give_up(alldata__http_exporter *exporter) {
 static uint64_t work(void *user_data) {
     alldata__http_exporter *exporter = user_data;
     pthread_mutex_lock(&exporter->mutex);
-    alldata__http_job *job = find(exporter, RUNNING, NULL);
+    alldata__http_job *job = find_first(exporter, RUNNING);
     if (job == NULL)
-        job = find(exporter, WAITING, NULL);
+        job = find_first(exporter, WAITING);
     if (job != NULL && !exporter->stopping)
         job->state = RUNNING;
     else
@@ -144,7 +189,7 @@ static uint64_t work(void *user_data) {
         return code == REPLI_OK ? 0 : UINT64_MAX;
     give_up(exporter);
     pthread_mutex_lock(&exporter->mutex);
-    job->state = code == REPLI_EDONE ? FREE : FAILED;
+    job->state = code == REPLI_EDONE ? WRITTEN : FAILED;
     job->error = error;
     pthread_mutex_unlock(&exporter->mutex);
     return 0;
@@ -168,18 +213,29 @@ static int32_t start(alldata__http_exporter *exporter, repli_error *err) {
     return repli__worker_start(&exporter->worker, err);
 }
 
+/* Room for one, which that of another that has ended may be. The mutex is held. */
+static alldata__http_job *make_room(alldata__http_exporter *exporter) {
+    static const int states[] = {FREE, WRITTEN, FAILED};
+    alldata__http_job *job = NULL;
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]) && job == NULL; i++)
+        job = find_first(exporter, states[i]);
+    return job;
+}
+
 /* The mutex is held. */
-static int32_t add(alldata__http_exporter *exporter, const char *interval, repli_error *err) {
-    alldata__http_job *job = find(exporter, 0, interval);
-    if (job != NULL && job->state == FAILED) {
-        job->state = FREE;
-        return repli__error_copy(err, &job->error);
-    }
-    if (job != NULL)
+static int32_t add(alldata__http_exporter *exporter, const char *interval, int again,
+                   uint64_t *ret_number, repli_error *err) {
+    alldata__http_job *last = find(exporter, interval, 0);
+    const int state = last != NULL ? last->state : FREE;
+    if (state == WAITING || (state == RUNNING && !again)) {
+        *ret_number = last->number;
         return REPLI_OK;
-    job = find(exporter, FREE, NULL);
-    if (job == NULL)
-        job = find(exporter, FAILED, NULL);
+    }
+    if (state == FAILED && !again) {
+        last->state = FREE;
+        return repli__error_copy(err, &last->error);
+    }
+    alldata__http_job *job = make_room(exporter);
     if (job == NULL)
         return repli__error(err, REPLI_EBUSY, ALLDATA__HTTP_ORIGIN,
                             "%d intervals wait for their export already: try again later",
@@ -188,17 +244,43 @@ static int32_t add(alldata__http_exporter *exporter, const char *interval, repli
     if (code != REPLI_OK)
         return code;
     job->state = WAITING;
+    job->number = *ret_number = ++exporter->begun;
     snprintf(job->interval, sizeof(job->interval), "%s", interval);
     return REPLI_OK;
 }
 
 int32_t alldata__http_exporter_add(alldata__http_exporter *exporter, const char *interval,
-                                   repli_error *err) {
+                                   int again, uint64_t *ret_number, repli_error *err) {
     pthread_mutex_lock(&exporter->mutex);
-    const int32_t code = add(exporter, interval, err);
+    const int32_t code = add(exporter, interval, again, ret_number, err);
     pthread_mutex_unlock(&exporter->mutex);
     if (code == REPLI_OK)
         repli__worker_tell(&exporter->worker);
+    return code;
+}
+
+/* The mutex is held. */
+static int32_t look(alldata__http_exporter *exporter, const char *interval, uint64_t number,
+                    repli_error *err) {
+    const alldata__http_job *job = find(exporter, interval, number);
+    if (job == NULL)
+        return repli__error(err, REPLI_ENOTFOUND, ALLDATA__HTTP_ORIGIN,
+                            "no export of the interval %s with that number is known, or no more: "
+                            "ask for another",
+                            interval);
+    if (job->state == WRITTEN)
+        return REPLI_OK;
+    if (job->state != FAILED)
+        return repli__error(err, REPLI_ENOTREADY, ALLDATA__HTTP_ORIGIN,
+                            "the interval %s is being exported", interval);
+    return repli__error_copy(err, &job->error);
+}
+
+int32_t alldata__http_exporter_look(alldata__http_exporter *exporter, const char *interval,
+                                    uint64_t number, repli_error *err) {
+    pthread_mutex_lock(&exporter->mutex);
+    const int32_t code = look(exporter, interval, number, err);
+    pthread_mutex_unlock(&exporter->mutex);
     return code;
 }
 

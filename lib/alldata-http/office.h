@@ -5,7 +5,7 @@
 #include "alldata-http/exporter.h"
 #include "web/web.h"
 
-/* What the calls of a server can use, which those of alldata_http_handle() have not. */
+/* What the calls of a server can use, also if they came another way than over HTTP. */
 struct alldata__http_office {
     repli__web *web;
     alldata__http_exporter *exporter;

@@ -73,24 +73,53 @@ int32_t alldata__http_repair(alldata__http_call *call, const repli__web_target *
 
 /* Exports. */
 
-/* Not there yet: whoever asked asks again. */
-static int32_t begin_export(alldata__http_call *call, const char *interval, repli_error *err) {
-    static const char later[] = "{\"path\":null}";
-    const int32_t code = alldata__http_exporter_add(call->office->exporter, interval, err);
-    if (code == REPLI_OK)
-        alldata__http_answer_text(call, 202, alldata__http_json, later, sizeof(later) - 1);
-    return code;
-}
-
-static int32_t answer_path(alldata__http_call *call, const char *path, repli_error *err) {
+static int32_t answer_file(alldata__http_call *call, const alldata__http_file *file,
+                           repli_error *err) {
     repli_buf json = REPLI_BUF_INIT;
     repli__json_out out;
     repli__json_begin(&out, &json);
     repli__json_open(&out, '{');
     repli__json_name(&out, "path");
-    repli__json_string(&out, path);
+    repli__json_string(&out, file->path);
+    repli__json_name(&out, "events");
+    repli__json_integer(&out, (int64_t)file->events);
     repli__json_close(&out, '}');
     return alldata__http_answer_buf(call, alldata__http_json, &json, repli__json_end(&out, err));
+}
+
+/* Not there yet: whoever asked asks again. */
+static int32_t answer_request(alldata__http_call *call, uint64_t number) {
+    char json[64];
+    const int size =
+        snprintf(json, sizeof(json), "{\"path\":null,\"request\":%" PRIu64 "}", number);
+    alldata__http_answer_text(call, 202, alldata__http_json, json, (size_t)size);
+    return REPLI_OK;
+}
+
+/* What an export is asked for with. */
+typedef struct wish {
+    const char *interval;
+    int64_t again;   /* not 0: also if there is a file */
+    int64_t request; /* the number of the one that is asked about; 0: of none */
+} wish;
+
+static int32_t read_wish(const repli__web_target *query, wish *ret_wish, repli_error *err) {
+    int32_t code = need(query, "interval", &ret_wish->interval, err);
+    if (code == REPLI_OK)
+        code = repli__web_target_number(query, "again", 0, 1, &ret_wish->again, err);
+    if (code == REPLI_OK)
+        code = repli__web_target_number(query, "request", 1, INT64_MAX, &ret_wish->request, err);
+    if (code == REPLI_OK && ret_wish->again && ret_wish->request != 0)
+        code = repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN,
+                            "request asks about an export and again for another: one at a time");
+    return code;
+}
+
+static int32_t begin_export(alldata__http_call *call, const wish *it, repli_error *err) {
+    uint64_t number = 0;
+    const int32_t code = alldata__http_exporter_add(call->office->exporter, it->interval,
+                                                    it->again != 0, &number, err);
+    return code == REPLI_OK ? answer_request(call, number) : code;
 }
 
 /* Without a server, which could go on later: what there is without waiting for peers. */
@@ -104,17 +133,24 @@ static int32_t export_here(alldata_node *node, const char *interval, repli_error
 
 int32_t alldata__http_export(alldata__http_call *call, const repli__web_target *query,
                              repli_error *err) {
-    const char *interval;
-    char path[ALLDATA__HTTP_PATH_SIZE];
-    int32_t code = need(query, "interval", &interval, err);
+    wish it = {.interval = NULL};
+    alldata__http_file file;
+    int32_t code = read_wish(query, &it, err);
+    /* Before the file, which is that of the request only after it was written. */
+    if (code == REPLI_OK && it.request != 0 && call->office != NULL)
+        code = alldata__http_exporter_look(call->office->exporter, it.interval,
+                                           (uint64_t)it.request, err);
+    if (code == REPLI_ENOTREADY)
+        return answer_request(call, (uint64_t)it.request);
     if (code == REPLI_OK)
-        code = alldata__http_export_find(call->node, interval, path, err);
-    if (code == REPLI_ENOTREADY && call->office != NULL)
-        return begin_export(call, interval, err);
-    if (code == REPLI_ENOTREADY) {
-        code = export_here(call->node, interval, err);
+        code = alldata__http_export_find(call->node, it.interval, &file, err);
+    const int wanted = code == REPLI_ENOTREADY || (code == REPLI_OK && it.again);
+    if (wanted && call->office != NULL)
+        return begin_export(call, &it, err);
+    if (wanted) {
+        code = export_here(call->node, it.interval, err);
         if (code == REPLI_OK)
-            code = alldata__http_export_find(call->node, interval, path, err);
+            code = alldata__http_export_find(call->node, it.interval, &file, err);
     }
-    return code == REPLI_OK ? answer_path(call, path, err) : conflict(call, code, err);
+    return code == REPLI_OK ? answer_file(call, &file, err) : conflict(call, code, err);
 }

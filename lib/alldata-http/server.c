@@ -267,6 +267,14 @@ int32_t alldata_http_server_peer_port(const alldata_http_server *server) {
     return server->ports[ALLDATA__HTTP_TO_PEERS];
 }
 
+int32_t alldata_http_server_handle(alldata_http_server *server, const alldata_http_request *request,
+                                   alldata_http_respond_fn respond, void *user_data,
+                                   repli_error *err) {
+    if (server == NULL)
+        return repli__error(err, REPLI_EINVALID, ALLDATA__HTTP_ORIGIN, "a server is needed");
+    return alldata__http_handle(server->node, &server->office, request, respond, user_data, err);
+}
+
 /* Changing. */
 
 static int32_t check_same(const alldata_http_server *server,

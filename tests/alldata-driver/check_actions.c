@@ -125,6 +125,11 @@ START_TEST(a_closed_interval_becomes_a_file) {
     ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
     ck_assert_str_eq(line, "end 3\n");
     fclose(file);
+    /* With what came since. */
+    snprintf(key, sizeof(key), "%.9s120000004000000000", day_before(9));
+    put_late(node_url(1), key, "4");
+    assert_contains(must_do(agent, "alldata.io/export", "{\"interval\": \"%s\"}", day_before(9)),
+                    "\"events\":4");
     agent_stop(agent);
 }
 END_TEST

@@ -149,6 +149,12 @@ START_TEST(several_are_a_cluster) {
         repli_snapshot_unref(look_for(agents[i], REPLI_STATUS_HEALTHY, 20));
         await_events(url[i], 10);
     }
+    char key[40];
+    snprintf(key, sizeof(key), "%.9s120000000000000000", day_before(9));
+    put_late(url[1], key, "1");
+    assert_contains(
+        must_do(agents[0], "alldata.io/export", "{\"interval\": \"%s\"}", day_before(9)),
+        "\"events\":1");
     agent_stop(agents[2]);
     await_attribute(agents[0], "peers_dead", 1);
     put_events(url[0], 10);

@@ -202,28 +202,87 @@ START_TEST(a_node_tells_of_itself) {
 }
 END_TEST
 
-START_TEST(a_closed_interval_is_exported) {
-    char old[ALLDATA_KEY_SIZE], url[96], body[64];
-    world_key(-10 * 24 * 3600, old);
-    snprintf(body, sizeof(body), "27 1 %s 7\n", old);
+static void put_late(const char *key) {
+    char body[64];
+    snprintf(body, sizeof(body), "27 1 %s 7\n", key);
     http_expect(http_ask_at(w.peer_base, NULL,
                             &(http_ask){.url = "/_alldata/records?late=1", .body = body}),
                 201);
-    snprintf(url, sizeof(url), "/_alldata/export?interval=%.9s000000", old);
+}
+
+typedef struct exported {
+    long status;
+    char path[256]; /* of the file, if it is there */
+    int events;
+    int request; /* its number otherwise */
+} exported;
+
+/* Of the interval of that key. more: of the query. */
+static exported ask_export(const char *key, const char *more) {
+    char url[128];
+    exported it = {.status = 0};
+    snprintf(url, sizeof(url), "/_alldata/export?interval=%.9s000000%s", key, more);
+    http_reply reply = http_ask_at(w.base, NULL, &(http_ask){.url = url, .method = "POST"});
+    it.status = reply.status;
+    sscanf(reply.body, "{\"path\":\"%255[^\"]\",\"events\":%d}", it.path, &it.events);
+    sscanf(reply.body, "{\"path\":null,\"request\":%d}", &it.request);
+    http_reply_free(&reply);
+    return it;
+}
+
+static exported await_export(const char *key, const char *more) {
     const int64_t until_ms = test_now_ms() + WORLD_PATIENCE_MS;
-    long status = 202;
-    char path[256] = "";
-    while (status == 202 && test_now_ms() < until_ms) {
-        http_reply reply = http_ask_at(w.base, NULL, &(http_ask){.url = url, .method = "POST"});
-        status = reply.status;
-        sscanf(reply.body, "{\"path\":\"%255[^\"]\"}", path);
-        http_reply_free(&reply);
-    }
-    ck_assert_int_eq(status, 200);
-    ck_assert_int_eq(access(path, R_OK), 0);
-    world_key(0, old);
-    snprintf(url, sizeof(url), "/_alldata/export?interval=%.9s000000", old);
-    expect_status("POST", url, 409);
+    exported it;
+    do
+        it = ask_export(key, more);
+    while (it.status == 202 && test_now_ms() < until_ms);
+    ck_assert_int_eq(it.status, 200);
+    ck_assert_int_eq(access(it.path, R_OK), 0);
+    return it;
+}
+
+START_TEST(a_closed_interval_is_exported) {
+    char key[ALLDATA_KEY_SIZE];
+    world_key(-10 * 24 * 3600, key);
+    put_late(key);
+    ck_assert_int_eq(await_export(key, "").events, 1);
+    world_key(0, key);
+    ck_assert_int_eq(ask_export(key, "").status, 409);
+}
+END_TEST
+
+START_TEST(an_interval_is_exported_again_for_what_came_late) {
+    char key[ALLDATA_KEY_SIZE], more[32];
+    world_key(-10 * 24 * 3600, key);
+    put_late(key);
+    await_export(key, "");
+    key[9] = key[9] == '0' ? '1' : '0';
+    put_late(key);
+    ck_assert_int_eq(await_export(key, "").events, 1);
+    exported it = ask_export(key, "&again=1");
+    ck_assert_int_eq(it.status, 202);
+    ck_assert_int_gt(it.request, 0);
+    snprintf(more, sizeof(more), "&request=%d", it.request);
+    ck_assert_int_eq(await_export(key, more).events, 2);
+    ck_assert_int_eq(await_export(key, "").events, 2);
+    /* What is not there any more is written without being asked for again. */
+    it = await_export(key, "");
+    ck_assert_int_eq(unlink(it.path), 0);
+    ck_assert_int_eq(await_export(key, "").events, 2);
+}
+END_TEST
+
+START_TEST(only_exports_that_there_were_can_be_asked_about) {
+    char key[ALLDATA_KEY_SIZE];
+    world_key(-10 * 24 * 3600, key);
+    put_late(key);
+    ck_assert_int_eq(ask_export(key, "&request=1").status, 404);
+    await_export(key, "");
+    ck_assert_int_eq(ask_export(key, "&request=1").status, 200);
+    ck_assert_int_eq(ask_export(key, "&request=2").status, 404);
+    ck_assert_int_eq(ask_export(key, "&request=0").status, 400);
+    ck_assert_int_eq(ask_export(key, "&again=2").status, 400);
+    ck_assert_int_eq(ask_export(key, "&again=1&request=1").status, 400);
 }
 END_TEST
 
@@ -275,6 +334,8 @@ int main(void) {
     tcase_add_test(tcase, a_broken_read_goes_on);
     tcase_add_test(tcase, a_node_tells_of_itself);
     tcase_add_test(tcase, a_closed_interval_is_exported);
+    tcase_add_test(tcase, an_interval_is_exported_again_for_what_came_late);
+    tcase_add_test(tcase, only_exports_that_there_were_can_be_asked_about);
     tcase_add_test(tcase, a_host_may_ask_directly);
     suite_add_tcase(suite, tcase);
     return world_run(suite);

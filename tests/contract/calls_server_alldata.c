@@ -11,27 +11,44 @@ static void count_response(void *user_data, const alldata_http_response *respons
     atomic_fetch_add((atomic_int *)user_data, response->status == 200 ? 1 : 1000);
 }
 
-int32_t call_alldata_http_handle(world *w, repli_error *err) {
-    char method[] = "GET";
+/* Of the server if it is to answer, or of the node. */
+static int32_t ask(world *w, int of_server, const char *method, repli_error *err) {
     char target[] = "/_alldata/status";
     atomic_int responses = 0;
     alldata_http_request request = ALLDATA_HTTP_REQUEST_INIT;
     request.method = method;
     request.target = target;
-    const int32_t code = alldata_http_handle(w->node, &request, count_response, &responses, err);
-    SCRIBBLE(method);
+    const int32_t code =
+        of_server
+            ? alldata_http_server_handle(w->node_server, &request, count_response, &responses, err)
+            : alldata_http_handle(w->node, &request, count_response, &responses, err);
     SCRIBBLE(target);
     SCRIBBLE(request);
     REQUIRE(atomic_load(&responses) == (code == REPLI_OK));
     return code;
 }
 
-int32_t fail_alldata_http_handle_REPLI_EINVALID(world *w, repli_error *err) {
-    atomic_int responses = 0;
-    const alldata_http_request request = ALLDATA_HTTP_REQUEST_INIT;
-    const int32_t code = alldata_http_handle(w->node, &request, count_response, &responses, err);
-    REQUIRE(atomic_load(&responses) == 0);
+static int32_t ask_status(world *w, int of_server, repli_error *err) {
+    char method[] = "GET";
+    const int32_t code = ask(w, of_server, method, err);
+    SCRIBBLE(method);
     return code;
+}
+
+int32_t call_alldata_http_handle(world *w, repli_error *err) {
+    return ask_status(w, 0, err);
+}
+
+int32_t fail_alldata_http_handle_REPLI_EINVALID(world *w, repli_error *err) {
+    return ask(w, 0, NULL, err);
+}
+
+int32_t call_alldata_http_server_handle(world *w, repli_error *err) {
+    return ask_status(w, 1, err);
+}
+
+int32_t fail_alldata_http_server_handle_REPLI_EINVALID(world *w, repli_error *err) {
+    return ask(w, 1, NULL, err);
 }
 
 /* Servers. */

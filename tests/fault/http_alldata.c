@@ -340,6 +340,16 @@ static int32_t ask_all(world *w, repli_error *err) {
     return code;
 }
 
+static int32_t ask_server(world *w, alldata_http_server *server, repli_error *err) {
+    response kept = {0};
+    alldata_http_request request = ALLDATA_HTTP_REQUEST_INIT;
+    request.method = "GET";
+    request.target = "/metrics";
+    const int32_t code = alldata_http_server_handle(server, &request, keep_status, &kept, err);
+    EXPECT(w, kept.count == (code == REPLI_OK));
+    return code;
+}
+
 static int32_t serve_driven(world *w, repli_error *err) {
     alldata_node *node;
     alldata_http_server *server = NULL;
@@ -367,6 +377,8 @@ static int32_t serve_driven(world *w, repli_error *err) {
         options.peers = NULL;
         code = alldata_http_server_reload(server, &options, err);
     }
+    if (code == REPLI_OK)
+        code = ask_server(w, server, err);
     if (code == REPLI_OK)
         code = alldata_http_server_dispatch(server, err);
     alldata_http_server_free(server, 0);
@@ -426,8 +438,8 @@ const operation alldata_http_operations[] = {
      .functions = "alldata_http_server_check alldata_http_server_new alldata_http_server_port "
                   "alldata_http_server_peer_port alldata_http_server_fd "
                   "alldata_http_server_deadline alldata_http_server_count "
-                  "alldata_http_server_reload alldata_http_server_dispatch "
-                  "alldata_http_server_free",
+                  "alldata_http_server_reload alldata_http_server_handle "
+                  "alldata_http_server_dispatch alldata_http_server_free",
      .flags = OPERATION_UNCODED,
      .act = serve_driven},
     {.name = NULL},
