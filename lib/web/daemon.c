@@ -33,8 +33,11 @@ static void start(repli__web_daemon *daemon, repli__web *web) {
     /* Limits and times are the loop's business. */
     const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
                            MHD_USE_ERROR_LOG | (daemon->tls ? MHD_USE_TLS : 0);
-    struct MHD_OptionItem items[5] = {{MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem items[6] = {{MHD_OPTION_END, 0, NULL}};
     size_t count = 0;
+    /* No digests are checked; and 1.0.1 loses a descriptor if there is no memory for them. */
+    if (MHD_is_feature_supported(MHD_FEATURE_DIGEST_AUTH) == MHD_YES)
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_NONCE_NC_SIZE, 0, NULL};
     if (daemon->tls) {
         items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
                                                  (void *)REPLI__WEB_TLS_PRIORITIES};

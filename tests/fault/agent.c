@@ -154,7 +154,7 @@ static int32_t schedule(world *w, repli_error *err) {
 
 static void verify_scheduled(world *w) {
     ck_assert_str_eq(w->id, own_id);
-    ck_assert_int_ne(world_phase(w, own_id), 0);
+    world_expect_action(w, own_id);
     world_acknowledge(w, own_id);
 }
 

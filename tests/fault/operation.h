@@ -111,6 +111,8 @@ void world_acknowledge(world *w, const char *id);
 /* Schedule an action that must be acknowledged. */
 void world_schedule(world *w, const char *kind, const char *args);
 int32_t world_phase(const world *w, const char *id);
+/* There is one. */
+void world_expect_action(const world *w, const char *id);
 void world_await_done(world *w, const char *id);
 
 void pause_ms(long ms);

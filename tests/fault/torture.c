@@ -20,7 +20,7 @@ typedef struct cause {
     int whose;
     int error;
     int passes;       /* the operation gets over it */
-    int32_t codes[4]; /* what may be returned instead of REPLI_OK; ends with 0 */
+    int32_t codes[4]; /* what may be returned instead of REPLI_OK; 0: no more */
 } cause;
 
 static const cause causes[] = {
@@ -35,7 +35,13 @@ static const cause causes[] = {
     {"the database's disk", TRAP_WRITE, TRAP_ANYBODY, SQLITE_FULL, 0, {REPLI_EFULL}},
     {"the database's lock", TRAP_LOCK, TRAP_ANYBODY, SQLITE_BUSY, 0, {REPLI_EBUSY}},
     {"our system call", TRAP_CALL, TRAP_OURS, 0, 0, {REPLI_EIO, REPLI_EFULL, REPLI_EBUSY}},
-    {"their system call", TRAP_CALL, TRAP_THEIRS, 0, 0, {REPLI_EIO, REPLI_EFULL, REPLI_EBUSY}},
+    /* Some fail for want of memory, which newer libraries pass on. */
+    {"their system call",
+     TRAP_CALL,
+     TRAP_THEIRS,
+     0,
+     0,
+     {REPLI_EIO, REPLI_EFULL, REPLI_EBUSY, REPLI_ENOMEM}},
     {"a signal", TRAP_RETRY, TRAP_OURS, EINTR, 1, {0}},
     {"a signal beneath", TRAP_RETRY, TRAP_THEIRS, EINTR, 1, {0}},
 };

@@ -242,6 +242,15 @@ int32_t world_phase(const world *w, const char *id) {
     return phase;
 }
 
+void world_expect_action(const world *w, const char *id) {
+    repli_doc *doc = NULL;
+    const repli_action *action = NULL;
+    repli_error error = REPLI_ERROR_INIT;
+    const int32_t code = repli_agent_action(w->agent, id, &doc, &action, &error);
+    ck_assert_msg(code == REPLI_OK, "%s: %s", id, error.message);
+    repli_doc_free(doc);
+}
+
 void world_await_done(world *w, const char *id) {
     const int64_t end = now_ms() + PATIENCE_MS;
     int32_t phase = world_phase(w, id);
