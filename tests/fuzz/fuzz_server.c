@@ -57,10 +57,11 @@ static void header(const char *at, const char *end, const char *name, char *valu
     }
 }
 
-/* libmicrohttpd itself answers what is no proper HTTP, with a page of its own. */
+/* libmicrohttpd itself answers what is no proper HTTP, with a page of its own; where there is a
+ * blank in a path, from 1.0 on, it says where the client should have gone. */
 static int is_own_page(int status, const char *type) {
-    return (status == 400 || status == 413 || status == 414 || status == 431 || status == 500 ||
-            status == 501 || status == 505) &&
+    return (status == 301 || status == 400 || status == 413 || status == 414 || status == 431 ||
+            status == 500 || status == 501 || status == 505) &&
            (strcmp(type, "text/html") == 0 || type[0] == '\0');
 }
 
