@@ -87,31 +87,76 @@ static double cpu_us(const cluster *c) {
     return ticks * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }
 
-static void bench_puts(const setup *s, cluster *c, size_t k, int syncs) {
+typedef struct lap {
+    double rate, p50, p99;
+    double puts, cpu_us; /* of all nodes */
+    double stolen;       /* of the processors' time */
+} lap;
+
+static lap run_lap(clients *all, const cluster *c) {
+    lap it;
+    const figures_time began = figures_now();
+    const double before_us = cpu_us(c);
+    const uint64_t since_ns = repli__mono_ns();
+    it.rate = clients_run(all, since_ns + ROUND_NS);
+    it.puts = it.rate * (double)(repli__mono_ns() - since_ns) / 1e9;
+    it.cpu_us = cpu_us(c) - before_us;
+    it.stolen = figures_stolen(began);
+    it.p50 = clients_latency_ms(all, 0.5);
+    it.p99 = clients_latency_ms(all, 0.99);
+    return it;
+}
+
+static int compare(const void *a, const void *b) {
+    const double x = ((const lap *)a)->stolen;
+    const double y = ((const lap *)b)->stolen;
+    return (x > y) - (x < y);
+}
+
+/* The host of a virtual machine may take half of two processors from three nodes that share them.
+ * The reference's figures are of rounds when it did not, so others count only if there are too few
+ * of these. Puts them in front and returns how many count. */
+static size_t choose(lap *laps, size_t count) {
+    enum { ENOUGH = 5 };
+    size_t chosen = 0;
+    qsort(laps, count, sizeof(*laps), compare);
+    while (chosen < count && (chosen < ENOUGH || laps[chosen].stolen <= 0.03))
+        chosen++;
+    return chosen;
+}
+
+static void print_laps(const lap *laps, size_t count, const setup *s, size_t k, int syncs) {
     double rates[FIGURES_ROUNDS], p50[FIGURES_ROUNDS], p99[FIGURES_ROUNDS];
-    const size_t rounds = (size_t)figures_rounds();
-    const int count = client_counts[k];
+    double puts = 0, used_us = 0;
     char what[64];
-    clients *all = clients_new_of(&c->nodes[0].clients, 1, count, request, request_size, 201);
-    clients_run(all, repli__mono_ns() + ROUND_NS);
-    double puts = 0;
-    const double before = cpu_us(c);
-    for (size_t i = 0; i < rounds; i++) {
-        const uint64_t since = repli__mono_ns();
-        rates[i] = clients_run(all, since + ROUND_NS);
-        puts += rates[i] * (double)(repli__mono_ns() - since) / 1e9;
-        p50[i] = clients_latency_ms(all, 0.5);
-        p99[i] = clients_latency_ms(all, 0.99);
+    for (size_t i = 0; i < count; i++) {
+        rates[i] = laps[i].rate;
+        p50[i] = laps[i].p50;
+        p99[i] = laps[i].p99;
+        puts += laps[i].puts;
+        used_us += laps[i].cpu_us;
     }
-    const double each_us = (cpu_us(c) - before) / puts;
-    clients_free(all);
-    snprintf(what, sizeof(what), "puts, %d client%s", count, count > 1 ? "s" : "");
-    figures_line(what, figures_quantile(rates, rounds, 0.5), s->rate[k], "/s",
+    snprintf(what, sizeof(what), "puts, %d client%s", client_counts[k], k > 0 ? "s" : "");
+    figures_line(what, figures_quantile(rates, count, 0.5), s->rate[k], "/s",
                  syncs ? NO_TARGET : s->rate_target[k]);
-    figures_line("  CPU of all nodes for one", each_us, s->cpu_us[k], "µs",
+    figures_line("  CPU of all nodes for one", used_us / puts, s->cpu_us[k], "µs",
                  syncs ? NO_TARGET : s->cpu_target[k]);
-    figures_alone("  p50", figures_quantile(p50, rounds, 0.5), "ms", NO_TARGET);
-    figures_alone("  p99", figures_quantile(p99, rounds, 0.5), "ms", NO_TARGET);
+    figures_alone("  p50", figures_quantile(p50, count, 0.5), "ms", NO_TARGET);
+    figures_alone("  p99", figures_quantile(p99, count, 0.5), "ms", NO_TARGET);
+    figures_alone("  stolen by the host, at most, in these rounds", 100 * laps[count - 1].stolen,
+                  "%", NO_TARGET);
+}
+
+static void bench_puts(const setup *s, cluster *c, size_t k, int syncs) {
+    lap laps[FIGURES_ROUNDS];
+    const size_t count = (size_t)figures_rounds();
+    clients *all =
+        clients_new_of(&c->nodes[0].clients, 1, client_counts[k], request, request_size, 201);
+    clients_run(all, repli__mono_ns() + ROUND_NS);
+    for (size_t i = 0; i < count; i++)
+        laps[i] = run_lap(all, c);
+    clients_free(all);
+    print_laps(laps, choose(laps, count), s, k, syncs);
 }
 
 static void begin(const setup *s, cluster *c, int syncs) {

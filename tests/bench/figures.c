@@ -24,6 +24,27 @@ void figures_add(figures *both, double ours, double theirs) {
     both->ratio[both->count++] = ours / theirs;
 }
 
+/* See proc(5): user, nice, system, idle, iowait, irq, softirq, steal. */
+figures_time figures_now(void) {
+    enum { TIMES = 8 };
+    figures_time now = {0, 0};
+    FILE *file = fopen("/proc/stat", "re");
+    int told = file != NULL && fscanf(file, "cpu") == 0;
+    for (int i = 0; told && i < TIMES; i++) {
+        told = fscanf(file, " %llu", &now.stolen) == 1;
+        now.all += now.stolen;
+    }
+    if (file != NULL)
+        fclose(file);
+    return told ? now : (figures_time){0, 0};
+}
+
+double figures_stolen(figures_time since) {
+    const figures_time now = figures_now();
+    return now.all > since.all ? (double)(now.stolen - since.stolen) / (double)(now.all - since.all)
+                               : 0;
+}
+
 int figures_quick(void) {
     const char *quick = getenv("BENCH_QUICK");
     return quick != NULL && strcmp(quick, "0") != 0;

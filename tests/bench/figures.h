@@ -22,6 +22,16 @@ typedef struct figures {
     size_t count;
 } figures;
 
+/* Time of all processors since the start of the system, in ticks, and of it what the host of a
+ * virtual machine gave to others. */
+typedef struct figures_time {
+    unsigned long long all, stolen;
+} figures_time;
+
+figures_time figures_now(void);
+/* The part that was stolen since then; 0 if the system does not tell. */
+double figures_stolen(figures_time since);
+
 /* What a figure is to reach; 0: nothing. */
 typedef struct figures_target {
     double least, most;
