@@ -188,6 +188,9 @@ static uint64_t work(void *user_data) {
     if (code == REPLI_OK || code == REPLI_ENOTREADY)
         return code == REPLI_OK ? 0 : UINT64_MAX;
     give_up(exporter);
+    /* The interval was looked at before, so it is the path, which nobody who asks can help. */
+    if (error.code == REPLI_EINVALID)
+        error.code = REPLI_EIO;
     pthread_mutex_lock(&exporter->mutex);
     job->state = code == REPLI_EDONE ? WRITTEN : FAILED;
     job->error = error;

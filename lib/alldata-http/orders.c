@@ -144,7 +144,9 @@ int32_t alldata__http_export(alldata__http_call *call, const repli__web_target *
         return answer_request(call, (uint64_t)it.request);
     if (code == REPLI_OK)
         code = alldata__http_export_find(call->node, it.interval, &file, err);
-    const int wanted = code == REPLI_ENOTREADY || (code == REPLI_OK && it.again);
+    /* What is no whole file is mended so. */
+    const int wanted =
+        code == REPLI_ENOTREADY || (it.again && (code == REPLI_OK || code == REPLI_ECORRUPT));
     if (wanted && call->office != NULL)
         return begin_export(call, &it, err);
     if (wanted) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "world.h"
@@ -230,12 +231,17 @@ static exported ask_export(const char *key, const char *more) {
     return it;
 }
 
-static exported await_export(const char *key, const char *more) {
+static exported end_of_export(const char *key, const char *more) {
     const int64_t until_ms = test_now_ms() + WORLD_PATIENCE_MS;
     exported it;
     do
         it = ask_export(key, more);
     while (it.status == 202 && test_now_ms() < until_ms);
+    return it;
+}
+
+static exported await_export(const char *key, const char *more) {
+    const exported it = end_of_export(key, more);
     ck_assert_int_eq(it.status, 200);
     ck_assert_int_eq(access(it.path, R_OK), 0);
     return it;
@@ -269,6 +275,36 @@ START_TEST(an_interval_is_exported_again_for_what_came_late) {
     it = await_export(key, "");
     ck_assert_int_eq(unlink(it.path), 0);
     ck_assert_int_eq(await_export(key, "").events, 2);
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_whole_is_written_again) {
+    char key[ALLDATA_KEY_SIZE], more[32];
+    world_key(-10 * 24 * 3600, key);
+    put_late(key);
+    exported it = await_export(key, "");
+    ck_assert_int_eq(truncate(it.path, 20), 0);
+    ck_assert_int_eq(ask_export(key, "").status, 500);
+    it = ask_export(key, "&again=1");
+    ck_assert_int_eq(it.status, 202);
+    snprintf(more, sizeof(more), "&request=%d", it.request);
+    ck_assert_int_eq(await_export(key, more).events, 1);
+}
+END_TEST
+
+/* A directory stands where it would be. */
+START_TEST(an_export_that_fails_says_so_under_its_number) {
+    char key[ALLDATA_KEY_SIZE], more[32];
+    world_key(-10 * 24 * 3600, key);
+    put_late(key);
+    exported it = await_export(key, "");
+    ck_assert_int_eq(unlink(it.path), 0);
+    ck_assert_int_eq(mkdir(it.path, 0700), 0);
+    it = ask_export(key, "&again=1");
+    ck_assert_int_eq(it.status, 202);
+    snprintf(more, sizeof(more), "&request=%d", it.request);
+    ck_assert_int_eq(end_of_export(key, more).status, 500);
+    ck_assert_int_eq(ask_export(key, more).status, 500);
 }
 END_TEST
 
@@ -335,6 +371,8 @@ int main(void) {
     tcase_add_test(tcase, a_node_tells_of_itself);
     tcase_add_test(tcase, a_closed_interval_is_exported);
     tcase_add_test(tcase, an_interval_is_exported_again_for_what_came_late);
+    tcase_add_test(tcase, a_file_that_is_not_whole_is_written_again);
+    tcase_add_test(tcase, an_export_that_fails_says_so_under_its_number);
     tcase_add_test(tcase, only_exports_that_there_were_can_be_asked_about);
     tcase_add_test(tcase, a_host_may_ask_directly);
     suite_add_tcase(suite, tcase);
